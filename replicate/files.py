@@ -133,14 +133,10 @@ def file_hash(path, algorithm="sha256"):
     ----------
     path : path-like
     algorithm : str
-        Any name that hashlib knows, or ``"git-blob"`` for Git's object name of the file,
-        sha1("blob <size>\\0" + content).
+        Any name that hashlib knows, or ``"git-blob"`` for Git's object name of the file.
     """
     path = Path(path)
-    if algorithm == "git-blob":
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
-    else:
-        digest = hashlib.new(algorithm)
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size) if algorithm == "git-blob" else hashlib.new(algorithm)
     with path.open("rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)

@@ -1,0 +1,1 @@
+"""What is computed from fitted models and their reconstructions."""

@@ -1,0 +1,50 @@
+"""Looking into a latent space: spectra generated along one latent (paper Figure 5, Movies S3, S4 and S6)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEIGHBOURS = 100
+
+
+def neighbour_means(latents, component, values, n_neighbours=NEIGHBOURS):
+    """Return the latents to decode for a sweep of one of them.
+
+    Each is the mean of the `n_neighbours` spectra nearest in that latent, with the latent itself set to the swept value.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_components)
+    component : int
+    values : ndarray, shape (n_values,)
+
+    Returns
+    -------
+    ndarray, shape (n_values, n_components)
+    """
+    means = []
+    for value in values:
+        nearest = np.argsort(np.abs(latents[:, component] - value), kind="stable")[:n_neighbours]
+        means.append(latents[nearest].mean(axis=0))
+    means = np.array(means)
+    means[:, component] = values
+    return means
+
+
+def generate(model, latents, component, n_values=9):
+    """Decode an even sweep of one latent over its range.
+
+    Parameters
+    ----------
+    model : transformer with ``inverse_transform``
+    latents : ndarray, shape (n, n_components)
+    component : int
+    n_values : int
+
+    Returns
+    -------
+    values : ndarray, shape (n_values,)
+    spectra : ndarray, shape (n_values, n_features)
+    """
+    values = np.linspace(latents[:, component].min(), latents[:, component].max(), n_values)
+    return values, model.inverse_transform(neighbour_means(latents, component, values).astype(np.float32))

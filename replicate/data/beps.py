@@ -1,0 +1,286 @@
+"""The band-excitation scan of Section 2: reading, aligning, splitting and scaling it.
+
+In the prepared arrays the two channels are a quarter cycle apart: the piezoresponse follows the voltage file, the resonance is in
+acquisition order. They stay as stored, because the paper's models were trained on them so; each channel carries its own voltage axis,
+and `Scan.align` is the one place that brings them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from replicate.errors import ReplicationError
+from replicate.files import file_hash, read_npy
+
+CHANNELS = ("piezoresponse", "resonance")
+SHAPE = (60, 60)
+SIZE_UM = (2.0, 2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One scan: a spectrum of every channel at every pixel.
+
+    Attributes
+    ----------
+    spectra : ndarray of shape (n_pixels, n_channels * n_steps), float32
+        Channel-major, each channel in the order it is stored in; pixels in C order.
+    shape : tuple of int
+        Rows and columns of the grid.
+    voltages : ndarray of shape (n_channels, n_steps)
+        The voltage axis of each channel as stored, V.
+    provenance : str
+        ``"measured"`` or ``"simulated twin"``.
+    channels, units : tuple of str
+        Name and unit of each channel.
+    size_um : tuple of float
+        Height and width of the scan, um.
+    hashes : dict of str
+        sha256 of each file read.
+    truth : dict of ndarray of shape (rows, cols), or None
+        Ground-truth maps of a simulated scan.
+
+    Raises
+    ------
+    ReplicationError
+        If the shapes disagree, or a channel's voltage axis is not the first one's, moved round the cycle.
+    """
+
+    spectra: np.ndarray
+    shape: tuple[int, int]
+    voltages: np.ndarray
+    provenance: str
+    channels: tuple[str, ...] = CHANNELS
+    units: tuple[str, ...] = ("z-score", "z-score")
+    size_um: tuple[float, float] = SIZE_UM
+    hashes: dict[str, str] | None = None
+    truth: dict[str, np.ndarray] | None = None
+
+    def __post_init__(self):
+        expected = (int(np.prod(self.shape)), np.size(self.voltages))
+        if np.shape(self.spectra) != expected or len(self.voltages) != len(self.channels):
+            raise ReplicationError(f"scan: spectra of shape {np.shape(self.spectra)}, expected {expected} from the grid and the voltages.")
+        object.__setattr__(self, "lags", tuple(cycle_lag(own, self.voltages[0]) for own in self.voltages))
+
+    @property
+    def n_channels(self):
+        """Number of channels."""
+        return len(self.channels)
+
+    @property
+    def n_steps(self):
+        """Number of voltage steps."""
+        return self.voltages.shape[1]
+
+    def channel(self, name):
+        """Return one channel's spectra as stored, (n_pixels, n_steps); they belong to that channel's row of `voltages`."""
+        if name not in self.channels:
+            raise ReplicationError(f"scan: no channel {name!r}; there are {', '.join(self.channels)}.")
+        return self._unfold(self.spectra)[:, self.channels.index(name)]
+
+    def align(self, spectra):
+        """Bring every channel onto the first channel's voltage axis.
+
+        Parameters
+        ----------
+        spectra : ndarray of shape (n, n_channels * n_steps)
+            Spectra in stored order: this scan's, or any model's reconstructions of them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_channels, n_steps)
+            Every channel against ``voltages[0]``.
+        """
+        return np.stack([np.roll(own, -lag, axis=1) for own, lag in zip(self._unfold(spectra).swapaxes(0, 1), self.lags)], axis=1)
+
+    def unalign(self, aligned):
+        """Undo `align`: (n, n_channels, n_steps) on one voltage axis back to (n, n_channels * n_steps) as stored."""
+        channels = [np.roll(aligned[:, i], lag, axis=1) for i, lag in enumerate(self.lags)]
+        return np.concatenate(channels, axis=1)
+
+    def aligned(self):
+        """Return the scan aligned, (n_pixels, n_channels, n_steps), and the one voltage axis, (n_steps,) in V."""
+        return self.align(self.spectra), self.voltages[0]
+
+    def map(self, values):
+        """Lay values per pixel, (n_pixels, ...), out on the grid: (rows, cols, ...)."""
+        values = np.asarray(values)
+        return values.reshape(self.shape + values.shape[1:])
+
+    def _unfold(self, spectra):
+        return np.asarray(spectra).reshape(-1, self.n_channels, self.n_steps)
+
+
+def cycle_lag(own, reference):
+    """Return the lag, in steps, for which ``np.roll(own, -lag)`` is the voltage axis `reference`, (n_steps,).
+
+    Raises
+    ------
+    ReplicationError
+        If no lag brings the two together to a hundredth of the voltage range.
+    """
+    distances = [np.abs(np.roll(own, -lag) - reference).max() for lag in range(len(reference))]
+    lag = int(np.argmin(distances))
+    if distances[lag] > 0.01 * np.ptp(reference):
+        raise ReplicationError("voltage: the channels do not run through the same cycle, so they cannot be aligned.")
+    return lag
+
+
+def stored_voltages(voltage):
+    """Return the voltage axes of the prepared channels, (2, n_steps) in V, from the piezoresponse's, (n_steps,).
+
+    The resonance runs 0 -> max -> 0 -> min -> 0 where the voltage file runs max -> min -> max: a quarter cycle on.
+    """
+    return np.stack([voltage, np.roll(voltage, len(voltage) // 4)])
+
+
+def read_prepared(piezoresponse, resonance, voltage, shape=SHAPE):
+    """Read the prepared arrays of the paper, as stored.
+
+    Parameters
+    ----------
+    piezoresponse, resonance, voltage : path-like
+        `.npy` files of shape (n_pixels, n_steps), (n_pixels, n_steps) and (n_steps,); a trailing axis of length one is dropped.
+    shape : tuple of int
+        Rows and columns of the grid.
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    ReplicationError
+        If a file cannot be read, a shape is wrong, a value is not finite, or the voltage is not one bipolar cycle.
+    """
+    n_pixels = int(np.prod(shape))
+    steps = _read(voltage, ndim=1)
+    _check_cycle(voltage, steps)
+    channels = [_read(path, ndim=2) for path in (piezoresponse, resonance)]
+    for path, values in zip((piezoresponse, resonance), channels):
+        if values.shape != (n_pixels, len(steps)):
+            raise ReplicationError(f"{path}: shape {values.shape}, expected {(n_pixels, len(steps))}: pixels by steps of {voltage}.")
+    files = {"piezoresponse": piezoresponse, "resonance": resonance, "voltage": voltage}
+    return Scan(
+        spectra=np.concatenate(channels, axis=1).astype(np.float32),
+        shape=tuple(shape),
+        voltages=stored_voltages(steps),
+        provenance="measured",
+        hashes={name: file_hash(path) for name, path in files.items()},
+    )
+
+
+def _read(path, ndim):
+    values = read_npy(path)
+    if values.ndim == ndim + 1 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim != ndim or values.dtype.kind != "f":
+        raise ReplicationError(f"{path}: shape {values.shape} of {values.dtype}, expected {ndim} dimensions of floating-point numbers.")
+    return values
+
+
+def _check_cycle(path, voltage):
+    steps = np.diff(voltage, append=voltage[:1])
+    turns = np.count_nonzero(np.sign(steps) != np.sign(np.roll(steps, 1)))
+    closed = len(voltage) >= 8 and abs(steps[-1]) <= 2 * np.median(np.abs(steps))
+    if not (closed and turns == 2 and len(voltage) % 4 == 0 and voltage.min() < 0 < voltage.max()):
+        raise ReplicationError(
+            f"{path}: not one bipolar cycle. The voltage must rise once and fall once through zero, end a step from where it starts, "
+            "and have a number of steps divisible by four."
+        )
+
+
+def spatial_blocks(shape=SHAPE, block=6, n_heldout=20, seed=0):
+    """Choose whole blocks of pixels to hold out: neighbours are alike, so single pixels would not be unseen.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the grid, each a multiple of `block`.
+    block : int
+        Side of a block, pixels.
+    n_heldout : int
+        Number of blocks held out.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (rows * cols,), bool
+        True where a pixel is held out.
+
+    Raises
+    ------
+    ReplicationError
+        If the blocks do not tile the grid, or none would be left to hold out or to train on.
+    """
+    rows, cols = shape
+    if block < 1 or rows % block or cols % block:
+        raise ReplicationError(f"block: {block} x {block} pixels do not tile a grid of {rows} x {cols}; choose a common divisor.")
+    n_blocks = (rows // block) * (cols // block)
+    if not 0 < n_heldout < n_blocks:
+        raise ReplicationError(f"n_heldout: {n_heldout} of {n_blocks} blocks; choose from 1 to {n_blocks - 1}.")
+    heldout = np.zeros(n_blocks, dtype=bool)
+    heldout[np.random.default_rng(seed).choice(n_blocks, size=n_heldout, replace=False)] = True
+    return np.kron(heldout.reshape(rows // block, cols // block), np.ones((block, block), dtype=bool)).ravel()
+
+
+class ChannelScaler(TransformerMixin, BaseEstimator):
+    """Scale each channel by one mean and one standard deviation over all its values, as the prepared arrays are.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of channels in a channel-major spectrum.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of shape (n_channels,)
+    n_features_in_ : int
+    """
+
+    def __init__(self, n_channels=2):
+        self.n_channels = n_channels
+
+    def fit(self, X, y=None):
+        """Learn mean and standard deviation from `X`, (n, n_channels * n_steps); `y` is ignored.
+
+        Raises
+        ------
+        ReplicationError
+            If the channels do not divide the spectra, a value is not finite, or a channel is constant.
+        """
+        X = np.asarray(X)
+        if X.ndim != 2 or len(X) == 0 or X.shape[1] % self.n_channels:
+            raise ReplicationError(f"spectra: shape {X.shape} does not hold {self.n_channels} channels of equal length.")
+        if not np.isfinite(X).all():
+            raise ReplicationError(f"spectra: {np.count_nonzero(~np.isfinite(X))} values are NaN or infinite.")
+        channels = X.reshape(len(X), self.n_channels, -1)
+        constant = np.flatnonzero(np.ptp(channels, axis=(0, 2)) == 0)
+        if constant.size:
+            raise ReplicationError(f"spectra: channel {constant[0]} is constant and cannot be scaled.")
+        self.mean_ = channels.mean(axis=(0, 2), dtype=np.float64)
+        self.scale_ = channels.std(axis=(0, 2), dtype=np.float64)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        """Return `X`, (n, n_channels * n_steps), with each channel scaled; float32 stays float32."""
+        X, mean, scale = self._per_feature(X)
+        return ((X - mean) / scale).astype(X.dtype)
+
+    def inverse_transform(self, X):
+        """Undo `transform`."""
+        X, mean, scale = self._per_feature(X)
+        return (X * scale + mean).astype(X.dtype)
+
+    def _per_feature(self, X):
+        check_is_fitted(self)
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
+            raise ReplicationError(f"spectra: shape {X.shape}, expected (n, {self.n_features_in_}) as in the fit.")
+        n_steps = self.n_features_in_ // self.n_channels
+        return X if X.dtype.kind == "f" else X.astype(np.float64), np.repeat(self.mean_, n_steps), np.repeat(self.scale_, n_steps)

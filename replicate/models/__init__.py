@@ -1,0 +1,1 @@
+"""Models as scikit-learn transformers: `linear` (everywhere) and `lstm_vae` (where MXNet is installed)."""

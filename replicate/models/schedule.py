@@ -1,0 +1,72 @@
+"""The beta schedule, and the choice of the model by its number of active channels (paper Section 2).
+
+Three phases: warm-up with beta = lambda = 0; a ramp on which beta grows by one constant step, the first of which makes beta KL a
+stated share of the loss; and, in our profiles only, a settling with beta low and the inactive channels switched off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ACTIVE_KL = 0.1
+"""A channel is active when its mean Kullback-Leibler divergence from the prior exceeds this many nats."""
+
+
+@dataclass(frozen=True)
+class BetaSchedule:
+    """How long each phase lasts, and how beta and lambda grow.
+
+    Parameters
+    ----------
+    warmup_epochs : int
+        Epochs with beta = lambda = 0.
+    step_epochs : int
+        Epochs at each beta of the ramp.
+    max_steps : int
+        Steps after which the ramp gives up looking for the target.
+    kl_share : float
+        beta KL as a fraction of MSE + beta KL at the first step, which sets the step (paper: 60 %).
+    l1_scale : float
+        lambda = l1_scale * 10**beta.
+    settle_epochs : int
+        Epochs of settling, with a learning rate that falls to zero as a cosine. The paper has none.
+    settle_beta : float
+        beta while settling.
+    """
+
+    warmup_epochs: int = 20
+    step_epochs: int = 1
+    max_steps: int = 100
+    kl_share: float = 0.6
+    l1_scale: float = 1e-5
+    settle_epochs: int = 100
+    settle_beta: float = 2e-4
+
+    def beta_step(self, mse, kl):
+        """Return the step of beta that makes beta KL `kl_share` of the loss, from the MSE and KL at the end of the warm-up."""
+        return self.kl_share / (1 - self.kl_share) * mse / kl
+
+    def l1_weight(self, beta):
+        """Return lambda for a beta; zero while beta is zero."""
+        return self.l1_scale * 10**beta if beta > 0 else 0.0
+
+    def settle_rate(self, epoch):
+        """Return the factor on the learning rate in settling epoch `epoch`, from 1 towards 0."""
+        return 0.5 * (1 + np.cos(np.pi * epoch / self.settle_epochs))
+
+    @property
+    def max_epochs(self):
+        """The longest that a training can take, in epochs."""
+        return self.warmup_epochs + self.step_epochs * self.max_steps + self.settle_epochs
+
+
+def active(channel_kl):
+    """Tell which channels have a KL (nats, any shape) above `ACTIVE_KL`."""
+    return np.asarray(channel_kl) > ACTIVE_KL
+
+
+def is_nearer(count, best, target):
+    """Tell whether `count` active channels are nearer the target than `best`; of two equally near, the fewer."""
+    return best is None or (abs(count - target), count) < (abs(best - target), best)

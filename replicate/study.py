@@ -1,0 +1,136 @@
+"""The study: data sets x models x profile, with the paper's hyperparameters beside ours.
+
+Qin, Guo, Kaliyev and Agar, Adv. Mater. 2022, 10.1002/adma.202202814. ``python -m replicate run --dry-run`` prints it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from replicate.errors import ReplicationError
+from replicate.models.linear import PCA, DictionaryLearning
+from replicate.models.schedule import BetaSchedule
+
+DATASETS = ("toy", "beps", "beps_heldout")
+MODELS = ("pca", "dictionary_learning", "lstm_vae", "lstm_vae_plain")
+PROFILES = ("smoke", "standard", "paper")
+
+COMPONENTS = {"toy": 3, "beps": 5, "beps_heldout": 5}
+"""Components of the linear models and target for the active channels of the VAE, as in the paper."""
+
+PAPER_LAMBDA = {"toy": 0.57, "beps": 1.0, "beps_heldout": 1.0}
+PAPER_TOY_MSE = 0.104
+"""Error of the paper's VAE on the colour gamut; the history tells when ours first gets there."""
+
+LAMBDAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.57, 0.8, 1.0, 1.4, 2.0)
+"""Grid of the lambda search (paper Figure S3), fitted to the first of the training colours."""
+
+N_SEARCH = {"smoke": 100, "standard": 1000, "paper": 1000}
+
+# The paper's network: 3 residual blocks of 2 bidirectional layers of 128 units, ADAM at 3e-5, batches of 300.
+PAPER_NETWORK = {"n_blocks": 3, "n_layers": 2, "width": 128, "linear_path": False, "learning_rate": 3e-5, "batch_size": 300}
+PAPER_SCHEDULES = {
+    "toy": BetaSchedule(warmup_epochs=2000, step_epochs=100, max_steps=45, settle_epochs=0),
+    "beps": BetaSchedule(warmup_epochs=1000, step_epochs=1000, max_steps=19, settle_epochs=0),
+}
+# Ours: one bidirectional layer of 32 units each way, hundreds of epochs instead of thousands, then a settling with beta low.
+OUR_NETWORK = {"n_blocks": 0, "n_layers": 1, "width": 32, "batch_size": 200}
+OUR_SCHEDULES = {
+    "toy": BetaSchedule(warmup_epochs=15, settle_epochs=80),
+    "beps": BetaSchedule(warmup_epochs=20, settle_epochs=100),
+}
+OUR_TRAINING = {"toy": {"learning_rate": 5e-3}, "beps": {"learning_rate": 3e-3, "input_noise": 0.1}}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the study: fit one model to one data set, and score it."""
+
+    profile: str
+    dataset: str
+    model: str
+    seed: int
+
+    def __str__(self):
+        return f"{self.dataset}/{self.model}/seed{self.seed}"
+
+
+def jobs(profile, only=(), seeds=(0,)):
+    """List the jobs of a profile, the longest first.
+
+    Parameters
+    ----------
+    profile : str
+    only : sequence of str
+        Keep only these data sets and models; ``beps`` stands for both of its forms.
+    seeds : sequence of int
+
+    Raises
+    ------
+    ReplicationError
+        If a name is not a data set or a model, or nothing is left.
+    """
+    unknown = [name for name in only if name not in DATASETS + MODELS]
+    if unknown:
+        raise ReplicationError(f"--only {unknown[0]}: no such data set or model. There are {', '.join(DATASETS + MODELS)}.")
+    # In the paper profile lstm_vae is the plain form already.
+    models = [model for model in MODELS if profile != "paper" or model != "lstm_vae_plain"]
+    wanted_models = [name for name in only if name in MODELS] or models
+    wanted_data = [name for name in only if name in DATASETS] or DATASETS
+    wanted_data = [name for name in DATASETS if name in wanted_data or name.split("_")[0] in wanted_data]
+    networks_first = sorted((model for model in models if model in wanted_models), key=lambda model: not model.startswith("lstm"))
+    listed = [Job(profile, data, model, seed) for model in networks_first for data in reversed(wanted_data) for seed in seeds]
+    if not listed:
+        raise ReplicationError(f"--only {' '.join(only)}: the {profile} profile has no such run.")
+    return listed
+
+
+def data_sizes(profile):
+    """Return how many colours the toy problem is fitted to, and how many it is scored on."""
+    return {"n_train": 1000, "n_gamut": 500} if profile == "smoke" else {"n_train": 10_000, "n_gamut": 5_000}
+
+
+def model_parameters(job):
+    """Return the parameters of the model of a job, as keyword arguments."""
+    n_components, n_channels = COMPONENTS[job.dataset], 1 if job.dataset == "toy" else 2
+    if job.model == "pca":
+        return {"n_components": n_components}
+    if job.model == "dictionary_learning":
+        penalty = PAPER_LAMBDA[job.dataset]
+        return {"n_components": n_components, "alpha": penalty, "transform_alpha": penalty, "random_state": job.seed}
+    common = {"n_components": 16, "target_channels": n_components, "n_channels": n_channels, "random_state": job.seed}
+    return common | _network(job, "toy" if job.dataset == "toy" else "beps")
+
+
+def _network(job, data):
+    if job.profile == "paper":
+        return PAPER_NETWORK | {"schedule": PAPER_SCHEDULES[data]}
+    ours = OUR_NETWORK | OUR_TRAINING[data] | {"schedule": OUR_SCHEDULES[data], "linear_path": job.model == "lstm_vae"}
+    if job.profile == "smoke":
+        ours |= {"width": 8, "schedule": replace(ours["schedule"], warmup_epochs=2, max_steps=3, settle_epochs=2)}
+    return ours
+
+
+def build(job):
+    """Return the unfitted model of a job."""
+    parameters = model_parameters(job)
+    if job.model == "pca":
+        return PCA(**parameters)
+    if job.model == "dictionary_learning":
+        return DictionaryLearning(**parameters)
+    from replicate.models.lstm_vae import LSTMVariationalAutoencoder
+
+    return LSTMVariationalAutoencoder(**parameters)
+
+
+def describe(job):
+    """Return the parameters of a job as plain values, for its configuration file."""
+    parameters = model_parameters(job)
+    if "schedule" in parameters:
+        parameters["schedule"] = asdict(parameters["schedule"])
+    sizes = data_sizes(job.profile) if job.dataset == "toy" else {}
+    if job.dataset == "beps_heldout":
+        sizes = {"block": 6, "n_heldout": 20, "split_seed": 0}
+    return asdict(job) | {"parameters": parameters, "data": sizes, "numpy": np.__version__}
