@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -200,6 +201,8 @@ def _reconstruct(model, spectra):
 
 def main():
     """Run the request on standard input; a failure is reported as one line ``{"error": ...}`` and exit code 1."""
+    # A request to end is handled as Ctrl-C is: at a point where no file is half-written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     request = json.load(sys.stdin)
 
     def say(**progress):

@@ -7,7 +7,8 @@ and `Scan.align` is the one place that brings them together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -40,7 +41,7 @@ class Scan:
     size_um : tuple of float
         Height and width of the scan, um.
     hashes : dict of str
-        sha256 of each file read.
+        sha256 of each file read; empty for a simulated scan.
     truth : dict of ndarray of shape (rows, cols), or None
         Ground-truth maps of a simulated scan.
 
@@ -57,14 +58,19 @@ class Scan:
     channels: tuple[str, ...] = CHANNELS
     units: tuple[str, ...] = ("z-score", "z-score")
     size_um: tuple[float, float] = SIZE_UM
-    hashes: dict[str, str] | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
     truth: dict[str, np.ndarray] | None = None
 
     def __post_init__(self):
         expected = (int(np.prod(self.shape)), np.size(self.voltages))
         if np.shape(self.spectra) != expected or len(self.voltages) != len(self.channels):
             raise ReplicationError(f"scan: spectra of shape {np.shape(self.spectra)}, expected {expected} from the grid and the voltages.")
-        object.__setattr__(self, "lags", tuple(cycle_lag(own, self.voltages[0]) for own in self.voltages))
+        self.lags  # noqa: B018 - axes that cannot be aligned are refused at once
+
+    @cached_property
+    def lags(self):
+        """By how many steps each channel is stored behind the first, a tuple of int."""
+        return tuple(cycle_lag(own, self.voltages[0]) for own in self.voltages)
 
     @property
     def n_channels(self):
@@ -112,7 +118,10 @@ class Scan:
         return values.reshape(self.shape + values.shape[1:])
 
     def _unfold(self, spectra):
-        return np.asarray(spectra).reshape(-1, self.n_channels, self.n_steps)
+        spectra = np.asarray(spectra)
+        if spectra.ndim != 2 or spectra.shape[1] != self.voltages.size:
+            raise ReplicationError(f"spectra: shape {spectra.shape}, expected (n, {self.voltages.size}) as in the scan.")
+        return spectra.reshape(-1, self.n_channels, self.n_steps)
 
 
 def cycle_lag(own, reference):

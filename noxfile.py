@@ -1,0 +1,65 @@
+"""Every documented command is a session here; each has an environment of its own, installed from the hashed lock."""
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "tests"]
+
+PYTHON = "3.11"  # the last that mxnet 1.9.1, through numpy 1.23.5, runs on
+SOURCES = ("noxfile.py", "replicate", "figures", "tests")
+
+
+def _install(session):
+    """Install the locked packages, then this one without letting it move a pin."""
+    session.install("--require-hashes", "-r", "requirements.lock")
+    session.install("--no-deps", "-e", ".")
+
+
+@nox.session(python=PYTHON)
+def replicate(session):
+    """Fit, score and draw everything: the paper's figures and Table 1. Arguments go to `python -m replicate run`."""
+    _install(session)
+    session.run("python", "-m", "replicate", "run", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def data(session):
+    """Fetch and verify the data files; `-- --check` only verifies."""
+    _install(session)
+    session.run("python", "-m", "replicate", "data", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def figures(session):
+    """Draw figures from stored runs: `-- fig4 --profile standard`; all of them where none is named."""
+    _install(session)
+    session.run("python", "-m", "replicate", "figures", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def tests(session):
+    """Run the tests. Real data are used where REPLICATE_DATA or the cache has them."""
+    _install(session)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def lint(session):
+    """Check style and docstrings."""
+    _install(session)
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+
+
+@nox.session(python=PYTHON)
+def lock(session):
+    """Rewrite requirements.lock from pyproject.toml, with hashes."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", "--all-extras", "--python-version", PYTHON, "--generate-hashes"),
+        *("--no-emit-index-url", "--no-emit-find-links", "--quiet", "--output-file", "requirements.lock"),
+        env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"},
+    )

@@ -1,0 +1,155 @@
+"""The command line: ``python -m replicate data | run | status``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import replicate
+from replicate import study
+from replicate.errors import ReplicationError
+from replicate.tables import results_table
+
+FIGURES = ("toy", "fig2", "fig4", "fig5", "table1")
+FIGURE_FOLDER = Path(__file__).resolve().parents[1] / "figures"
+
+
+def main(arguments=None):
+    """Parse the command line, run it, and return the exit code: 0, 1 for failed runs, 2 for a user's error, 130 for Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except ReplicationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is lost: the same command goes on from the last epoch.", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m replicate", description=replicate.__doc__)
+    parser.add_argument("--version", action="version", version=replicate.__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="fetch and verify the data files of the manifest")
+    data.add_argument("--check", action="store_true", help="only verify what is here; use no network")
+    data.set_defaults(command=_data)
+
+    run = commands.add_parser("run", help="fit, score and draw: the paper's figures and Table 1", description=_RUN_HELP)
+    _add_common(run)
+    run.add_argument(
+        "--data", choices=("auto", "measured", "simulated"), default="auto", help="auto: simulated where the real cannot be had"
+    )
+    run.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join(study.DATASETS + study.MODELS)}")
+    run.add_argument("--processes", type=_positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
+    run.add_argument("--no-figures", action="store_true", help="leave the figures out")
+    run.add_argument("--dry-run", action="store_true", help="print the study's configuration and stop")
+    run.set_defaults(command=_run)
+
+    figures = commands.add_parser("figures", help="draw figures from the runs that are there")
+    figures.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(FIGURES)} (default: all)")
+    _add_common(figures)
+    figures.set_defaults(command=_figures)
+
+    status = commands.add_parser("status", help="which runs are complete, failed, interrupted or missing")
+    _add_common(status)
+    status.set_defaults(command=_status)
+    return parser
+
+
+_RUN_HELP = """Runs that are complete are reused; an interrupted training goes on from its last epoch. Results are in RESULTS/PROFILE:
+metrics.json, the figures, and a folder for each run."""
+
+
+def _add_common(parser):
+    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="smoke: seconds; standard: minutes; paper: days")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N", help="one run a seed (default: 0)")
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _data(options):
+    from replicate.data.fetch import verify_all
+    from replicate.data.manifest import read_manifest
+
+    rows = verify_all(read_manifest().values(), fetch_missing=not options.check)
+    for row in rows:
+        print(f"{row.key:14} {row.status:9} {row.bytes or '':>9} {row.hash or '':80} {row.path or ''}")
+    for row in rows:
+        if row.problem:
+            print(f"\n{row.problem}", file=sys.stderr)
+    return 1 if any(row.problem for row in rows) else 0
+
+
+def _run(options):
+    from replicate import pipeline, sources
+
+    jobs = study.jobs(options.profile, options.only, options.seed)
+    if options.dry_run:
+        print(json.dumps([study.describe(job) for job in jobs], indent=2))
+        return 0
+    _require_mxnet(jobs)
+    provenance = sources.resolve(options.data)
+    print(f"{len(jobs)} runs, profile {options.profile}, scan: {provenance['scan']}, picture: {provenance['picture']}", flush=True)
+    if options.profile == "paper":
+        _announce_duration(jobs)
+    failures = pipeline.run_all(jobs, provenance, options.results, options.processes)
+    for job, error in failures:
+        print(f"\n{job} failed:\n{error}", file=sys.stderr)
+    everything = study.jobs(options.profile, seeds=options.seed)
+    path, document = pipeline.collect(everything, provenance, options.results)
+    drawn = options.no_figures or _draw(FIGURES, options) or bool(options.only)
+    print(f"\n{results_table(document['metrics']).to_string(index=False)}\n\n{path}\n{path.parent / 'figures'}")
+    return 0 if drawn and not failures else 1
+
+
+def _require_mxnet(jobs):
+    if any(job.model.startswith("lstm") for job in jobs) and importlib.util.find_spec("mxnet") is None:
+        raise ReplicationError("mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11.")
+
+
+def _announce_duration(jobs):
+    from replicate.estimate import longest_seconds
+
+    print("Timing one step of each network ...", flush=True)
+    total = 0.0
+    for job in jobs:
+        if job.model.startswith("lstm"):
+            seconds = longest_seconds(job)
+            total += seconds
+            print(f"  {job}: at most {seconds / 3600:.1f} h")
+    print(f"  all together at most {total / 86400:.1f} days of one core, less where the channels reach their target early.", flush=True)
+
+
+def _figures(options):
+    unknown = [name for name in options.names if name not in FIGURES]
+    if unknown:
+        raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(FIGURES)}.")
+    return 0 if _draw(options.names or FIGURES, options) else 2
+
+
+def _draw(names, options):
+    """Draw figures in processes of their own, and tell whether all of them were drawn."""
+    arguments = ["--results", str(options.results), "--profile", options.profile, "--seed", str(options.seed[0])]
+    codes = [subprocess.run([sys.executable, str(FIGURE_FOLDER / f"{name}.py"), *arguments]).returncode for name in names]
+    return not any(codes)
+
+
+def _status(options):
+    from replicate.runs import Run
+
+    for job in study.jobs(options.profile, seeds=options.seed):
+        run = Run.of(options.results, job)
+        note = f"epoch {len(run.history)}" if run.history else ""
+        print(f"{str(job):36} {run.status:12} {note}")
