@@ -9,7 +9,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "tests"]
 
 PYTHON = "3.11"  # the last that mxnet 1.9.1, through numpy 1.23.5, runs on
-SOURCES = ("noxfile.py", "replicate", "figures", "tests")
+SOURCES = ("noxfile.py", "replicate", "figures", "benchmarks", "tests")
 
 
 def _install(session):
@@ -63,3 +63,10 @@ def lock(session):
         *("--no-emit-index-url", "--no-emit-find-links", "--quiet", "--output-file", "requirements.lock"),
         env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"},
     )
+
+
+@nox.session(python=PYTHON)
+def publish(session):
+    """Take the numbers of results/standard into benchmarks/stored and the README."""
+    _install(session)
+    session.run("python", "benchmarks/publish.py", *session.posargs)

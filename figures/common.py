@@ -1,19 +1,17 @@
-"""What the figure scripts share: their command line, and loading the runs they draw.
-
-``python figures/common.py [NAME ...]`` draws the named figures, all of them by default.
-"""
+"""What the figure scripts share: their command line, loading the runs they draw, and drawing a channel of the scan."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from replicate import runs, style
 from replicate.errors import ReplicationError
+from replicate.files import read_json
 
-FIGURES = ("toy", "fig2", "fig4", "fig5", "table1")
 MODELS = ("pca", "dictionary_learning", "lstm_vae")
 
 
@@ -26,11 +24,35 @@ def load(results, profile, dataset, seed, models=MODELS):
         If a run is missing, or the runs were made on different data.
     """
     loaded = {model: runs.load(results, profile, dataset, model, seed) for model in models}
-    provenances = [run.record["provenance"] for run in loaded.values()]
-    if any(provenance != provenances[0] for provenance in provenances):
-        found = ", ".join(f"{model}: {' and '.join(run.record['provenance'].values())}" for model, run in loaded.items())
+    provenances = {model: run.record["provenance"] for model, run in loaded.items()}
+    first = provenances[models[0]]
+    if any(provenance != first for provenance in provenances.values()):
+        found = ", ".join(f"{model}: {' and '.join(provenance.values())}" for model, provenance in provenances.items())
         raise ReplicationError(f"{Path(results) / profile / dataset}: runs on different data ({found}). Make them again on one.")
-    return loaded, provenances[0]
+    return loaded, first
+
+
+def configuration(run):
+    """Return what a run was asked for."""
+    return read_json(run.folder / "config.json")
+
+
+def shown(axes, run):
+    """Pair axes with the most important components of a run; axes left over are emptied."""
+    components = run.arrays["components"][: len(axes)]
+    for ax in axes[len(components) :]:
+        ax.axis("off")
+    return list(zip(axes, components))
+
+
+def loop(ax, scan, values, **look):
+    """Draw aligned values of one channel, (n_steps,), over the voltage as a closed loop."""
+    ax.plot(*(np.append(line, line[0]) for line in (scan.voltages[0], values)), **look)
+
+
+def alignment_note(scan):
+    """Say how the channels of a scan were brought together for drawing."""
+    return f"Channels aligned, each over its own voltage (stored {scan.lags[-1]} of {scan.n_steps} steps apart)."
 
 
 def folder(results, profile):
@@ -38,59 +60,35 @@ def folder(results, profile):
     return Path(results) / profile / "figures"
 
 
-def parser(description):
-    """Return the command line of every figure script."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    made.add_argument("--results", default="results", help="folder of the runs")
-    made.add_argument("--profile", default="standard", help="which runs to draw")
-    made.add_argument("--seed", type=int, default=0, help="which of them")
-    return made
+def script(draw, name, description, argv=None, also=()):
+    """Draw one figure as its command line asks, save it as PNG and PDF, and print the paths.
 
+    Parameters
+    ----------
+    draw : callable
+        Takes results folder, profile and seed, and returns the figure.
+    name : str
+    description : str
+    argv : list of str, optional
+    also : sequence of callable
+        Each takes the same, writes one more file and returns its path.
 
-def guarded(action):
-    """Do `action`; return the exit code: 2, with the message alone, for what the user can mend."""
-    try:
-        action()
-    except ReplicationError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-def script(draw, name, description, argv=None):
-    """Draw and save one figure as its command line asks; return the exit code."""
-    asked = parser(description).parse_args(argv)
-    return guarded(lambda: save(draw, name, asked.results, asked.profile, asked.seed))
-
-
-def save(draw, name, results, profile, seed):
-    """Draw one figure, save it as PNG and PDF, and print the paths."""
-    for path in style.save(draw(results, profile, seed), folder(results, profile), name):
-        print(path)
-
-
-def draw_all(names, results, profile, seed=0):
-    """Draw and save the named figures.
-
-    Raises
-    ------
-    ReplicationError
-        If a name is not a figure; nothing is drawn then.
+    Returns
+    -------
+    int
+        Exit code: 2, with a message and no traceback, for what the user can mend.
     """
-    unknown = [name for name in names if name not in FIGURES]
-    if unknown:
-        raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(FIGURES)}.")
-    for name in names:
-        save(importlib.import_module(name).draw, name, results, profile, seed)
-
-
-def main(argv=None):
-    """Draw the figures named on the command line."""
-    made = parser("Draw the figures of the paper from stored runs.")
-    made.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(FIGURES)}; all by default")
-    asked = made.parse_args(argv)
-    return guarded(lambda: draw_all(asked.names or FIGURES, asked.results, asked.profile, asked.seed))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
+    parser.add_argument("--profile", default="standard", help="of the runs to draw")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs to draw")
+    options = parser.parse_args(argv)
+    asked = (options.results, options.profile, options.seed)
+    try:
+        paths = style.save(draw(*asked), folder(options.results, options.profile), name)
+        paths += [write(*asked) for write in also]
+    except ReplicationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(*paths, sep="\n")
+    return 0

@@ -14,7 +14,6 @@ import seaborn as sns
 
 from replicate import sources, style
 from replicate.data import toy
-from replicate.files import read_json
 
 STRIDE = 5
 """Every fifth pixel of the picture is drawn: more than the print can show."""
@@ -23,57 +22,44 @@ STRIDE = 5
 def draw(results, profile, seed=0):
     """Draw the models on the toy problem."""
     loaded, provenance = common.load(results, profile, "toy", seed)
-    sizes = read_json(loaded["lstm_vae"].folder / "config.json")["data"]
+    sizes = common.configuration(loaded["pca"])["data"]
     data = toy.make(sources.load_picture(provenance["picture"]), seed, **sizes)
-    fig = style.figure(height=6.0)
-    blocks = fig.subfigures(3, 1, height_ratios=(1.0, 1.0, 0.9))
+    fig = style.figure(height=5.8)
+    blocks = fig.subfigures(3, 1, height_ratios=(1, 1, 0.9))
     for block, model, letters in zip(blocks, ("dictionary_learning", "lstm_vae"), ("abcdef", "ghijkl")):
         draw_model(block, model, loaded[model], data, letters)
     draw_errors(blocks[2].subplots(), loaded)
+    n_sampled = len(loaded["pca"].arrays["residuals"])
+    style.note(fig, f"m: {n_sampled} pixels of the picture drawn at random. MSE in z-score², in m over the whole picture.")
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 
 
 def draw_model(block, model, run, data, letters):
     """Draw the maps of three components and the best, median and worst example of one model."""
-    axes = list(block.subplot_mosaic(letters, width_ratios=(0.8, 0.8, 0.8, 1, 1, 1)).values())
-    block.suptitle(title(model, run))
-    draw_maps(block, axes[:3], run, data.image)
-    for ax in axes[4:]:
-        ax.sharey(axes[3])
-        ax.tick_params(labelleft=False)
-    draw_examples(axes[3:], model, run, data)
-    for ax, name in zip(axes, letters):
-        style.letter(ax, name)
-
-
-def title(model, run):
-    """Say how many channels of a VAE are active where three maps do not show all of them."""
-    active = run.record["metrics"].get("active_channels")
-    return style.LABELS[model] + (f" ({active} active channels)" if active is not None else "")
-
-
-def draw_maps(block, axes, run, image):
-    """Show the three most important components over the picture."""
-    components = run.arrays["components"][: len(axes)]
-    for ax in axes[len(components) :]:
-        ax.axis("off")
-    for ax, component in zip(axes, components):
-        values = image.expand(run.arrays["latents"][:, component])[::STRIDE, ::STRIDE]
-        shown = style.picture(ax, values, **style.limits(values))
+    left, right = block.subfigures(1, 2)
+    left.suptitle(style.title(model, run.record))
+    right.suptitle("Pixels of least, median and greatest error")
+    maps, examples = left.subplots(1, 3), right.subplots(1, 3, sharey=True)
+    for ax, component in common.shown(maps, run):
+        values = data.image.expand(run.arrays["latents"][:, component])[::STRIDE, ::STRIDE]
+        image = style.picture(ax, values, **style.limits(values))
         ax.set_title(f"component {component}")
-        style.colour_bar(block, shown, ax, "latent value, dimensionless", location="bottom", extend="both", aspect=12)
+        style.colour_bar(left, image, ax, style.LATENT_NAMES[model], location="bottom", extend="both", aspect=12)
+    draw_examples(examples, model, run, data)
+    for ax, name in zip([*maps, *examples], letters):
+        style.letter(ax, name)
 
 
 def draw_examples(axes, model, run, data):
     """Draw data and reconstruction of the best, the median and the worst spectrum."""
-    examples, reconstructions = run.arrays["examples"], run.arrays["example_reconstructions"]
-    for ax, name, example, reconstruction in zip(axes, ("best", "median", "worst"), examples, reconstructions):
+    pairs = zip(run.arrays["examples"], run.arrays["example_reconstructions"])
+    for ax, name, (example, reconstruction) in zip(axes, ("best", "median", "worst"), pairs):
         ax.plot(toy.timesteps(), data.painting[example], color=style.DATA_COLOUR, linewidth=2, label="data")
         ax.plot(toy.timesteps(), reconstruction, color=style.COLOURS[model], label=style.SHORT_LABELS[model])
-        ax.set(title=f"{name}: MSE {run.arrays['painting_mse'][example]:.2g}", xlabel="time step t, dimensionless")
-    axes[0].set_ylabel("f, z-score per step")
-    axes[0].legend(loc="upper right")
+        ax.set(title=f"{name}: MSE {run.arrays['painting_mse'][example]:.2g}", xlabel="time step t (a.u.)")
+    axes[0].set_ylabel("f (z-score)")
+    axes[1].legend()
 
 
 def draw_errors(ax, loaded):
@@ -81,14 +67,15 @@ def draw_errors(ax, loaded):
     frames = []
     for model, run in loaded.items():
         errors = np.abs(run.arrays["residuals"])
-        label = f"{style.LABELS[model]}, MSE {run.record['metrics']['painting_mse']:.2g} over the picture"
+        label = f"{style.LABELS[model]}, MSE {run.record['metrics']['painting_mse']:.2g}"
         index = np.tile(np.arange(errors.shape[1]), len(errors))
         frames.append(pd.DataFrame({"index": index, "error": errors.ravel(), "model": label, "colour": style.COLOURS[model]}))
     table = pd.concat(frames)
     palette = dict(zip(table["model"], table["colour"]))
-    sns.violinplot(table, x="index", y="error", hue="model", palette=palette, cut=0, inner=None, linewidth=0.2, width=0.9, ax=ax)
-    ax.set(xlabel="spectrum index", ylabel="absolute error, z-score per step")
-    ax.legend(title=None, ncols=3, loc="upper center")
+    look = {"cut": 0, "inner": None, "linewidth": 0.2, "width": 0.9, "density_norm": "width"}
+    sns.violinplot(table, x="index", y="error", hue="model", palette=palette, ax=ax, **look)
+    ax.set(xlabel="spectrum index", ylabel="absolute error (z-score)", ylim=(0, None))
+    ax.legend(title=None, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     style.letter(ax, "m")
 
 

@@ -10,34 +10,38 @@ import numpy as np
 from replicate import sources, style
 from replicate.data import toy
 
-VARIED = ("R", "G", "B")
+CHANNELS = ("R", "G", "B")
+N_LINES = 11
+STRIDE = 4
+"""Every fourth pixel of the picture is drawn: more than the print can show."""
 
 
 def draw(results, profile, seed=0):
     """Draw the toy problem on the picture that the stored runs were scored on."""
     _, provenance = common.load(results, profile, "toy", seed, models=("pca",))
-    fig = style.figure(height=2.1)
-    axes = fig.subplot_mosaic("abcd", width_ratios=(1, 1, 1, 0.95))
-    for i, (ax, name) in enumerate(zip(axes.values(), VARIED)):
-        spectra_of_colour(ax, i, name)
-    axes["a"].set_ylabel("f(t, R, G, B), arbitrary units")
-    painting = sources.load_picture(provenance["picture"])
-    style.picture(axes["d"], painting.expand(painting.colours)[::4, ::4])
-    axes["d"].set_title("picture: one spectrum a pixel")
+    fig = style.figure(height=2.2)
+    axes = fig.subplot_mosaic("abcd")
+    for i, ax in enumerate(axes[name] for name in "abc"):
+        draw_spectra(ax, i)
+    axes["a"].set_ylabel("f (a.u.)")
+    picture = sources.load_picture(provenance["picture"])
+    style.picture(axes["d"], picture.expand(picture.colours)[::STRIDE, ::STRIDE])
+    axes["d"].set_title("picture")
     for name, ax in axes.items():
         style.letter(ax, name)
+    style.note(fig, "a–c: each line has the colour its spectrum is generated from. d: each pixel is turned into such a spectrum.")
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 
 
-def spectra_of_colour(ax, channel, name, n=11):
-    """Draw spectra while one colour channel goes from 0 to 1, the others staying at 0.5, each line in its colour."""
-    colours = np.full((n, 3), 0.5)
-    colours[:, channel] = np.linspace(0, 1, n)
+def draw_spectra(ax, channel):
+    """Draw spectra while one channel of the colour goes from 0 to 1 and the others stay at 0.5."""
+    colours = np.full((N_LINES, 3), 0.5)
+    colours[:, channel] = np.linspace(0, 1, N_LINES)
     for colour, spectrum in zip(colours, toy.spectra(colours)):
         ax.plot(toy.timesteps(), spectrum, color=colour)
-    fixed = " = ".join(other for other in VARIED if other != name)
-    ax.set(title=f"{name} from 0 to 1, {fixed} = 0.5", xlabel="time step t, dimensionless", ylim=(-3.3, 3.6))
+    fixed = " = ".join(CHANNELS[:channel] + CHANNELS[channel + 1 :])
+    ax.set(title=f"{CHANNELS[channel]} from 0 to 1, {fixed} = 0.5", xlabel="time step t (a.u.)", ylim=(-2, 3.5))
 
 
 def main(argv=None):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import sys
@@ -211,7 +212,8 @@ def main():
     try:
         execute(study.Job(**request["job"]), request["provenance"], request["results"], say)
     except KeyboardInterrupt:
-        return 130
+        # MXNet's own shutdown would be interrupted, with a traceback, by a second signal.
+        os._exit(130)
     except Exception as error:
         say(error=str(error) if isinstance(error, ReplicationError) else traceback.format_exc())
         return 1

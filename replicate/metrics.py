@@ -76,6 +76,8 @@ SCHEMA = {
 def summarise(records):
     """Gather the records of complete runs, one a seed and more than one data set and model, into metrics.
 
+    A held-out run stands beside the run on all spectra under one name, and adds its held-out metrics only.
+
     Parameters
     ----------
     records : list of dict
@@ -89,8 +91,11 @@ def summarise(records):
     """
     gathered = {}
     for record in sorted(records, key=lambda record: record["seed"]):
+        dataset, _, heldout = record["dataset"].partition("_")
         for kind, value in record["metrics"].items():
-            name = f"{record['dataset'].split('_')[0]}.{record['model']}.{kind}"
+            if heldout and not kind.startswith(heldout):
+                continue
+            name = f"{dataset}.{record['model']}.{kind}"
             provenance = record["provenance"]["picture" if kind == "painting_mse" else "spectra"]
             gathered.setdefault(name, []).append((record["seed"], value, provenance))
     return {name: _entry(name, rows) for name, rows in sorted(gathered.items())}
@@ -143,5 +148,5 @@ def _validate(path, document):
     if error is not None:
         raise ReplicationError(f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}")
     for name, entry in document["metrics"].items():
-        if not all(map(math.isfinite, entry["values"])):
+        if not all(map(math.isfinite, [entry["value"], *entry["values"], *(entry["interval"] or [])])):
             raise ReplicationError(f"{path}: {name} is not finite.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from replicate.metrics import SCHEMA_VERSION, summarise, write_metrics
 from replicate.runs import Run
 
 MAX_PROCESSES = 4
+PATIENCE = 3.0  # seconds for a process to end by itself after Ctrl-C
 
 
 def run_all(jobs, provenance, results, n_processes=None):
@@ -77,14 +78,17 @@ class _Workers:
         self.bar = tqdm(total=total, desc="runs", unit="run", disable=None if total else True)
 
     def stop(self):
-        """Start no further process, and wait for those that Ctrl-C has reached as well."""
+        """Start no further process, and end those that Ctrl-C in the terminal has not reached as well."""
         with self.lock:
             self.stopped = True
             processes = list(self.processes)
+        deadline = time.monotonic() + PATIENCE
         for process in processes:
-            with contextlib.suppress(ProcessLookupError):
+            try:
+                process.wait(max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
                 process.terminate()
-            process.wait()
+                process.wait()
 
     def run(self, job):
         """Run one job to its end and return its error, or None."""

@@ -38,9 +38,9 @@ class Run:
             return self.record["status"]
         return "interrupted" if self.checkpoint.exists() else "missing"
 
-    @cached_property
+    @property
     def record(self):
-        """What was measured: status, metrics, seconds, memory, machine."""
+        """What was measured: status, metrics, seconds, memory, machine; read anew each time, for another process may write it."""
         return read_json(self.folder / "record.json")
 
     @cached_property

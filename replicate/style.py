@@ -14,6 +14,9 @@ from replicate.files import atomic_path
 WIDTH = 7.1
 """Inches: a journal's double column."""
 
+LINE = 0.13
+"""Inches: a line of the foot of a figure."""
+
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 6.5,
@@ -48,6 +51,7 @@ LABELS = {
     "lstm_vae_plain": "LSTM β-VAE, paper's form",
 }
 SHORT_LABELS = {"pca": "PCA", "dictionary_learning": "DL", "lstm_vae": "VAE"}
+LATENT_NAMES = {"dictionary_learning": "coefficient (a.u.)", "lstm_vae": "latent mean (a.u.)"}
 DATA_COLOUR = "0.45"
 
 # Without its lightest end, which does not show as a line on white.
@@ -65,17 +69,17 @@ STAND_INS = ("simulated twin", "sample photograph")
 
 
 def figure(height, width=WIDTH):
-    """Return an empty figure of the house style, inches, with a strip left free at the bottom for the stamp."""
+    """Return an empty figure of the house style, inches, with a strip left free at the bottom for a note and the stamp."""
     mpl.rcParams.update(RC)
     fig = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    strip = 0.19 / height
+    strip = 2 * LINE / height
     fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip), w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
     return fig
 
 
 def letter(ax, text):
     """Write the letter of a panel above the left corner of its axes."""
-    ax.annotate(text, (0, 1), xytext=(-9, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, fontweight="bold")
+    ax.annotate(text, (0, 1), xytext=(-13, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, fontweight="bold")
 
 
 def picture(ax, image, **options):
@@ -108,6 +112,11 @@ def colour_bar(fig, image, ax, label, **options):
     return bar
 
 
+def stamp_text(provenances, profile, seed):
+    """Say what data, which profile and which seed something is made from."""
+    return " · ".join([*(PROVENANCE[name] for name in provenances), f"{profile} profile", f"seed {seed}"])
+
+
 def stamp(fig, provenances, profile, seed):
     """Write under a figure what data it is made from; a stand-in for the paper's own data is shouted.
 
@@ -120,24 +129,35 @@ def stamp(fig, provenances, profile, seed):
     seed : int
     """
     stand_ins = [name for name in provenances if name in STAND_INS]
-    own = [PROVENANCE[name] for name in provenances if name not in STAND_INS]
-    text = " · ".join([*own, f"{profile} profile", f"seed {seed}"])
-    fig.text(0.995, 0.006, text, ha="right", va="bottom", fontsize=5.5, color="0.35")
+    footer(fig, stamp_text(provenances, profile, seed), 0, fontsize=5.5, color="0.35")
     if stand_ins:
-        text = f"{' and '.join(stand_ins)}, not the paper's data".upper()
-        fig.text(0.005, 0.006, text, ha="left", va="bottom", fontsize=8, fontweight="bold", color="#C00000")
+        text = f"{' and '.join(stand_ins)}: not the paper's data"
+        fig.text(0.995, 0.03 / fig.get_figheight(), text, ha="right", fontsize=9, fontweight="bold", color="#C00000")
+
+
+def footer(fig, text, line, **look):
+    """Write a line at the foot of a figure, the lowest being number 0."""
+    fig.text(0.008, (0.03 + line * LINE) / fig.get_figheight(), text, ha="left", va="bottom", **look)
+
+
+def title(model, record):
+    """Return the name of a model, and how many channels of a VAE are active."""
+    active = record["metrics"].get("active_channels")
+    return LABELS[model] + (f", {active} active channels" if active is not None else "")
 
 
 def note(fig, text):
     """Write a note above the stamp."""
-    fig.supxlabel(text, fontsize=6, color="0.25")
+    footer(fig, text, 1, fontsize=6, color="0.2")
 
 
 def save(fig, folder, name):
     """Write a figure as PNG and PDF, each whole or not at all, and return their paths."""
     paths = [Path(folder) / f"{name}.{suffix}" for suffix in ("png", "pdf")]
-    for path in paths:
+    # No date in the PDF: the same numbers give the same file.
+    for path, metadata in zip(paths, (None, {"CreationDate": None})):
         with atomic_path(path) as temporary:
-            # No date: the same numbers give the same file.
-            fig.savefig(temporary, dpi=250, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+            fig.savefig(temporary, dpi=250, metadata=metadata)
+        # Laid out once is enough.
+        fig.set_layout_engine("none")
     return paths

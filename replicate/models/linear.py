@@ -45,6 +45,15 @@ class DictionaryLearning(decomposition.DictionaryLearning):
             random_state=random_state,
         )
 
+    def fit(self, X, y=None):
+        """Learn the atoms from spectra, shape (n, n_features)."""
+        super().fit_transform(X)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Learn the atoms and return the codes that `transform` gives; scikit-learn's are of its last step, penalised by `alpha`."""
+        return self.fit(X).transform(X)
+
     def inverse_transform(self, Z):
         """Return spectra, shape (n, n_features), for coefficients, shape (n, n_components)."""
         return np.asarray(Z) @ self.components_

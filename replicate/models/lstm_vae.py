@@ -5,7 +5,7 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from replicate.models.inference import get_weights, in_batches, set_weights
 from replicate.models.network import VariationalAutoencoder
@@ -131,6 +131,9 @@ class LSTMVariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
     def inverse_transform(self, Z):
         """Decode latents, shape (n, n_components), to spectra, shape (n, n_channels * n_steps)."""
         check_is_fitted(self)
+        Z = check_array(Z, dtype=np.float32)
+        if Z.shape[1] != self.n_components:
+            raise ValueError(f"{Z.shape[1]} latents, expected n_components={self.n_components}")
         spectra = in_batches(lambda z: self._fitted_network().decoder(z)[:1], Z)[0]
         return spectra.transpose(0, 2, 1).reshape(len(spectra), -1)
 
@@ -142,6 +145,11 @@ class LSTMVariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
     @property
     def _n_features_out(self):
         return self.n_components
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
     def _unstack(self, X):
         """Channel-major `(n, n_channels * n_steps)` to NTC."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -68,6 +69,7 @@ class Training:
         self.network, self.schedule, self.options = network, schedule, options
         self.spectra, self.validation = np.asarray(spectra, dtype=np.float32), validation
         self.progress, self.history = Progress(), []
+        self._identity = f"{schedule} {options} {hashlib.sha256(self.spectra.tobytes()).hexdigest()}"
         self._parameters = named_parameters(network)
         self.channels = np.ones(self._parameters["encoder.mean.bias"].shape[0], dtype=bool)
         self._selected = get_weights(network)
@@ -102,7 +104,7 @@ class Training:
         start = time.perf_counter()
         mse, activity, channel_kl = self._update_all(np.random.default_rng([self.options.seed, now.epoch]))
         now.seconds += time.perf_counter() - start
-        if not np.isfinite(mse):
+        if not np.isfinite([mse, activity, *channel_kl]).all():
             raise ReplicationError(f"the loss is not finite in epoch {now.epoch}; train with a lower learning_rate.")
         row = {"epoch": now.epoch, "phase": now.phase, "beta": now.beta, "l1_weight": self.schedule.l1_weight(now.beta)}
         row |= {"learning_rate": rate, "mse": mse, "kl": float(channel_kl.mean()), "l1": activity}
@@ -183,13 +185,15 @@ class Training:
         arrays |= {f"selected/{name}": array for name, array in self._selected.items()}
         for i, moments in enumerate(self._moments):
             arrays |= {f"moment/{i}/{j}": moment.asnumpy() for j, moment in enumerate(moments)}
-        state = json.dumps({"progress": asdict(self.progress), "history": self.history})
+        state = json.dumps({"training": self._identity, "progress": asdict(self.progress), "history": self.history})
         write_npz(path, state=np.array(state), channels=self.channels, selected_channels=self._selected_channels, **arrays)
 
     def _load(self, path):
         arrays = read_npz(path)
         try:
             state = json.loads(str(arrays["state"]))
+            if state["training"] != self._identity:
+                raise ValueError("its schedule, options or spectra are others")
             self.progress, self.history = Progress(**state["progress"]), state["history"]
             self.channels, self._selected_channels = arrays["channels"], arrays["selected_channels"]
             self._selected = {name: arrays[f"selected/{name}"] for name in self._parameters}
@@ -197,6 +201,6 @@ class Training:
             for i, moments in enumerate(self._moments):
                 for j, moment in enumerate(moments):
                     moment[:] = arrays[f"moment/{i}/{j}"]
-        except (KeyError, TypeError, ValueError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, ReplicationError) as error:
             raise ReplicationError(f"{path}: not a checkpoint of this training ({error}). Delete it and run again.") from error
         self._optimizer = mx.optimizer.Adam(learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates)

@@ -1,0 +1,36 @@
+"""What every test shares: one thread a pool, one seed, and data small enough to train on in a second."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MXNET_CPU_WORKER_NTHREADS"):
+    os.environ.setdefault(variable, "1")
+
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+SEED = int(os.environ.get("REPLICATE_TEST_SEED", "0"))
+
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Seed every global generator; a failing test shows how to run it again."""
+    print(f"seed {SEED}; to reproduce: REPLICATE_TEST_SEED={SEED} pytest ...")
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002 - libraries draw from the global generator
+    if "mxnet" in sys.modules:
+        sys.modules["mxnet"].random.seed(SEED)
+    return SEED
+
+
+@pytest.fixture
+def rng(seed):
+    """Return a generator of its own for each test."""
+    return np.random.default_rng(seed)

@@ -1,0 +1,297 @@
+"""The LSTM beta-VAE as a scikit-learn transformer: conventions, start, bad input, and that it learns what PCA cannot."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+mx = pytest.importorskip("mxnet")
+
+from replicate.errors import ReplicationError  # noqa: E402
+from replicate.models.inference import named_parameters  # noqa: E402
+from replicate.models.linear import PCA  # noqa: E402
+from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
+from replicate.models.schedule import BetaSchedule  # noqa: E402
+
+BRIEF = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=1)
+
+
+def tiny(**changes):
+    return LSTMVariationalAutoencoder(**{"n_components": 2, "width": 2, "schedule": BRIEF, "target_channels": 1} | changes)
+
+
+def stacked(n=40, n_channels=2, n_steps=6, seed=0):
+    """Spectra that differ in two channels, channel-major."""
+    return np.random.default_rng(seed).normal(size=(n, n_channels * n_steps)).astype(np.float32)
+
+
+def rotations(n, n_steps=12, seed=0):
+    """Spectra of one factor each way round: a phase and an amplitude of a tone, which take more than two components linearly."""
+    random = np.random.default_rng(seed)
+    phase, amplitude = random.uniform(0, np.pi, size=(n, 1)), random.uniform(0.5, 1.5, size=(n, 1))
+    t = np.linspace(0, np.pi, n_steps)
+    return (amplitude * np.tanh(4 * np.cos(t - phase))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def spectra():
+    return stacked()
+
+
+@pytest.fixture(scope="module")
+def fitted(spectra):
+    return tiny(n_channels=2, n_components=3, target_channels=3).fit(spectra)
+
+
+@parametrize_with_checks([tiny(), tiny(linear_path=False, n_blocks=1)])
+def test_scikit_learn_convention(estimator, check):
+    check(estimator)
+
+
+# Transformer
+
+
+def test_shapes(fitted, spectra):
+    latents = fitted.transform(spectra)
+    assert (latents.shape, latents.dtype) == ((40, 3), np.float32)
+    assert fitted.inverse_transform(latents).shape == spectra.shape
+    assert fitted.inverse_transform(latents[:1]).shape == (1, 12)
+    assert list(fitted.get_feature_names_out()) == [f"lstmvariationalautoencoder{i}" for i in range(3)]
+
+
+def test_transform_gives_posterior_means(fitted, spectra):
+    """No sampling: whatever is drawn in between."""
+    first = fitted.transform(spectra)
+    mx.random.seed(99)
+    mx.nd.random.normal(shape=100).wait_to_read()
+    np.testing.assert_array_equal(fitted.transform(spectra), first)
+    mean = fitted._network.encoder(mx.nd.array(spectra.reshape(40, 2, 6).transpose(0, 2, 1)))[0].asnumpy()
+    np.testing.assert_allclose(first, mean * (fitted.channel_kl_ > 0), atol=1e-6)
+
+
+def test_a_spectrum_s_latents_do_not_depend_on_its_company(fitted):
+    many = stacked(n=1234, seed=3)
+    latents, spectra = fitted.transform(many), fitted.inverse_transform(fitted.transform(many))
+    for chosen in ([0], [499, 500, 501], [1233, 7]):
+        np.testing.assert_allclose(fitted.transform(many[chosen]), latents[chosen], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(fitted.inverse_transform(latents[chosen]), spectra[chosen], rtol=1e-5, atol=1e-6)
+
+
+def test_channel_kl_is_that_of_the_training_spectra(fitted, spectra):
+    mean, log_variance, _ = (o.asnumpy() for o in fitted._network.encoder(mx.nd.array(spectra.reshape(40, 2, 6).transpose(0, 2, 1))))
+    kl = ((mean**2 + np.exp(log_variance) - 1 - log_variance) / 2).mean(axis=0)
+    np.testing.assert_allclose(fitted.channel_kl_, kl, rtol=1e-4)
+    np.testing.assert_array_equal(fitted.active_, kl > 0.1)
+
+
+def test_channels_that_are_switched_off_are_zero(spectra):
+    """A ramp of one step that asks for far too much: few channels live through it, and the others stay off."""
+    harsh = BetaSchedule(warmup_epochs=30, max_steps=60, kl_share=0.9, settle_epochs=2)
+    model = tiny(n_channels=2, n_components=4, target_channels=2, schedule=harsh, learning_rate=0.05).fit(spectra)
+    off = model.channel_kl_ == 0
+    assert 0 < off.sum() < 4
+    assert not model.transform(spectra)[:, off].any()
+    assert model.transform(spectra)[:, ~off].any(axis=0).all()
+    assert not model.active_[off].any()
+    assert (~off).sum() == model.selected_["active_channels"]
+
+
+def test_without_settling_every_channel_is_used(spectra):
+    model = tiny(schedule=BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=0)).fit(spectra)
+    assert model.channel_kl_.all()
+    assert model.transform(spectra).any(axis=0).all()
+
+
+@pytest.mark.parametrize("duplicate", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy, copy.copy])
+def test_a_copy_gives_the_same_latents(fitted, spectra, duplicate):
+    copied = duplicate(fitted)
+    np.testing.assert_array_equal(copied.transform(spectra), fitted.transform(spectra))
+    latents = fitted.transform(spectra)
+    np.testing.assert_array_equal(copied.inverse_transform(latents), fitted.inverse_transform(latents))
+
+
+def test_clone_trains_to_the_same_bits(fitted, spectra):
+    again = clone(fitted)
+    assert not hasattr(again, "weights_")
+    np.testing.assert_array_equal(again.fit(spectra).transform(spectra), fitted.transform(spectra))
+    other = clone(fitted).set_params(random_state=1).fit(spectra)
+    assert (other.transform(spectra) != fitted.transform(spectra)).any()
+
+
+def test_global_generators_are_not_used(fitted, spectra):
+    np.random.seed(1234)  # noqa: NPY002 - to show that it does not matter
+    mx.random.seed(1234)
+    np.testing.assert_array_equal(clone(fitted).fit(spectra).transform(spectra), fitted.transform(spectra))
+
+
+def test_fitting_again_starts_anew(fitted, spectra):
+    refitted = clone(fitted).fit(stacked(n=30, n_steps=4, seed=8)).fit(spectra)
+    np.testing.assert_array_equal(refitted.transform(spectra), fitted.transform(spectra))
+
+
+def test_in_a_pipeline(spectra):
+    pipeline = make_pipeline(StandardScaler(), tiny(n_channels=2)).fit(spectra)
+    assert pipeline.inverse_transform(pipeline.transform(spectra)).shape == spectra.shape
+
+
+def test_parameters_are_counted(fitted):
+    assert fitted.n_parameters_ == sum(np.prod(parameter.shape) for parameter in named_parameters(fitted._network).values())
+
+
+def test_history_and_selection(fitted):
+    assert [row["phase"] for row in fitted.history_] == ["warmup", "ramp", "settle"]
+    assert fitted.selected_["beta"] == fitted.history_[1]["beta"] > 0
+    assert fitted.selected_["active_channels"] == fitted.history_[1]["active_channels"]
+
+
+def test_resumed_fit_has_the_same_bits(tmp_path, fitted, spectra):
+    def interrupt(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clone(fitted).fit(spectra, checkpoint=tmp_path / "checkpoint.npz", on_epoch=interrupt)
+    resumed = clone(fitted).fit(spectra, checkpoint=tmp_path / "checkpoint.npz")
+    assert all((resumed.weights_[name] == array).all() for name, array in fitted.weights_.items())
+    np.testing.assert_array_equal(resumed.channel_kl_, fitted.channel_kl_)
+
+
+# The start of the linear path
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3])
+def test_linear_path_starts_at_the_principal_components(n_channels):
+    """Taken alone, the linear map in and out reconstructs as PCA does, by way of latents of unit variance."""
+    spectra = 2 + stacked(n_channels=n_channels) @ np.diag(np.linspace(3, 0.1, 6 * n_channels)).astype(np.float32)
+    model = tiny(n_channels=n_channels, n_components=4)
+    network = model._new_network(spectra)
+    x = mx.nd.array(model._unstack(spectra))
+    latents = network.encoder.linear(mx.nd.flatten(x))
+    linear = network.decoder.linear(latents).asnumpy().reshape(40, 6, n_channels).transpose(0, 2, 1).reshape(40, -1)
+    pca = PCA(4).fit(spectra)
+    np.testing.assert_allclose(linear, pca.inverse_transform(pca.transform(spectra)), atol=1e-4)
+    covariance = np.cov(latents.asnumpy().T, ddof=0)
+    np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
+
+
+def test_linear_path_of_fewer_components_than_channels():
+    """Spectra of rank 2 and a constant feature: the channels without a component start at 0, nothing is divided by 0."""
+    spectra = (stacked(n=20, n_channels=1, n_steps=2) @ stacked(n=2, n_channels=1, n_steps=6, seed=1)).astype(np.float32)
+    spectra[:, 0] = 7
+    network = tiny(n_components=5)._new_network(spectra)
+    latents = network.encoder.linear(mx.nd.array(spectra))
+    np.testing.assert_allclose(network.decoder.linear(latents).asnumpy(), spectra, atol=1e-4)
+    np.testing.assert_allclose(latents.asnumpy().std(axis=0)[:2], 1, atol=1e-3)
+    assert not latents.asnumpy()[:, 3:].any()
+
+
+def test_constant_spectra_are_trained_on():
+    model = tiny().fit(np.full((20, 6), 3, dtype=np.float32))
+    assert all(np.isfinite(array).all() for array in model.weights_.values())
+
+
+def test_the_posterior_starts_narrow(spectra):
+    network = tiny(n_channels=2)._new_network(spectra)
+    np.testing.assert_array_equal(network.encoder.log_variance.bias.data().asnumpy(), -4)
+
+
+def test_the_plain_form_has_no_linear_path(spectra):
+    model = tiny(n_channels=2, linear_path=False).fit(spectra)
+    assert not [name for name in model.weights_ if ".linear." in name]
+
+
+# It learns
+
+
+@pytest.fixture(scope="module")
+def learned():
+    schedule = BetaSchedule(warmup_epochs=30, max_steps=60, settle_epochs=60)
+    model = LSTMVariationalAutoencoder(
+        n_components=6, target_channels=2, width=12, learning_rate=1e-2, batch_size=100, schedule=schedule, random_state=0
+    )
+    return model.fit(rotations(1000))
+
+
+def test_better_than_pca_with_as_many_latents(learned):
+    """Two factors bent into many linear components, on spectra that neither model has seen."""
+    fresh = rotations(500, seed=1)
+    assert learned.active_.sum() == learned.selected_["active_channels"] == 2
+    pca = PCA(2).fit(rotations(1000))
+    errors = {}
+    for name, model in (("pca", pca), ("vae", learned)):
+        errors[name] = np.mean((model.inverse_transform(model.transform(fresh)) - fresh) ** 2)
+    assert errors["vae"] < errors["pca"] / 2
+
+
+def test_the_error_falls_while_warming_up_and_settling(learned):
+    for phase in ("warmup", "settle"):
+        mse = [row["mse"] for row in learned.history_ if row["phase"] == phase]
+        assert mse[-1] < mse[0]
+
+
+def test_beta_grows_until_the_target(learned):
+    ramp = [row for row in learned.history_ if row["phase"] == "ramp"]
+    assert all(row["active_channels"] > 2 for row in ramp[:-1])
+    assert ramp[-1]["active_channels"] <= 2
+
+
+# Bad input
+
+
+def with_value(value):
+    spectra = stacked()
+    spectra[3, 4] = value
+    return spectra
+
+
+@pytest.mark.parametrize(
+    ("spectra", "n_channels", "message"),
+    [
+        (with_value(np.nan), 2, "NaN"),
+        (with_value(np.inf), 2, "infinity"),
+        (stacked().astype(float) * 1e300, 2, "too large"),
+        (stacked(n=1), 2, "minimum of 2"),
+        (stacked(n=0), 2, "0 sample"),
+        (stacked()[0], 2, "2D array"),
+        (stacked().reshape(40, 2, 6), 2, "dim 3"),
+        (stacked(), 5, "12 features do not divide into n_channels=5"),
+        (np.array([["a", "b"], ["c", "d"]]), 1, "convert"),
+    ],
+)
+def test_bad_spectra(spectra, n_channels, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(n_channels=n_channels).fit(spectra)
+
+
+def test_bad_spectra_to_transform(fitted):
+    with pytest.raises(ValueError, match="10 features.*expecting 12"):
+        fitted.transform(stacked(n_steps=5))
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.transform(with_value(np.nan))
+
+
+@pytest.mark.parametrize(
+    ("latents", "message"),
+    [
+        (np.zeros((4, 2)), "2 latents, expected n_components=3"),
+        (np.zeros(3), "2D array"),
+        (np.zeros((0, 3)), "0 sample"),
+        (np.full((4, 3), np.nan), "NaN"),
+    ],
+)
+def test_bad_latents(fitted, latents, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.inverse_transform(latents)
+
+
+def test_a_loss_that_is_not_finite():
+    with pytest.raises(ReplicationError, match="learning_rate"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        tiny(linear_path=False).fit(stacked() * np.float32(1e30))

@@ -1,0 +1,143 @@
+"""The commands as a user types them; simulated data, linear models and the smallest network."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replicate import cli
+from replicate.metrics import read_metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+NETWORK = ["run", "--profile", "smoke", "--data", "simulated", "--no-figures", "--only", "beps", "lstm_vae", "--processes", "1"]
+
+
+def start(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "replicate", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def finish(process, timeout=240):
+    output, _ = process.communicate(timeout=timeout)
+    return process.returncode, output
+
+
+def training(results):
+    return results / "smoke" / "beps" / "lstm_vae" / "seed0"
+
+
+def weights(results):
+    return dict(np.load(training(results) / "weights.npz"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A results folder whose training was never interrupted."""
+    pytest.importorskip("mxnet")
+    results = tmp_path_factory.mktemp("whole")
+    code, output = finish(start(*NETWORK, "--results", results))
+    assert code == 0, output
+    return results
+
+
+def test_run_ends_with_the_table_and_valid_metrics(whole):
+    metrics = read_metrics(whole / "smoke" / "metrics.json")["metrics"]
+    assert {"beps.lstm_vae.mse", "beps.lstm_vae.heldout_mse", "beps.lstm_vae.active_channels"} <= metrics.keys()
+    assert all(entry["provenance"] == "simulated twin" for entry in metrics.values())
+
+
+def test_same_seed_same_bits_and_a_complete_run_is_reused(whole, tmp_path):
+    code, output = finish(start(*NETWORK, "--results", tmp_path))
+    assert code == 0, output
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(array, weights(tmp_path)[name])
+    before = (training(tmp_path) / "record.json").stat().st_mtime_ns
+    code, output = finish(start(*NETWORK, "--results", tmp_path))
+    assert code == 0 and "reused" in output
+    assert (training(tmp_path) / "record.json").stat().st_mtime_ns == before
+
+
+def test_ctrl_c_loses_nothing(whole, tmp_path):
+    process = start(*NETWORK, "--results", tmp_path)
+    checkpoint = training(tmp_path) / "checkpoint.npz"
+    heldout = tmp_path / "smoke" / "beps_heldout" / "lstm_vae" / "seed0" / "checkpoint.npz"
+    while process.poll() is None and not (checkpoint.exists() or heldout.exists()):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    code, output = finish(process)
+    assert code == 130, output
+    assert "Stopped" in output and "Traceback" not in output
+    assert not list(tmp_path.rglob(".*.npz")), "a half-written file was left"
+    code, output = finish(start(*NETWORK, "--results", tmp_path))
+    assert code == 0, output
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(array, weights(tmp_path)[name])
+    assert not checkpoint.exists()
+
+
+def test_corrupt_checkpoint_is_a_failed_run_that_says_what_to_do(whole, tmp_path):
+    folder = training(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text((training(whole) / "config.json").read_text())
+    (folder / "checkpoint.npz").write_bytes(b"not a checkpoint")
+    code, output = finish(start(*NETWORK, "--results", tmp_path))
+    assert code == 1
+    assert "checkpoint.npz" in output and "Delete it" in output
+    assert json.loads((folder / "record.json").read_text())["status"] == "failed"
+    assert (tmp_path / "smoke" / "metrics.json").exists(), "the other run still counts"
+
+
+def test_status_tells_complete_from_missing(whole, capsys):
+    assert cli.main(["status", "--profile", "smoke", "--results", str(whole)]) == 0
+    lines = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+    assert lines["beps/lstm_vae/seed0"] == "complete" and lines["beps/pca/seed0"] == "missing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--only", "transformer"], "transformer: no such data set or model"),
+        (["figures", "fig9"], "fig9: no such figure"),
+        (["figures", "fig4", "--profile", "smoke", "--results", "nowhere"], "nowhere"),
+    ],
+)
+def test_unknown_names_and_missing_runs_exit_with_2(arguments, message, capfd):
+    assert cli.main(arguments) == 2
+    captured = capfd.readouterr()
+    assert message in captured.err and "Traceback" not in captured.err
+
+
+def test_results_folder_that_cannot_be_written_to(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    code = cli.main(["run", "--profile", "smoke", "--data", "simulated", "--only", "pca", "--results", str(tmp_path / "file" / "results")])
+    assert code == 2
+    assert "cannot be written to" in capsys.readouterr().err
+
+
+def test_dry_run_prints_the_study_and_writes_nothing(tmp_path, capsys):
+    assert cli.main(["run", "--dry-run", "--profile", "paper", "--results", str(tmp_path)]) == 0
+    study = json.loads(capsys.readouterr().out)
+    network = next(job["parameters"] for job in study if job["model"] == "lstm_vae" and job["dataset"] == "beps")
+    assert (network["n_blocks"], network["n_layers"], network["width"]) == (3, 2, 128)
+    assert network["learning_rate"] == 3e-5 and network["batch_size"] == 300
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_mxnet_is_said_before_anything_is_fitted(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["run", "--profile", "smoke", "--data", "simulated", "--results", str(tmp_path)]) == 2
+    assert "mxnet is not installed" in capsys.readouterr().err
+
+
+def test_data_check_reports_missing_files(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("REPLICATE_CACHE", str(tmp_path))
+    monkeypatch.delenv("REPLICATE_DATA", raising=False)
+    assert cli.main(["data", "--check"]) == 1
+    assert capsys.readouterr().out.count("missing") == 6

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+
+from replicate import execute, runs, sources, study
+from replicate.analysis.residuals import per_spectrum_mse
+from replicate.data import beps, toy
+from replicate.errors import ReplicationError
+
+SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
+
+
+def run(job, tmp_path, report=lambda **progress: None):
+    execute.execute(job, SIMULATED, tmp_path, report)
+    return runs.Run.of(tmp_path, job)
+
+
+def test_scan_run_scores_what_it_stores(tmp_path):
+    finished = run(study.Job("smoke", "beps", "pca", 0), tmp_path)
+    scan = sources.load_scan("simulated twin")
+    errors = per_spectrum_mse(scan.spectra, finished.arrays["reconstructions"])
+    metrics = finished.record["metrics"]
+    assert metrics["mse"] == pytest.approx(errors.mean(), rel=1e-5)
+    assert (metrics["mse_piezoresponse"] + metrics["mse_resonance"]) / 2 == pytest.approx(metrics["mse"], rel=1e-5)
+    centred = scan.spectra - scan.spectra.mean(axis=0)
+    discarded = np.linalg.svd(centred.astype(float), compute_uv=False)[5:]
+    assert metrics["mse"] == pytest.approx((discarded**2).sum() / scan.spectra.size, rel=1e-4)
+    assert finished.arrays["generated"].shape == (5, 9, scan.spectra.shape[1])
+    assert finished.record["provenance"] == {"spectra": "simulated twin"}
+
+
+def test_heldout_run_never_sees_the_pixels_it_is_scored_on(tmp_path, monkeypatch):
+    job = study.Job("smoke", "beps_heldout", "pca", 0)
+    honest = run(job, tmp_path / "a").record["metrics"]["heldout_mse"]
+    scan = sources.load_scan("simulated twin")
+    heldout = beps.spatial_blocks()
+    spoilt = scan.spectra.copy()
+    spoilt[heldout] *= -1
+
+    class Spoilt:
+        spectra, shape, channels, n_channels = spoilt, scan.shape, scan.channels, scan.n_channels
+
+    monkeypatch.setattr(sources, "load_scan", lambda provenance: Spoilt)
+    finished = run(job, tmp_path / "b")
+    fitted = runs.Run.of(tmp_path / "a", job)
+    for name, array in finished_weights(fitted).items():
+        np.testing.assert_array_equal(array, finished_weights(finished)[name])
+    assert finished.record["metrics"]["heldout_mse"] > 2 * honest
+    assert finished.arrays["heldout"].sum() == 720
+
+
+def finished_weights(finished):
+    return dict(np.load(finished.folder / "weights.npz"))
+
+
+def test_toy_run_weighs_every_pixel_of_the_picture(tmp_path):
+    finished = run(study.Job("smoke", "toy", "pca", 0), tmp_path)
+    data = toy.make(sources.load_picture("sample photograph"), 0, **study.data_sizes("smoke"))
+    arrays = finished.arrays
+    by_pixel = data.image.expand(arrays["painting_mse"])
+    assert finished.record["metrics"]["painting_mse"] == pytest.approx(by_pixel.mean())
+    best, median, worst = arrays["painting_mse"][arrays["examples"]]
+    assert best == by_pixel.min() and worst == by_pixel.max()
+    assert median == pytest.approx(np.median(by_pixel), rel=1e-3)
+    again = per_spectrum_mse(data.painting[arrays["examples"]], arrays["example_reconstructions"])
+    np.testing.assert_allclose(again, [best, median, worst], rtol=1e-6)
+
+
+def test_failed_run_keeps_its_record_and_its_traceback(tmp_path, monkeypatch):
+    job = study.Job("smoke", "beps", "pca", 0)
+
+    def broken(provenance):
+        raise ReplicationError("the scan is gone")
+
+    monkeypatch.setattr(sources, "load_scan", broken)
+    with pytest.raises(ReplicationError, match="the scan is gone"):
+        run(job, tmp_path)
+    record = json.loads((runs.Run.of(tmp_path, job).folder / "record.json").read_text())
+    assert record["status"] == "failed" and "the scan is gone" in record["error"]
+    monkeypatch.undo()
+    assert run(job, tmp_path).status == "complete"
+
+
+def test_configuration_changes_with_what_the_numbers_depend_on():
+    def key(job, provenance=SIMULATED):
+        return runs.key(execute.configuration(job, provenance))
+
+    job = study.Job("smoke", "beps", "pca", 0)
+    changes = [("standard", "beps", "pca", 0), ("smoke", "beps", "dictionary_learning", 0), ("smoke", "beps", "pca", 1)]
+    others = [study.Job(*change) for change in changes]
+    keys = {key(job), key(job, {**SIMULATED, "scan": "measured"}), *map(key, others)}
+    assert len(keys) == 5
+    assert key(job) == key(job, {**SIMULATED, "picture": "painting"}), "the scan does not depend on the picture"
