@@ -72,10 +72,10 @@ def cell(run, metric):
     """Return one number of a run, the spread of its search over the penalty, or words where there is neither."""
     if not metric:
         return NOT_MEASURED
+    if metric == "search":
+        return spread(run.arrays) if run and "search_mse" in run.arrays else NOT_MEASURED
     if run is None:
         return "as LSTM β-VAE"
-    if metric == "search":
-        return spread(run.arrays) if "search_mse" in run.arrays else NOT_MEASURED
     metrics = run.record["metrics"]
     if metric.endswith("active_channels") and metric not in metrics:
         return common.configuration(run)["parameters"]["n_components"]

@@ -84,7 +84,8 @@ def letter(ax, text):
 
 def picture(ax, image, **options):
     """Show values per pixel, (rows, cols), without axes; `options` go to ``imshow``."""
-    ax.set(xticks=[], yticks=[])
+    # Anchored at the top, so that the layout knows where its title is.
+    ax.set(xticks=[], yticks=[], anchor="N")
     return ax.imshow(image, **{"cmap": LATENT_MAP, **options})
 
 

@@ -1,4 +1,4 @@
-"""The band-excitation scan of Section 2: reading, aligning, splitting and scaling it.
+"""The band-excitation scan of Section 2: reading and aligning it.
 
 In the prepared arrays the two channels are a quarter cycle apart: the piezoresponse follows the voltage file, the resonance is in
 acquisition order. They stay as stored, because the paper's models were trained on them so; each channel carries its own voltage axis,
@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_npy
@@ -201,95 +199,3 @@ def _check_cycle(path, voltage):
             f"{path}: not one bipolar cycle. The voltage must rise once and fall once through zero, end a step from where it starts, "
             "and have a number of steps divisible by four."
         )
-
-
-def spatial_blocks(shape=SHAPE, block=6, n_heldout=20, seed=0):
-    """Choose whole blocks of pixels to hold out: neighbours are alike, so single pixels would not be unseen.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of the grid, each a multiple of `block`.
-    block : int
-        Side of a block, pixels.
-    n_heldout : int
-        Number of blocks held out.
-    seed : int
-
-    Returns
-    -------
-    ndarray of shape (rows * cols,), bool
-        True where a pixel is held out.
-
-    Raises
-    ------
-    ReplicationError
-        If the blocks do not tile the grid, or none would be left to hold out or to train on.
-    """
-    rows, cols = shape
-    if block < 1 or rows % block or cols % block:
-        raise ReplicationError(f"block: {block} x {block} pixels do not tile a grid of {rows} x {cols}; choose a common divisor.")
-    n_blocks = (rows // block) * (cols // block)
-    if not 0 < n_heldout < n_blocks:
-        raise ReplicationError(f"n_heldout: {n_heldout} of {n_blocks} blocks; choose from 1 to {n_blocks - 1}.")
-    heldout = np.zeros(n_blocks, dtype=bool)
-    heldout[np.random.default_rng(seed).choice(n_blocks, size=n_heldout, replace=False)] = True
-    return np.kron(heldout.reshape(rows // block, cols // block), np.ones((block, block), dtype=bool)).ravel()
-
-
-class ChannelScaler(TransformerMixin, BaseEstimator):
-    """Scale each channel by one mean and one standard deviation over all its values, as the prepared arrays are.
-
-    Parameters
-    ----------
-    n_channels : int
-        Number of channels in a channel-major spectrum.
-
-    Attributes
-    ----------
-    mean_, scale_ : ndarray of shape (n_channels,)
-    n_features_in_ : int
-    """
-
-    def __init__(self, n_channels=2):
-        self.n_channels = n_channels
-
-    def fit(self, X, y=None):
-        """Learn mean and standard deviation from `X`, (n, n_channels * n_steps); `y` is ignored.
-
-        Raises
-        ------
-        ReplicationError
-            If the channels do not divide the spectra, a value is not finite, or a channel is constant.
-        """
-        X = np.asarray(X)
-        if X.ndim != 2 or len(X) == 0 or X.shape[1] % self.n_channels:
-            raise ReplicationError(f"spectra: shape {X.shape} does not hold {self.n_channels} channels of equal length.")
-        if not np.isfinite(X).all():
-            raise ReplicationError(f"spectra: {np.count_nonzero(~np.isfinite(X))} values are NaN or infinite.")
-        channels = X.reshape(len(X), self.n_channels, -1)
-        constant = np.flatnonzero(np.ptp(channels, axis=(0, 2)) == 0)
-        if constant.size:
-            raise ReplicationError(f"spectra: channel {constant[0]} is constant and cannot be scaled.")
-        self.mean_ = channels.mean(axis=(0, 2), dtype=np.float64)
-        self.scale_ = channels.std(axis=(0, 2), dtype=np.float64)
-        self.n_features_in_ = X.shape[1]
-        return self
-
-    def transform(self, X):
-        """Return `X`, (n, n_channels * n_steps), with each channel scaled; float32 stays float32."""
-        X, mean, scale = self._per_feature(X)
-        return ((X - mean) / scale).astype(X.dtype)
-
-    def inverse_transform(self, X):
-        """Undo `transform`."""
-        X, mean, scale = self._per_feature(X)
-        return (X * scale + mean).astype(X.dtype)
-
-    def _per_feature(self, X):
-        check_is_fitted(self)
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise ReplicationError(f"spectra: shape {X.shape}, expected (n, {self.n_features_in_}) as in the fit.")
-        n_steps = self.n_features_in_ // self.n_channels
-        return X if X.dtype.kind == "f" else X.astype(np.float64), np.repeat(self.mean_, n_steps), np.repeat(self.scale_, n_steps)

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import errno
 import functools
-import logging
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pooch
-import requests
-from tqdm import tqdm
 
-from replicate import __version__
+from replicate.data.transport import PATIENT, SourceUnavailable, Truncated, download, patiently, zenodo_url
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, file_hash
 
 DATA_VARIABLE = "REPLICATE_DATA"
 CACHE_VARIABLE = "REPLICATE_CACHE"
-# Identity, so that Content-Length counts the file's own bytes.
-HEADERS = {"User-Agent": f"replicate/{__version__} (+https://doi.org/10.1002/adma.202202814)", "Accept-Encoding": "identity"}
-
-_log = logging.getLogger(__name__)
 
 
 class HashMismatch(ReplicationError):
@@ -38,33 +29,6 @@ class HashMismatch(ReplicationError):
 
 class DataUnavailable(ReplicationError):
     """No local copy, and no source can be reached."""
-
-
-class _SourceUnavailable(Exception):
-    """One source cannot deliver the file; the next one may."""
-
-
-class _Truncated(Exception):
-    """A download ended early."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for a server, and how often to ask again.
-
-    Attributes
-    ----------
-    attempts : int
-        Requests made to one source before it is given up.
-    pause : float
-        Seconds before the second request, doubled before each later one.
-    timeout : tuple of float
-        Seconds to wait for a connection, and for the next bytes.
-    """
-
-    attempts: int = 3
-    pause: float = 1.0
-    timeout: tuple[float, float] = (5.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +59,7 @@ class Row:
     problem: str = ""
 
 
-def fetch(file, *, progress=True, patience=Patience()):
+def fetch(file, *, progress=True, patience=PATIENT):
     """Return a verified local copy of `file`, downloading it into the cache when there is none.
 
     Parameters
@@ -124,9 +88,9 @@ def fetch(file, *, progress=True, patience=Patience()):
     reasons = []
     for source in file.sources:
         try:
-            url = _zenodo_url(source.address, file, patience) if source.kind == "zenodo" else source.address
+            url = zenodo_url(source.address, file, patience) if source.kind == "zenodo" else source.address
             return _download(url, file, progress, patience)
-        except _SourceUnavailable as reason:
+        except SourceUnavailable as reason:
             reasons.append(f"  {source}: {reason}")
     raise DataUnavailable("\n".join([f"{file.name}: no source can deliver it.", *reasons, _help(file)]))
 
@@ -217,30 +181,6 @@ def _verified(path, file, origin, fix):
     return path
 
 
-def _zenodo_url(doi, file, patience):
-    """Return the address of the file in a record that has the MD5 of `file`."""
-    if file.md5 is None:
-        raise _SourceUnavailable("the manifest has no MD5 to find the file by")
-    try:
-        listing = _patiently(functools.partial(_zenodo_listing, doi, patience.timeout), f"Zenodo record {doi}", patience)
-    except _SourceUnavailable:
-        raise
-    except Exception as error:  # Pooch raises many kinds on an odd answer
-        raise _SourceUnavailable(f"its answer cannot be read ({type(error).__name__}: {error})") from error
-    if file.md5 not in listing:
-        raise _SourceUnavailable(f"none of its {len(listing)} files has the MD5 {file.md5}")
-    return listing[file.md5]
-
-
-@functools.cache  # one listing serves every file; a failure raises, so it is not kept
-def _zenodo_listing(doi, timeout):
-    """Return the address of every file in a record, by MD5."""
-    record = pooch.downloaders.doi_to_repository(doi, headers=HEADERS, timeout=timeout)
-    names = SimpleNamespace(registry={})
-    record.populate_registry(names)
-    return {checksum.rpartition(":")[2].lower(): record.download_url(name) for name, checksum in names.registry.items()}
-
-
 def _download(url, file, progress, patience):
     """Download a file into the cache, verified before it gets its name there."""
     folder = cache_folder()
@@ -249,7 +189,7 @@ def _download(url, file, progress, patience):
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with atomic_path(folder / file.name) as temporary:
-            _patiently(
+            patiently(
                 functools.partial(_attempt, url, temporary, file, progress, patience.timeout),
                 f"{file.name} from {urlsplit(url).netloc}",
                 patience,
@@ -263,44 +203,15 @@ def _download(url, file, progress, patience):
 
 def _attempt(url, temporary, file, progress, timeout):
     """Download once; a download that is both wrong and short was cut off, and may be tried again."""
-    # Pooch tests the bar's truth, which needs a total, and sets the total to Content-Length, 0 when the server does not say.
-    with tqdm(total=file.bytes or 1, desc=file.name, unit="B", unit_scale=True, disable=None if progress else True) as bar:
-        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, headers=HEADERS, timeout=timeout)(url, temporary, None)
-        announced = bar.total or file.bytes or 0
+    announced = download(url, temporary, file, progress, timeout)
+    fix = f"Nothing was kept. Try another network, or put the right file into a folder and set {DATA_VARIABLE}."
     try:
-        _verified(
-            temporary, file, url, f"Nothing was kept. Try another network, or put the right file into a folder and set {DATA_VARIABLE}."
-        )
+        _verified(temporary, file, url, fix)
     except HashMismatch as mismatch:
         size = temporary.stat().st_size
         if size < announced:
-            raise _Truncated(f"{size} of {announced} bytes arrived") from mismatch
+            raise Truncated(f"{size} of {announced} bytes arrived") from mismatch
         raise
-
-
-def _patiently(action, origin, patience):
-    """Return `action()`, called again after a pause each time the transport fails."""
-    for attempt in range(1, patience.attempts + 1):
-        try:
-            return action()
-        except (requests.RequestException, _Truncated) as error:
-            if attempt == patience.attempts or not _transient(error):
-                raise _SourceUnavailable(_brief(error)) from error
-            pause = patience.pause * 2 ** (attempt - 1)
-            _log.warning("%s: %s; trying again in %g s", origin, _brief(error), pause)
-            time.sleep(pause)
-
-
-def _transient(error):
-    """Whether asking again may help: no answer, a broken one, or a server that says it is busy."""
-    if isinstance(error, requests.HTTPError):
-        return error.response.status_code == 429 or error.response.status_code >= 500
-    return True
-
-
-def _brief(error):
-    """Return what went wrong in one line; requests and urllib3 wrap the reason twice over."""
-    return f"{type(error).__name__.lstrip('_')}: {getattr(error.args[0], 'reason', error) if error.args else error}"
 
 
 def _help(file):

@@ -49,8 +49,8 @@ class BetaSchedule:
         return self.kl_share / (1 - self.kl_share) * mse / kl
 
     def l1_weight(self, beta):
-        """Return lambda for a beta; zero while beta is zero."""
-        return self.l1_scale * 10**beta if beta > 0 else 0.0
+        """Return lambda for a beta; zero while beta is zero, and never more than a float can hold."""
+        return self.l1_scale * 10 ** min(beta, 308) if beta > 0 else 0.0
 
     def settle_rate(self, epoch):
         """Return the factor on the learning rate in settling epoch `epoch`, from 1 towards 0."""

@@ -104,10 +104,9 @@ class Training:
         start = time.perf_counter()
         mse, activity, channel_kl = self._update_all(np.random.default_rng([self.options.seed, now.epoch]))
         now.seconds += time.perf_counter() - start
-        if not np.isfinite([mse, activity, *channel_kl]).all():
-            raise ReplicationError(f"the loss is not finite in epoch {now.epoch}; train with a lower learning_rate.")
-        row = {"epoch": now.epoch, "phase": now.phase, "beta": now.beta, "l1_weight": self.schedule.l1_weight(now.beta)}
-        row |= {"learning_rate": rate, "mse": mse, "kl": float(channel_kl.mean()), "l1": activity}
+        row = {"epoch": now.epoch, "phase": now.phase, "phase_epoch": now.phase_epoch, "beta": now.beta}
+        row |= {"l1_weight": self.schedule.l1_weight(now.beta), "learning_rate": rate}
+        row |= {"mse": mse, "kl": float(channel_kl.mean()), "l1": activity}
         row |= {"active_channels": int(active(channel_kl).sum()), "seconds": now.seconds}
         if self.validation is not None:
             row["validation_mse"] = self._validation_mse()
@@ -126,7 +125,11 @@ class Training:
             noise = random.standard_normal(spectra.shape, dtype=np.float32) * np.float32(self.options.input_noise)
             epsilon = random.standard_normal((size, n_latent), dtype=np.float32)
             sums.append(self._update(*map(mx.nd.array, (spectra + noise, spectra, epsilon)), channels))
-        mse, activity, kl = (np.mean([values.asnumpy() for values in column], axis=0) for column in zip(*sums))
+        loss, mse, activity, kl = (np.mean([values.asnumpy() for values in column], axis=0) for column in zip(*sums))
+        if not np.isfinite(loss):
+            raise ReplicationError(
+                f"the loss is not finite in epoch {self.progress.epoch}; train with a lower learning_rate, or on spectra of unit variance."
+            )
         return float(mse), float(activity), kl
 
     def _update(self, *inputs):
@@ -140,7 +143,7 @@ class Training:
         for i, (parameter, gradient) in enumerate(zip(self._parameters.values(), gradients)):
             self._optimizer.update(i, parameter.data(), gradient, self._moments[i])
         self.progress.updates += 1
-        return mse, activity, kl
+        return loss, mse, activity, kl
 
     def _validation_mse(self):
         def reconstruct(spectra):

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 
 from replicate.data import beps
+from replicate.data.heldout import ChannelScaler, spatial_blocks
 from replicate.errors import ReplicationError
 
 DATA = os.environ.get("REPLICATE_DATA")
@@ -193,7 +194,7 @@ def test_voltage_must_be_one_bipolar_cycle(files, voltage):
 
 
 def test_blocks_are_whole_and_twenty():
-    heldout = beps.spatial_blocks()
+    heldout = spatial_blocks()
     assert heldout.shape == (3600,)
     assert heldout.dtype == bool
     blocks = heldout.reshape(10, 6, 10, 6).swapaxes(1, 2).reshape(100, 36)
@@ -202,12 +203,12 @@ def test_blocks_are_whole_and_twenty():
 
 
 def test_blocks_are_seeded():
-    np.testing.assert_array_equal(beps.spatial_blocks(seed=3), beps.spatial_blocks(seed=3))
-    assert not np.array_equal(beps.spatial_blocks(seed=3), beps.spatial_blocks(seed=4))
+    np.testing.assert_array_equal(spatial_blocks(seed=3), spatial_blocks(seed=3))
+    assert not np.array_equal(spatial_blocks(seed=3), spatial_blocks(seed=4))
 
 
 def test_blocks_of_an_oblong_grid():
-    heldout = beps.spatial_blocks(shape=(4, 8), block=2, n_heldout=3, seed=1).reshape(4, 8)
+    heldout = spatial_blocks(shape=(4, 8), block=2, n_heldout=3, seed=1).reshape(4, 8)
     assert heldout.sum() == 12
     np.testing.assert_array_equal(heldout, np.kron(heldout[::2, ::2], np.ones((2, 2), bool)))
 
@@ -215,13 +216,13 @@ def test_blocks_of_an_oblong_grid():
 @pytest.mark.parametrize("wrong", [{"block": 7}, {"block": 0}, {"n_heldout": 0}, {"n_heldout": 100}, {"shape": (61, 60)}])
 def test_blocks_that_cannot_be(wrong):
     with pytest.raises(ReplicationError, match="block|n_heldout"):
-        beps.spatial_blocks(**wrong)
+        spatial_blocks(**wrong)
 
 
 def test_scaler_is_global_per_channel():
     rng = np.random.default_rng(0)
     spectra = np.concatenate([rng.normal(5, 2, (40, 10)), rng.normal(-300, 1e-3, (40, 10))], axis=1)
-    scaler = beps.ChannelScaler().fit(spectra[:30])
+    scaler = ChannelScaler().fit(spectra[:30])
     np.testing.assert_allclose(scaler.mean_, [spectra[:30, :10].mean(), spectra[:30, 10:].mean()])
     scaled = scaler.transform(spectra[:30]).reshape(30, 2, 10)
     np.testing.assert_allclose(scaled.mean(axis=(0, 2)), 0, atol=1e-9)
@@ -231,7 +232,7 @@ def test_scaler_is_global_per_channel():
 
 @given(arrays(np.float64, (5, 12), elements=st.floats(-1e3, 1e3)), st.sampled_from([1, 2, 3]))
 def test_scaler_inverts_itself(spectra, n_channels):
-    scaler = clone(beps.ChannelScaler(n_channels=n_channels))
+    scaler = clone(ChannelScaler(n_channels=n_channels))
     if np.ptp(spectra.reshape(5, n_channels, -1), axis=(0, 2)).min() < 1e-6:
         return
     scaled = scaler.fit_transform(spectra)
@@ -241,7 +242,7 @@ def test_scaler_inverts_itself(spectra, n_channels):
 
 def test_scaler_keeps_float32():
     spectra = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
-    scaler = beps.ChannelScaler().fit(spectra)
+    scaler = ChannelScaler().fit(spectra)
     assert scaler.transform(spectra).dtype == np.float32
     assert scaler.inverse_transform(spectra).dtype == np.float32
 
@@ -258,11 +259,11 @@ def test_scaler_keeps_float32():
 )
 def test_scaler_refuses(spectra, message):
     with pytest.raises(ReplicationError, match=message):
-        beps.ChannelScaler().fit(spectra)
+        ChannelScaler().fit(spectra)
 
 
 def test_scaler_refuses_other_widths():
-    scaler = beps.ChannelScaler().fit(np.random.default_rng(0).normal(size=(5, 6)))
+    scaler = ChannelScaler().fit(np.random.default_rng(0).normal(size=(5, 6)))
     with pytest.raises(ReplicationError, match=r"expected \(n, 6\)"):
         scaler.transform(np.zeros((5, 8)))
 

@@ -12,9 +12,11 @@ import requests
 from tqdm import tqdm
 
 from replicate import __version__
-from replicate.data import fetch as fetching
-from replicate.data.fetch import DataUnavailable, HashMismatch, Patience, check, verify_all
+from replicate.data import transport
+from replicate.data.fetch import DataUnavailable, HashMismatch, check, verify_all
+from replicate.data.fetch import fetch as fetch_patiently
 from replicate.data.manifest import RemoteFile, Source, read_manifest
+from replicate.data.transport import Patience
 from replicate.errors import ReplicationError
 
 REAL_FOLDER = os.environ.get("REPLICATE_DATA")
@@ -22,7 +24,7 @@ GOOD = bytes(range(256)) * 40
 WRONG = GOOD[::-1]
 SHORT_WRONG = b"<html>please log in</html>"
 
-fetch = partial(fetching.fetch, progress=False, patience=Patience(attempts=3, pause=0.01, timeout=(2.0, 0.3)))
+fetch = partial(fetch_patiently, progress=False, patience=Patience(attempts=3, pause=0.01, timeout=(2.0, 0.3)))
 
 
 class Server(ThreadingHTTPServer):
@@ -100,7 +102,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("REPLICATE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("REPLICATE_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
-    fetching._zenodo_listing.cache_clear()
+    transport.zenodo_listing.cache_clear()
     return tmp_path / "cache"
 
 
@@ -237,8 +239,8 @@ def test_cache_that_cannot_be_written_to(server, monkeypatch):
 
 @pytest.mark.parametrize("answer", [good, unannounced])
 def test_progress_bar(server, monkeypatch, capsys, answer):
-    monkeypatch.setattr(fetching, "tqdm", lambda **options: tqdm(**{**options, "disable": False}))
-    fetching.fetch(remote(server.add("/a", answer), bytes=None))
+    monkeypatch.setattr(transport, "tqdm", lambda **options: tqdm(**{**options, "disable": False}))
+    fetch_patiently(remote(server.add("/a", answer), bytes=None))
     assert "thing.npy" in capsys.readouterr().err
 
 
@@ -305,7 +307,7 @@ def test_zenodo_file_is_found_by_md5(server, record):
     record(listing(server.add("/z", good), GOOD))
     assert fetch(remote(ZENODO, server.add("/b", good))).read_bytes() == GOOD
     assert server.seen == ["/records/1", "/z"]
-    assert set(server.agents) == {fetching.HEADERS["User-Agent"]}
+    assert set(server.agents) == {transport.HEADERS["User-Agent"]}
 
 
 def test_zenodo_listing_is_read_once(server, record, cache):

@@ -30,6 +30,10 @@ def test_lambda_is_1e_5_times_10_to_the_beta_and_zero_without_beta(beta, weight)
     assert BetaSchedule().l1_weight(beta) == pytest.approx(weight)
 
 
+def test_lambda_of_any_beta_is_a_number():
+    assert np.isfinite(BetaSchedule().l1_weight(1e6))
+
+
 def test_settling_rate_falls_as_half_a_cosine():
     schedule = BetaSchedule(settle_epochs=40)
     rates = np.array([schedule.settle_rate(epoch) for epoch in range(41)])

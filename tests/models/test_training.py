@@ -221,12 +221,19 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, scale, changes):
 
 
 def test_a_kl_that_is_not_finite_stops_the_training():
-    """A channel that is switched off can overflow without the error showing it."""
+    """Also where the error does not show it, for its channel is switched off."""
     network = build()
     network.encoder.mean.bias.set_data(mx.nd.array([1e25, 0, 0, 0]))
     training = make(network=network)
     training.channels = np.array([False, True, True, True])
     with pytest.raises(ReplicationError, match="not finite in epoch 0"):
+        training.run()
+
+
+def test_a_lambda_beyond_all_floats_stops_the_training():
+    """Spectra that are not scaled give a beta of thousands, and lambda is its power of ten."""
+    training = make(data=300 * spectra(), network=build(linear_path=False))
+    with pytest.raises(ReplicationError, match="not finite in epoch 2.*unit variance"):
         training.run()
 
 
