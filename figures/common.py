@@ -45,6 +45,12 @@ def shown(axes, run):
     return list(zip(axes, components))
 
 
+def thinned(image, n=400):
+    """Leave out rows and columns of a picture beyond some `n`: more than the print can show."""
+    stride = max(1, max(image.shape[:2]) // n)
+    return image[::stride, ::stride]
+
+
 def loop(ax, scan, values, **look):
     """Draw aligned values of one channel, (n_steps,), over the voltage as a closed loop."""
     ax.plot(*(np.append(line, line[0]) for line in (scan.voltages[0], values)), **look)

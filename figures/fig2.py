@@ -15,8 +15,8 @@ import seaborn as sns
 from replicate import sources, style
 from replicate.data import toy
 
-STRIDE = 5
-"""Every fifth pixel of the picture is drawn: more than the print can show."""
+FLOOR = 1e-4
+"""Errors below this are not shown: the axis is logarithmic, for the models are decades apart."""
 
 
 def draw(results, profile, seed=0):
@@ -29,8 +29,8 @@ def draw(results, profile, seed=0):
     for block, model, letters in zip(blocks, ("dictionary_learning", "lstm_vae"), ("abcdef", "ghijkl")):
         draw_model(block, model, loaded[model], data, letters)
     draw_errors(blocks[2].subplots(), loaded)
-    n_sampled = len(loaded["pca"].arrays["residuals"])
-    style.note(fig, f"m: {n_sampled} pixels of the picture drawn at random. MSE in z-score², in m over the whole picture.")
+    sampled = f"{len(loaded['pca'].arrays['residuals'])} pixels drawn at random, errors below {FLOOR:g} not shown"
+    style.note(fig, f"MSE in z-score². m: {sampled}; its MSE are over every pixel of the picture.")
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 
@@ -42,7 +42,7 @@ def draw_model(block, model, run, data, letters):
     right.suptitle("Pixels of least, median and greatest error")
     maps, examples = left.subplots(1, 3), right.subplots(1, 3, sharey=True)
     for ax, component in common.shown(maps, run):
-        values = data.image.expand(run.arrays["latents"][:, component])[::STRIDE, ::STRIDE]
+        values = common.thinned(data.image.expand(run.arrays["latents"][:, component]))
         image = style.picture(ax, values, **style.limits(values))
         ax.set_title(f"component {component}")
         style.colour_bar(left, image, ax, style.LATENT_NAMES[model], location="bottom", extend="both", aspect=12)
@@ -66,15 +66,15 @@ def draw_errors(ax, loaded):
     """Draw how the absolute error is distributed at every index of the spectrum, for every model."""
     frames = []
     for model, run in loaded.items():
-        errors = np.abs(run.arrays["residuals"])
+        errors = np.maximum(np.abs(run.arrays["residuals"]), FLOOR / 10)  # none, for a logarithm
         label = f"{style.LABELS[model]}, MSE {run.record['metrics']['painting_mse']:.2g}"
         index = np.tile(np.arange(errors.shape[1]), len(errors))
         frames.append(pd.DataFrame({"index": index, "error": errors.ravel(), "model": label, "colour": style.COLOURS[model]}))
     table = pd.concat(frames)
     palette = dict(zip(table["model"], table["colour"]))
-    look = {"cut": 0, "inner": None, "linewidth": 0.2, "width": 0.9, "density_norm": "width"}
+    look = {"cut": 0, "inner": None, "linewidth": 0.2, "width": 0.9, "density_norm": "width", "log_scale": True}
     sns.violinplot(table, x="index", y="error", hue="model", palette=palette, ax=ax, **look)
-    ax.set(xlabel="spectrum index", ylabel="absolute error (z-score)", ylim=(0, None))
+    ax.set(xlabel="spectrum index", ylabel="absolute error (z-score)", ylim=(FLOOR, None))
     ax.legend(title=None, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     style.letter(ax, "m")
 

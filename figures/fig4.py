@@ -1,6 +1,6 @@
 """Figure 4: dictionary learning and VAE on the scan: maps (a-c, k-m), examples (d-f, h-j, n-s) and errors per pixel (t, u).
 
-Panels v-x are ours: the errors on a scale of their own, with PCA, which also is the thin line of d-j. The paper names no panel g.
+Panels v-x are ours: the errors on a scale of their own, with PCA, which is also the broken line of d-j. The paper names no panel g.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def draw_model(block, model, loaded, scan, letters, compared):
         draw_examples(row, i, loaded, scan, pixels, compared)
     for ax, name, pixel in zip(channels[0], ("best", "median", "worst"), pixels):
         ax.set_title(f"{name}: MSE {run.arrays['mse'][pixel]:.2g}")
-    channels[0][0].legend(loc="upper left", fontsize=5.5, borderaxespad=0.3, handlelength=1, labelspacing=0.2, handletextpad=0.4)
+    block.legend(*channels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(compared))
     for name, ax in axes.items():
         style.letter(ax, name)
     return axes
@@ -67,8 +67,9 @@ def draw_examples(axes, channel, loaded, scan, pixels, compared):
     """Draw one channel of three pixels, data and reconstructions, as closed loops over the voltage."""
     lines = {"data": (scan.spectra, {"color": style.DATA_COLOUR, "linewidth": 2})}
     for model in compared:
-        width = 0.6 if model == "pca" else 1.0
-        lines[style.SHORT_LABELS[model]] = (loaded[model].arrays["reconstructions"], {"color": style.COLOURS[model], "linewidth": width})
+        # Thin and broken, for PCA often lies upon the VAE.
+        look = {"linewidth": 0.8, "linestyle": (0, (3, 2))} if model == "pca" else {}
+        lines[style.SHORT_LABELS[model]] = (loaded[model].arrays["reconstructions"], {"color": style.COLOURS[model], **look})
     for ax, pixel in zip(axes, pixels):
         for label, (spectra, look) in lines.items():
             common.loop(ax, scan, scan.align(spectra[[pixel]])[0, channel], label=label, **look)

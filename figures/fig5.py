@@ -27,7 +27,7 @@ def draw(results, profile, seed=0):
 def draw_model(block, model, run, scan, letters):
     """Draw the three most important latents of a model, one a row."""
     block.suptitle(style.title(model, run.record))
-    axes = block.subplots(3, 3)
+    axes = block.subplots(3, 3, width_ratios=(1.2, 1, 1))
     for (i, row), name in zip(enumerate(axes), letters):
         if i < len(run.arrays["components"]):
             draw_latent(block, row, run, scan, i, style.LATENT_NAMES[model])
@@ -41,7 +41,7 @@ def draw_latent(block, row, run, scan, i, label):
     """Draw the map of the i-th latent shown, and both channels of its generated spectra."""
     component = run.arrays["components"][i]
     values = scan.map(run.arrays["latents"][:, component])
-    norm = Normalize(**style.limits(values))
+    norm = Normalize(**style.limits(values, percent=0))
     image = style.scan_map(row[0], values, scan.size_um, norm=norm)
     row[0].set_title(f"component {component}")
     for value, spectrum in zip(run.arrays["generated_values"][i], scan.align(run.arrays["generated"][i])):
@@ -49,7 +49,7 @@ def draw_latent(block, row, run, scan, i, label):
             common.loop(ax, scan, channel, color=style.LATENT_MAP(norm(value)))
     for ax, name, unit in zip(row[1:], scan.channels, scan.units):
         ax.set(xlabel="voltage (V)", ylabel=f"{name} ({unit})")
-    style.colour_bar(block, image, row[2], label, extend="both")
+    style.colour_bar(block, image, row[2], label)
 
 
 def main(argv=None):

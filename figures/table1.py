@@ -104,7 +104,7 @@ def provenances(frame):
 def rounded(value):
     """Return a cell as text."""
     if isinstance(value, float):
-        return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+        return f"{value:#.3g}" if value < 100 else f"{value:.0f}"
     return f"{value:,}" if isinstance(value, int) else value
 
 

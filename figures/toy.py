@@ -12,8 +12,6 @@ from replicate.data import toy
 
 CHANNELS = ("R", "G", "B")
 N_LINES = 11
-STRIDE = 4
-"""Every fourth pixel of the picture is drawn: more than the print can show."""
 
 
 def draw(results, profile, seed=0):
@@ -25,7 +23,7 @@ def draw(results, profile, seed=0):
         draw_spectra(ax, i)
     axes["a"].set_ylabel("f (a.u.)")
     picture = sources.load_picture(provenance["picture"])
-    style.picture(axes["d"], picture.expand(picture.colours)[::STRIDE, ::STRIDE])
+    style.picture(axes["d"], common.thinned(picture.expand(picture.colours)))
     axes["d"].set_title("picture")
     for name, ax in axes.items():
         style.letter(ax, name)

@@ -110,7 +110,9 @@ def _run(options):
     everything = study.jobs(options.profile, seeds=options.seed)
     path, document = pipeline.collect(everything, provenance, options.results)
     drawn = options.no_figures or _draw(FIGURES, options) or bool(options.only)
-    print(f"\n{results_table(document['metrics']).to_string(index=False)}\n\n{path}\n{path.parent / 'figures'}")
+    print(f"\n{results_table(document['metrics']).to_string(index=False)}")
+    print("Errors are mean squared errors in z-scores; piezoresponse and resonance are the channels of BEPS training.")
+    print(f"\n{path}\n{path.parent / 'figures'}")
     return 0 if drawn and not failures else 1
 
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from replicate import sources, study
-from replicate.analysis.latents import generate
+from replicate.analysis.latents import generate, principal_share
 from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
 from replicate.data import toy
 from replicate.data.heldout import ChannelScaler, spatial_blocks
@@ -136,6 +136,7 @@ def _evaluate_scan(model, config, run, report):
     arrays |= {"generated": np.array([spectra for _, spectra in generated], dtype=np.float32)}
     if hasattr(model, "channel_kl_"):
         arrays["channel_kl"] = model.channel_kl_
+        metrics |= {"principal_share": principal_share(latents[:, model.active_], scan.spectra)} if model.active_.any() else {}
     return metrics, arrays
 
 

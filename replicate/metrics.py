@@ -27,6 +27,7 @@ KINDS = {
     "gamut_mse": (ERROR_UNIT, "lower", "mean squared error on fresh random colours"),
     "painting_mse": (ERROR_UNIT, "lower", "mean squared error over every pixel of the picture"),
     "active_channels": ("count", "none", "channels whose KL from the prior exceeds 0.1 nats"),
+    "principal_share": ("1", "none", "variance of the active latents that as many principal components explain linearly, R2"),
     "selected_beta": ("1", "none", "beta at which the number of active channels was nearest its target"),
     "selected_active_channels": ("count", "none", "active channels at that beta"),
     "seconds_to_paper_mse": ("s", "lower", "training time until the error on 1000 fresh colours first fell to 0.104"),

@@ -111,6 +111,6 @@ def load(results, profile, dataset, model, seed=0):
     if run.status != "complete":
         raise ReplicationError(
             f"{run.folder}: no complete run here ({run.status}). "
-            f"Make it with `nox -s replicate -- --profile {profile} --only {dataset} {model}`."
+            f"Make it with `nox -s replicate -- --profile {profile} --only {dataset} {model} --seed {seed}`."
         )
     return run

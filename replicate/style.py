@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from replicate.files import atomic_path
 
@@ -106,9 +107,9 @@ def limits(values, percent=1.0):
 
 def colour_bar(fig, image, ax, label, **options):
     """Add a labelled colour bar to one axes or a list of them; `options` go to ``colorbar``."""
-    bar = fig.colorbar(image, ax=ax, label=label, **options)
+    bar = fig.colorbar(image, ax=ax, label=label, panchor=False, **options)
     bar.outline.set_linewidth(0.4)
-    bar.locator = mpl.ticker.MaxNLocator(3)
+    bar.locator = MaxNLocator(3)
     bar.update_ticks()
     return bar
 

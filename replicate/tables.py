@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-LABELS = {
-    "pca": "PCA",
-    "dictionary_learning": "dictionary learning",
-    "lstm_vae": "LSTM β-VAE",
-    "lstm_vae_plain": "LSTM β-VAE, paper's form",
-}
+from replicate.style import LABELS
+
 COLUMNS = {
     "toy.{}.gamut_mse": "toy gamut",
     "toy.{}.painting_mse": "toy painting",

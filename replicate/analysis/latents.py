@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
 
 NEIGHBOURS = 100
 
@@ -48,3 +50,21 @@ def generate(model, latents, component, n_values=9):
     """
     values = np.linspace(latents[:, component].min(), latents[:, component].max(), n_values)
     return values, model.inverse_transform(neighbour_means(latents, component, values).astype(np.float32))
+
+
+def principal_share(latents, spectra):
+    """Return how much of the variance of latents is a linear function of as many principal components: 1 where they are just those.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_components)
+        The active ones only.
+    spectra : ndarray, shape (n, n_features)
+
+    Returns
+    -------
+    float
+        R2, averaged over the latents.
+    """
+    scores = PCA(latents.shape[1], random_state=0).fit_transform(spectra)
+    return float(LinearRegression().fit(scores, latents).score(scores, latents))

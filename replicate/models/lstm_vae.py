@@ -201,6 +201,8 @@ class LSTMVariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
         network.encoder.linear.bias.set_data(mx.nd.array(-encode @ centre))
         network.decoder.linear.weight.set_data(mx.nd.array((components * scale[:, None]).T))
         network.decoder.linear.bias.set_data(mx.nd.array(centre))
+        # The recurrent path starts as no correction at all, rather than as noise on the components.
+        network.decoder.output.weight.set_data(mx.nd.zeros_like(network.decoder.output.weight.data()))
 
     def _fitted_network(self):
         """Return the network, built anew from the weights where the estimator was copied or loaded."""

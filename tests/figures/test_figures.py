@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from replicate import cli, runs, sources, style, study
+from replicate import cli, runs, sources, study, style
 from replicate.files import write_json, write_npz
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,20 +37,23 @@ def is_stamp_shouted(fig):
     return any(text.get_fontweight() == "bold" and "not the paper's data" in text.get_text() for text in fig.texts)
 
 
-def toy_arrays(model, rng, n_active):
-    n_colours = len(sources.load_picture("sample photograph").colours)
-    arrays = {"latents": rng.normal(size=(n_colours, 3)), "painting_mse": rng.uniform(size=n_colours), "components": np.arange(n_active)}
+@functools.cache
+def spectra_and_colours(scan, picture):
+    return sources.load_scan(scan).spectra, len(sources.load_picture(picture).colours)
+
+
+def toy_arrays(model, n_colours, rng, n_active):
+    arrays = {"latents": np.eye(3)[np.arange(n_colours) % 3], "painting_mse": np.ones(n_colours), "components": np.arange(n_active)}
     arrays |= {"examples": np.arange(3), "example_reconstructions": rng.normal(size=(3, 25)), "residuals": rng.normal(size=(50, 25))}
     if model == "dictionary_learning":
         arrays |= {"search_lambda": np.array([0.05, 2.0]), "search_mse": np.array([0.1, 0.25])}
     return arrays
 
 
-def scan_arrays(scan, rng, n_active):
-    noisy = scan.spectra + rng.normal(scale=0.1, size=scan.spectra.shape).astype(np.float32)
-    arrays = {"reconstructions": noisy, "mse": ((noisy - scan.spectra) ** 2).mean(axis=1), "latents": noisy[:, :5]}
+def scan_arrays(spectra, rng, n_active):
+    arrays = {"reconstructions": spectra[::-1], "mse": rng.uniform(size=len(spectra)), "latents": spectra[:, :5]}
     arrays |= {"components": np.arange(n_active), "generated_values": np.tile(np.linspace(-1, 1, 9), (n_active, 1))}
-    return arrays | {"generated": np.tile(noisy[:9], (n_active, 1, 1))}
+    return arrays | {"generated": np.tile(spectra[:9], (n_active, 1, 1))}
 
 
 def write_run(results, job, provenance, rng, n_active=5):
@@ -61,7 +65,8 @@ def write_run(results, job, provenance, rng, n_active=5):
     metrics["n_parameters"] = 1000
     if job.model.startswith("lstm"):
         metrics |= {"active_channels": n_active, "heldout_active_channels": n_active}
-    arrays = toy_arrays(job.model, rng, min(n_active, 3)) if toy else scan_arrays(sources.load_scan(provenance["scan"]), rng, n_active)
+    spectra, n_colours = spectra_and_colours(**provenance)
+    arrays = toy_arrays(job.model, n_colours, rng, min(n_active, 3)) if toy else scan_arrays(spectra, rng, n_active)
     write_json(run.folder / "config.json", study.describe(job) | {"parameters": {"n_components": 3 if toy else 5}})
     write_npz(run.folder / "arrays.npz", **arrays)
     write_json(run.folder / "record.json", {"status": "complete", "provenance": where, "metrics": metrics})
@@ -82,52 +87,62 @@ def results(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", LETTERS)
-def test_a_script_writes_a_picture_and_a_pdf(name, results, capsys):
-    assert script(name).main(arguments(results)) == 0
-    folder = results / "smoke" / "figures"
-    with Image.open(folder / f"{name}.png") as image:
+@pytest.fixture(params=LETTERS)
+def drawn(request, results, monkeypatch, capsys):
+    """Return the name of a figure, the figure that its script has just saved, and the paths it printed."""
+    saved, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda fig, *rest: saved.append(fig) or save(fig, *rest))
+    assert script(request.param).main(arguments(results)) == 0
+    return request.param, saved[0], [Path(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_script_draws_a_whole_figure(drawn):
+    name, fig, paths = drawn
+    check_files(name, paths)
+    check_panels_and_units(name, fig)
+    check_stamp(name, fig)
+
+
+def check_files(name, paths):
+    png, pdf, *_ = paths
+    assert (png.name, pdf.name) == (f"{name}.png", f"{name}.pdf") and all(path.exists() for path in paths)
+    with Image.open(png) as image:
         pixels = np.asarray(image.convert("L"))
     assert pixels.shape[1] == pytest.approx(style.WIDTH * 250, abs=1)
     assert (pixels < 128).mean() > 0.005
-    content = (folder / f"{name}.pdf").read_bytes()
+    content = pdf.read_bytes()
     assert content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF") and len(content) < 3e6
-    printed = capsys.readouterr().out.split()
-    assert {Path(line).name for line in printed} >= {f"{name}.png", f"{name}.pdf"} and all(Path(line).exists() for line in printed)
-    assert not list(folder.glob(".*"))
+    assert not list(png.parent.glob(".*"))
 
 
-@pytest.mark.parametrize("name", LETTERS)
-def test_a_figure_has_its_panels_units_and_stamp(name, results):
-    fig = script(name).draw(results, "smoke")
+def check_panels_and_units(name, fig):
     texts = [text.get_text() for ax in fig.get_axes() for text in ax.texts]
     assert sorted(text for text in texts if len(text) == 1 and text.isalpha()) == sorted(LETTERS[name])
     labels = [label for ax in fig.get_axes() for label in (ax.get_xlabel(), ax.get_ylabel()) if label]
     assert [label for label in labels if "(" not in label and label not in ("spectrum index", "2 µm")] == []
-    assert is_stamp_shouted(fig)
-    assert any("smoke profile · seed 0" in text.get_text() for text in fig.texts)
 
 
-@pytest.mark.parametrize("name", ["fig4", "fig5"])
-def test_a_figure_of_the_scan_says_that_the_channels_are_aligned(name, results):
-    fig = script(name).draw(results, "smoke")
-    assert any("simulated twin" in text.get_text() for text in fig.texts)
-    assert any("aligned" in text.get_text() for text in fig.texts)
+def check_stamp(name, fig):
+    foot = " ".join(text.get_text() for text in fig.texts)
+    assert is_stamp_shouted(fig) and "smoke profile · seed 0" in foot
+    assert ("sample photograph" in foot) == (name in ("toy", "fig2", "table1"))
+    assert ("simulated twin" in foot) == (name in ("fig4", "fig5", "table1"))
+    assert ("Channels aligned" in foot) == (name in ("fig4", "fig5"))
 
 
-@pytest.mark.parametrize("name", ["fig2", "fig4", "fig5"])
+@pytest.mark.parametrize("name", ["fig2", "fig5"])
 def test_fewer_active_channels_than_panels_leave_panels_empty(name, tmp_path):
     write_study(tmp_path, SIMULATED, ("toy",) if name == "fig2" else ("beps",), n_active=1)
     fig = script(name).draw(tmp_path, "smoke")
     assert sum(not ax.axison for ax in fig.get_axes()) >= 2
 
 
-def test_two_drawings_of_the_same_runs_are_the_same(results):
-    pdf = results / "smoke" / "figures" / "toy.pdf"
+def test_the_same_figure_gives_the_same_files(tmp_path):
     contents = []
     for _ in range(2):
-        assert script("toy").main(arguments(results)) == 0
-        contents.append((pdf.read_bytes(), pdf.with_suffix(".png").read_bytes()))
+        fig = style.figure(1)
+        fig.subplots().plot([0, 1])
+        contents.append([path.read_bytes() for path in style.save(fig, tmp_path, "same")])
     assert contents[0] == contents[1]
 
 
@@ -140,7 +155,7 @@ def test_the_table_holds_the_numbers_of_the_records(results):
         "BEPS MSE, held-out blocks": ("beps_heldout", "heldout_mse"),
         "toy MSE, held-out colours": ("toy", "gamut_mse"),
         "toy MSE, held-out picture": ("toy", "painting_mse"),
-        "BEPS, fit to training pixels (one thread)": ("beps", "fit_seconds"),
+        "BEPS, fit to training pixels": ("beps", "fit_seconds"),
     }
     for row, (dataset, metric) in expected.items():
         for model in ("pca", "dictionary_learning", "lstm_vae"):
@@ -207,14 +222,16 @@ def test_only_stand_ins_are_shouted():
         assert is_stamp_shouted(fig) == (provenance in style.STAND_INS)
 
 
-def test_a_script_runs_from_anywhere_and_helps(results, tmp_path):
+def test_a_script_runs_from_anywhere(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "figures" / "toy.py")]
-    done = subprocess.run([*command, *arguments(results)], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0 and "toy.png" in done.stdout, done.stderr
+    done = subprocess.run([sys.executable, ROOT / "figures" / "toy.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: results/standard/toy/pca/seed0: no complete run")
+
+
+def test_a_script_helps(capsys):
     with pytest.raises(SystemExit) as stopped:
         script("toy").main(["--help"])
-    assert stopped.value.code == 0
+    assert stopped.value.code == 0 and "--profile" in capsys.readouterr().out
 
 
 @needs_data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,10 +22,13 @@ from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
 
 BRIEF = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=1)
+# The paper's lambda is a power of ten of beta, and meant for spectra of unit variance; those of scikit-learn's checks reach 100.
+UNSCALED = replace(BRIEF, l1_scale=0.0)
 
 
 def tiny(**changes):
-    return LSTMVariationalAutoencoder(**{"n_components": 2, "width": 2, "schedule": BRIEF, "target_channels": 1} | changes)
+    """At a width of 1 or 2, MXNet's fused LSTM rounds the last bit as the memory happens to be aligned; from 3 on it does not."""
+    return LSTMVariationalAutoencoder(**{"n_components": 2, "width": 4, "schedule": BRIEF, "target_channels": 1} | changes)
 
 
 def stacked(n=40, n_channels=2, n_steps=6, seed=0):
@@ -49,7 +53,7 @@ def fitted(spectra):
     return tiny(n_channels=2, n_components=3, target_channels=3).fit(spectra)
 
 
-@parametrize_with_checks([tiny(), tiny(linear_path=False, n_blocks=1)])
+@parametrize_with_checks([tiny(), tiny(linear_path=False, n_blocks=1, schedule=UNSCALED)])
 def test_scikit_learn_convention(estimator, check):
     check(estimator)
 

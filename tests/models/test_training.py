@@ -23,7 +23,7 @@ SCHEDULE = BetaSchedule(warmup_epochs=2, step_epochs=2, max_steps=2, settle_epoc
 PHASES = ["warmup"] * 2 + ["ramp"] * 4 + ["settle"] * 3
 
 
-def build(seed=0, width=2, linear_path=True):
+def build(seed=0, width=4, linear_path=True):
     mx.random.seed(seed)
     network = VariationalAutoencoder(
         n_steps=5, n_channels=2, n_latent=N_LATENT, n_blocks=0, n_layers=1, width=width, linear_path=linear_path

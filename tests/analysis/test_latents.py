@@ -1,0 +1,93 @@
+"""Generated spectra: neighbours by brute force, and a linear model, whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicate.analysis.latents import NEIGHBOURS, generate, neighbour_means
+from replicate.models.linear import PCA
+
+
+class Linear:
+    """Decodes by a matrix and an offset, and remembers what it was asked for."""
+
+    def __init__(self, rng, n_components=3, n_features=8):
+        self.matrix, self.offset = rng.normal(size=(n_components, n_features)), rng.normal(size=n_features)
+
+    def inverse_transform(self, latents):
+        self.asked = latents
+        return latents @ self.matrix + self.offset
+
+
+def test_the_paper_takes_a_hundred_neighbours(rng):
+    assert NEIGHBOURS == 100
+    latents, values = rng.normal(size=(300, 2)), np.array([0.0, 1.0])
+    np.testing.assert_array_equal(neighbour_means(latents, 0, values), neighbour_means(latents, 0, values, n_neighbours=100))
+
+
+@pytest.mark.parametrize("component", range(3))
+@pytest.mark.parametrize("n_neighbours", [1, 7, 100])
+def test_neighbours_by_brute_force(rng, component, n_neighbours):
+    latents, values = rng.normal(size=(150, 3)), np.linspace(-2, 2, 5)
+    found = neighbour_means(latents, component, values, n_neighbours)
+    np.testing.assert_array_equal(found[:, component], values)
+    for row, value in zip(found, values):
+        nearest = sorted(latents.tolist(), key=lambda latent: abs(latent[component] - value))[:n_neighbours]
+        for other in {0, 1, 2} - {component}:
+            assert row[other] == pytest.approx(sum(latent[other] for latent in nearest) / n_neighbours)
+
+
+def test_nearest_in_that_latent_only():
+    """Near in all latents is not what the paper asks for."""
+    latents = np.array([[0.0, 100.0], [0.1, -50.0], [5.0, 0.0]])
+    np.testing.assert_allclose(neighbour_means(latents, 0, np.array([0.0]), 2), [[0, 25]])
+
+
+@given(st.integers(1, 30))
+def test_fewer_spectra_than_neighbours(n):
+    latents = np.random.default_rng(n).normal(size=(n, 2))
+    found = neighbour_means(latents, 0, np.array([-1.0, 3.0]))
+    np.testing.assert_allclose(found, [[-1, latents[:, 1].mean()], [3, latents[:, 1].mean()]])
+
+
+def test_latents_are_left_as_they_were(rng):
+    latents = rng.normal(size=(20, 3))
+    before = latents.copy()
+    neighbour_means(latents, 1, np.array([9.0]), 5)
+    np.testing.assert_array_equal(latents, before)
+
+
+@pytest.mark.parametrize("component", range(3))
+def test_a_linear_model_changes_along_its_own_atom(rng, component):
+    """With every spectrum a neighbour, the other latents stay at their mean, and the spectra lie on a line."""
+    model, latents = Linear(rng), rng.normal(size=(60, 3))
+    values, spectra = generate(model, latents, component, n_values=5)
+    rest = latents.mean(axis=0)
+    rest[component] = 0
+    expected = np.outer(values, model.matrix[component]) + rest @ model.matrix + model.offset
+    np.testing.assert_allclose(spectra, expected, atol=1e-5)
+
+
+def test_the_sweep_is_even_over_the_range(rng):
+    latents = rng.normal(size=(60, 3))
+    values, spectra = generate(Linear(rng), latents, 2)
+    assert spectra.shape == (9, 8)
+    assert (values[0], values[-1]) == (latents[:, 2].min(), latents[:, 2].max())
+    np.testing.assert_allclose(np.diff(values), np.ptp(latents[:, 2]) / 8)
+
+
+def test_the_model_is_given_the_neighbours_in_single_precision(rng):
+    model, latents = Linear(rng), rng.normal(size=(250, 3))
+    values, _ = generate(model, latents, 0, n_values=4)
+    assert model.asked.dtype == np.float32
+    np.testing.assert_allclose(model.asked, neighbour_means(latents, 0, values), rtol=1e-6)
+
+
+def test_with_pca(rng):
+    spectra = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 10))
+    pca = PCA(3).fit(spectra)
+    values, generated = generate(pca, pca.transform(spectra), 1)
+    np.testing.assert_allclose((generated - pca.mean_) @ pca.components_[1], values, atol=1e-5)

@@ -1,0 +1,71 @@
+"""Reconstruction errors by hand, and the median of spectra that stand for many."""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
+
+SPECTRA = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [1, 2, 3, 4]], dtype=np.float32)
+RECONSTRUCTIONS = np.array([[0, 0, 0, 0], [1, 1, 1, 3], [2, 1, 3, 4]], dtype=np.float32)
+
+
+def test_known_errors():
+    np.testing.assert_allclose(per_spectrum_mse(SPECTRA, RECONSTRUCTIONS), [0, 1, 0.5])
+    np.testing.assert_allclose(per_channel_mse(SPECTRA, RECONSTRUCTIONS, 2), [2 / 6, 4 / 6])
+    np.testing.assert_allclose(per_channel_mse(SPECTRA, RECONSTRUCTIONS, 4), [1 / 3, 1 / 3, 0, 4 / 3])
+
+
+def test_perfect_reconstruction():
+    assert not per_spectrum_mse(SPECTRA, SPECTRA).any()
+    assert not per_channel_mse(SPECTRA, SPECTRA, 2).any()
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 6])
+def test_errors_agree_in_all(rng, n_channels):
+    spectra, reconstructions = rng.normal(size=(2, 7, 12))
+    by_channel = per_channel_mse(spectra, reconstructions, n_channels)
+    assert by_channel.shape == (n_channels,)
+    assert by_channel.mean() == pytest.approx(per_spectrum_mse(spectra, reconstructions).mean())
+    channels = spectra.reshape(7, n_channels, -1)[:, 0], reconstructions.reshape(7, n_channels, -1)[:, 0]
+    assert by_channel[0] == pytest.approx(np.mean((channels[0] - channels[1]) ** 2))
+
+
+def test_single_precision_is_added_up_in_double():
+    spectra = np.full((1, 100_000), 1, dtype=np.float32)
+    reconstructions = spectra + np.float32(0.5)
+    reconstructions[0, 0] = 4097
+    assert per_spectrum_mse(spectra, reconstructions)[0] == (4096**2 + 99_999 * 0.25) / 100_000
+    assert per_channel_mse(spectra, reconstructions, 1)[0] == (4096**2 + 99_999 * 0.25) / 100_000
+
+
+@pytest.mark.parametrize(
+    ("errors", "weights", "expected"),
+    [
+        ([3, 1, 2], None, [1, 2, 0]),
+        ([3, 1, 2, 4], None, [1, 2, 3]),  # of two in the middle the lower, which is an element
+        ([5], None, [0, 0, 0]),
+        ([1, 1, 1], None, [0, 1, 2]),
+        ([3, 1, 2], [1, 1, 1], [1, 2, 0]),
+        ([3, 1, 2], [10, 1, 1], [1, 0, 0]),
+        ([3, 1, 2], [1, 10, 1], [1, 1, 0]),
+        ([3, 1, 2], [2, 1, 1], [1, 2, 0]),
+    ],
+)
+def test_best_median_worst(errors, weights, expected):
+    found = best_median_worst(np.array(errors, dtype=float), weights)
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.integers(1, 7)), min_size=1, max_size=30))
+def test_a_weight_is_as_many_spectra(pairs):
+    errors, weights = map(np.array, zip(*pairs))
+    expanded = np.repeat(errors, weights)
+    found = errors[best_median_worst(errors, weights)]
+    np.testing.assert_array_equal(found, [expanded.min(), statistics.median_low(expanded.tolist()), expanded.max()])
+    np.testing.assert_array_equal(found, expanded[best_median_worst(expanded)])
