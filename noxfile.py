@@ -18,32 +18,40 @@ def _install(session):
     session.install("--no-deps", "-e", ".")
 
 
+def _python(session, *arguments):
+    """Install, then run python with these arguments and those after ``--``."""
+    _install(session)
+    session.run("python", *arguments, *session.posargs)
+
+
 @nox.session(python=PYTHON)
 def replicate(session):
     """Fit, score and draw everything: the paper's figures and Table 1. Arguments go to `python -m replicate run`."""
-    _install(session)
-    session.run("python", "-m", "replicate", "run", *session.posargs)
+    _python(session, "-m", "replicate", "run")
 
 
 @nox.session(python=PYTHON)
 def data(session):
     """Fetch and verify the data files; `-- --check` only verifies."""
-    _install(session)
-    session.run("python", "-m", "replicate", "data", *session.posargs)
+    _python(session, "-m", "replicate", "data")
 
 
 @nox.session(python=PYTHON)
 def figures(session):
     """Draw figures from stored runs: `-- fig4 --profile standard`; all of them where none is named."""
-    _install(session)
-    session.run("python", "-m", "replicate", "figures", *session.posargs)
+    _python(session, "-m", "replicate", "figures")
+
+
+@nox.session(python=PYTHON)
+def status(session):
+    """List which runs are complete, failed, interrupted or missing."""
+    _python(session, "-m", "replicate", "status")
 
 
 @nox.session(python=PYTHON)
 def tests(session):
     """Run the tests. Real data are used where REPLICATE_DATA or the cache has them."""
-    _install(session)
-    session.run("python", "-m", "pytest", *session.posargs)
+    _python(session, "-m", "pytest")
 
 
 @nox.session(python=PYTHON)
@@ -68,5 +76,4 @@ def lock(session):
 @nox.session(python=PYTHON)
 def publish(session):
     """Take the numbers of results/standard into benchmarks/stored and the README."""
-    _install(session)
-    session.run("python", "benchmarks/publish.py", *session.posargs)
+    _python(session, "benchmarks/publish.py")

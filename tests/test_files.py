@@ -56,6 +56,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, error):
     assert names(tmp_path) == ["file.txt"]
 
 
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path):
+    """The new file takes its place; it is not written over it."""
+    path = tmp_path / "file.txt"
+    files.write_text(path, "old" * 10_000)
+    with path.open() as stream:
+        assert stream.read(3) == "old"
+        files.write_text(path, "new")
+        assert stream.read() == "old" * 9_999
+    assert path.read_text() == "new"
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
 def test_files_are_as_private_as_the_user_wants(tmp_path, mask, mode):
     before = os.umask(mask)

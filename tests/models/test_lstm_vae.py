@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 mx = pytest.importorskip("mxnet")
 
 from replicate.errors import ReplicationError  # noqa: E402
+from replicate.models import lstm_vae  # noqa: E402
 from replicate.models.inference import named_parameters  # noqa: E402
 from replicate.models.linear import PCA  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
@@ -79,6 +80,15 @@ def test_transform_gives_posterior_means(fitted, spectra):
     np.testing.assert_allclose(first, mean * (fitted.channel_kl_ > 0), atol=1e-6)
 
 
+def test_spectra_are_channel_major_on_both_sides(fitted, rng):
+    latents = rng.normal(size=(4, 3)).astype(np.float32)
+    decoded = fitted._network.decoder(mx.nd.array(latents))[0].asnumpy()
+    assert decoded.shape == (4, 6, 2)
+    np.testing.assert_allclose(fitted.inverse_transform(latents), np.hstack([decoded[:, :, 0], decoded[:, :, 1]]), rtol=1e-5, atol=1e-6)
+    spectra = np.arange(12, dtype=np.float32)[None]
+    np.testing.assert_array_equal(fitted._unstack(spectra)[0], np.column_stack([np.arange(6), np.arange(6, 12)]))
+
+
 def test_a_spectrum_s_latents_do_not_depend_on_its_company(fitted):
     many = stacked(n=1234, seed=3)
     latents, spectra = fitted.transform(many), fitted.inverse_transform(fitted.transform(many))
@@ -140,6 +150,19 @@ def test_history_and_selection(fitted):
     assert [row["phase"] for row in fitted.history_] == ["warmup", "ramp", "settle"]
     assert fitted.selected_["beta"] == fitted.history_[1]["beta"] > 0
     assert fitted.selected_["active_channels"] == fitted.history_[1]["active_channels"]
+
+
+def test_every_parameter_reaches_the_training(spectra, monkeypatch):
+    given = []
+    monkeypatch.setattr(lstm_vae, "Training", lambda *arguments: given.append(arguments) or 1 / 0)
+    model = tiny(target_channels=7, learning_rate=0.5, batch_size=9, input_noise=0.3, random_state=11)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(spectra, validation=spectra[:3])
+    ((_, sequences, schedule, options, validation),) = given
+    assert asdict(options) == {"target_channels": 7, "learning_rate": 0.5, "batch_size": 9, "input_noise": 0.3, "seed": 11}
+    assert schedule == BRIEF
+    np.testing.assert_array_equal(sequences, spectra[:, :, None])
+    np.testing.assert_array_equal(validation, spectra[:3, :, None])
 
 
 def test_resumed_fit_has_the_same_bits(tmp_path, fitted, spectra):

@@ -443,12 +443,16 @@ def test_the_history_is_the_mean_over_the_epoch(recorded):
     np.testing.assert_allclose(channel_kl, np.mean(kl, axis=0), rtol=1e-6)
 
 
-def test_validation_error_is_that_of_the_posterior_mean():
+@pytest.mark.parametrize("off", [None, 0])
+def test_validation_error_is_that_of_the_posterior_mean(off):
     validation = spectra(n=13, seed=5)
     training = make(validation=validation)
+    if off is not None:
+        training.channels[off] = False
     training.run()
     mean = training.network.encoder(mx.nd.array(validation))[0] * mx.nd.array(training.channels[None])
     reconstruction = training.network.decoder(mean)[0].asnumpy()
+    assert training.channels.sum() == (N_LATENT if off is None else N_LATENT - 1)
     assert training.history[-1]["validation_mse"] == pytest.approx(np.mean((reconstruction - validation) ** 2), rel=1e-5)
     assert len({row["validation_mse"] for row in training.history}) == len(PHASES)
 
