@@ -41,7 +41,11 @@ class Run:
     @property
     def record(self):
         """What was measured: status, metrics, seconds, memory, machine; read anew each time, for another process may write it."""
-        return read_json(self.folder / "record.json")
+        path = self.folder / "record.json"
+        record = read_json(path)
+        if not isinstance(record, dict) or not {"status", "key"} <= record.keys():
+            raise ReplicationError(f"{path}: status or key is missing. Delete the file and run again.")
+        return record
 
     @cached_property
     def arrays(self):
@@ -61,12 +65,15 @@ class Run:
     def prepare(self, config):
         """Make the folder ready for a run of `config`: whatever another configuration left there is removed."""
         stored = self.folder / "config.json"
-        if stored.exists() and _stored_key(stored) == key(config):
-            # A record of a failure goes; a checkpoint stays.
-            (self.folder / "record.json").unlink(missing_ok=True)
-            return
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        try:
+            if stored.exists() and _stored_key(stored) == key(config):
+                # A record of a failure goes; a checkpoint stays.
+                (self.folder / "record.json").unlink(missing_ok=True)
+                return
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+        except OSError as error:
+            raise ReplicationError(f"{self.folder}: cannot be cleared ({error.strerror}). Make it writable, or remove it.") from error
         write_json(stored, config)
 
     def write_history(self, rows):

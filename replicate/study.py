@@ -17,6 +17,8 @@ DATASETS = ("toy", "beps", "beps_heldout")
 MODELS = ("pca", "dictionary_learning", "lstm_vae", "lstm_vae_plain")
 PROFILES = ("smoke", "standard", "paper")
 
+LONGEST_FIRST = ("lstm_vae", "lstm_vae_plain", "dictionary_learning", "pca")
+
 COMPONENTS = {"toy": 3, "beps": 5, "beps_heldout": 5}
 """Components of the linear models and target for the active channels of the VAE, as in the paper."""
 
@@ -75,11 +77,9 @@ def jobs(profile, only=(), seeds=(0,)):
     unknown = [name for name in only if name not in DATASETS + MODELS]
     if unknown:
         raise ReplicationError(f"--only {unknown[0]}: no such data set or model. There are {', '.join(DATASETS + MODELS)}.")
-    wanted_models = [name for name in only if name in MODELS] or MODELS
-    wanted_data = [name for name in only if name in DATASETS] or DATASETS
-    wanted_data = [name for name in DATASETS if name in wanted_data or name.split("_")[0] in wanted_data]
-    networks_first = sorted(wanted_models, key=lambda model: not model.startswith("lstm"))
-    listed = [Job(profile, data, model, seed) for model in networks_first for data in reversed(wanted_data) for seed in seeds]
+    wanted_models = [name for name in LONGEST_FIRST if name in only] or LONGEST_FIRST
+    wanted_data = [name for name in DATASETS if name in only or name.split("_")[0] in only] or DATASETS
+    listed = [Job(profile, data, model, seed) for model in wanted_models for data in reversed(wanted_data) for seed in dict.fromkeys(seeds)]
     listed = [job for job in listed if job.model != "lstm_vae_plain" or has_linear_path(profile, job.dataset)]
     if not listed:
         raise ReplicationError(f"--only {' '.join(only)}: the {profile} profile has no such run.")

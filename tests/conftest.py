@@ -25,8 +25,8 @@ def seed():
     print(f"seed {SEED}; to reproduce: REPLICATE_TEST_SEED={SEED} pytest ...")
     random.seed(SEED)
     np.random.seed(SEED)  # noqa: NPY002 - libraries draw from the global generator
-    if "mxnet" in sys.modules:
-        sys.modules["mxnet"].random.seed(SEED)
+    if mxnet := sys.modules.get("mxnet"):
+        mxnet.random.seed(SEED)
     return SEED
 
 

@@ -243,3 +243,10 @@ def test_writing_a_configuration_that_is_not_json(run):
         run.prepare(CONFIG | {"parameters": {"schedule": object()}})
     write_json(run.folder / "config.json", CONFIG)
     assert names(run) == ["config.json"]
+
+
+@pytest.mark.parametrize("record", [[], {}, {"status": "complete"}, "complete"])
+def test_a_record_without_status_or_key_is_refused(run, record):
+    write_json(run.folder / "record.json", record)
+    with pytest.raises(ReplicationError, match=r"record\.json: status or key is missing"):
+        run.is_complete(CONFIG)

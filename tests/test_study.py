@@ -85,6 +85,12 @@ def test_a_filter_only_leaves_out(only, profile, seeds):
     assert {job.model for job in listed} <= (models or set(MODELS))
 
 
+def test_nothing_is_listed_twice():
+    """Two processes must never write to one folder."""
+    listed = jobs("smoke", ["pca", "beps", "pca"], seeds=(1, 1))
+    assert [str(job) for job in listed] == ["beps_heldout/pca/seed1", "beps/pca/seed1"]
+
+
 def test_one_job_a_seed():
     assert [str(job) for job in jobs("smoke", ["toy", "pca"], seeds=(0, 3))] == ["toy/pca/seed0", "toy/pca/seed3"]
 

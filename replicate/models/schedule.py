@@ -20,7 +20,7 @@ class BetaSchedule:
 
     Parameters
     ----------
-    warmup_epochs : int
+    warmup_epochs : int, 1 or more
         Epochs with beta = lambda = 0.
     step_epochs : int
         Epochs at each beta of the ramp.
@@ -68,5 +68,12 @@ def active(channel_kl):
 
 
 def is_nearer(count, best, target):
-    """Tell whether `count` active channels are nearer the target than `best`; of two equally near, the fewer."""
-    return best is None or (abs(count - target), count) < (abs(best - target), best)
+    """Tell whether `count` active channels are nearer the target than `best`; of two equally near, the fewer.
+
+    A model without any tells nothing of its spectra: it is never nearer than one that has some, unless none is the target.
+    """
+
+    def rank(n):
+        return n == 0 < target, abs(n - target), n
+
+    return best is None or rank(count) < rank(best)

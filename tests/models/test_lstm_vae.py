@@ -190,6 +190,8 @@ def test_linear_path_starts_at_the_principal_components(n_channels):
     linear = network.decoder.linear(latents).asnumpy().reshape(40, 6, n_channels).transpose(0, 2, 1).reshape(40, -1)
     pca = PCA(4).fit(spectra)
     np.testing.assert_allclose(linear, pca.inverse_transform(pca.transform(spectra)), atol=1e-4)
+    whole = network.decoder(latents)[0].asnumpy().transpose(0, 2, 1).reshape(40, -1)
+    np.testing.assert_allclose(whole, linear, atol=1e-5, err_msg="the recurrent path starts as no correction")
     covariance = np.cov(latents.asnumpy().T, ddof=0)
     np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
 

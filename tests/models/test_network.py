@@ -1,4 +1,4 @@
-"""The Gluon network against a second computation of it: a forward pass in NumPy alone, in double precision."""
+"""The Gluon network against a second computation of it: `replicate.reference`, in NumPy alone and in double precision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from scipy.stats import norm
 mx = pytest.importorskip("mxnet")
 
 from replicate.models.inference import get_weights, named_parameters, set_weights  # noqa: E402
+from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.network import Decoder, Encoder, VariationalAutoencoder  # noqa: E402
+from replicate.reference import Network, kl  # noqa: E402
 
 DEPTHS = [(0, 1), (1, 1), (3, 2)]
 every_form = pytest.mark.parametrize(
@@ -49,68 +51,32 @@ def run(network, *inputs):
     return [output.asnumpy() for output in outputs]
 
 
-class Reference:
-    """Forward pass of the network in NumPy: MXNet's gates are in the order i, f, g, o, and each has two biases."""
+def stacked(spectra):
+    """NTC, as the Gluon network takes and gives them, to channel-major `(n, n_channels * n_steps)`."""
+    return spectra.transpose(0, 2, 1).reshape(len(spectra), -1)
 
-    def __init__(self, weights):
-        self.weights = {name: array.astype(np.float64) for name, array in weights.items()}
 
-    def dense(self, name, x):
-        return x @ self.weights[f"{name}.weight"].T + self.weights.get(f"{name}.bias", 0)
+def in_numpy(weights, spectra, latents):
+    """What the encoder makes of spectra, NTC, and the decoder of latents, in the order of the Gluon blocks; spectra stacked."""
+    reference = Network(weights)
+    encoded = [*reference.encode(stacked(spectra)), reference.encoder_embedding(stacked(spectra))]
+    return [*encoded, reference.decode(latents, spectra.shape[1]), reference.decoder_embedding(latents)]
 
-    def states(self, name, sequence):
-        """Hidden states of one direction, in the order in which it reads `sequence`, a list of (n, features)."""
-        w = {part: self.weights[f"{name}.{part}"] for part in ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")}
-        h = c = np.zeros((len(sequence[0]), w["h2h_weight"].shape[1]))
-        states = []
-        for x in sequence:
-            i, f, g, o = np.split(x @ w["i2h_weight"].T + w["i2h_bias"] + h @ w["h2h_weight"].T + w["h2h_bias"], 4, axis=1)
-            c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
-            h = np.tanh(c) / (1 + np.exp(-o))
-            states.append(h)
-        return states
 
-    def directions(self, name, sequence):
-        cell = f"{name}.lstm._unfused.0"
-        return self.states(f"{cell}.l_cell", sequence), self.states(f"{cell}.r_cell", sequence[::-1])
+def in_gluon(network, spectra, latents):
+    decoded, embedding = run(network.decoder, latents)
+    return [*run(network.encoder, spectra), stacked(decoded), embedding]
 
-    def layer(self, name, sequence):
-        forward, backward = self.directions(name, sequence)
-        return [np.maximum(np.hstack(pair), 0) for pair in zip(forward, backward[::-1])]
 
-    def blocks(self, name, sequence, n_blocks, n_layers):
-        for block in range(n_blocks):
-            skip = f"{name}.{block}.skip"
-            added = [self.dense(skip, x) if f"{skip}.weight" in self.weights else x for x in sequence]
-            for layer in range(n_layers):
-                sequence = self.layer(f"{name}.{block}.layers.{layer}", sequence)
-            sequence = [x + skipped for x, skipped in zip(sequence, added)]
-        return sequence
-
-    def encode(self, spectra, n_blocks, n_layers):
-        sequence = self.blocks("encoder.blocks", list(spectra.transpose(1, 0, 2)), n_blocks, n_layers)
-        last_states = [states[-1] for states in self.directions("encoder.summary", sequence)]
-        embedding = np.maximum(self.dense("encoder.embedding", np.maximum(np.hstack(last_states), 0)), 0)
-        mean, log_variance = self.dense("encoder.mean", embedding), self.dense("encoder.log_variance", embedding)
-        if "encoder.linear.weight" in self.weights:
-            mean = mean + self.dense("encoder.linear", spectra.reshape(len(spectra), -1))
-        return mean, log_variance, embedding
-
-    def decode(self, latents, n_steps, n_blocks, n_layers):
-        embedding = np.maximum(self.dense("decoder.embedding", latents), 0)
-        sequence = self.blocks("decoder.blocks", self.layer("decoder.first", [embedding] * n_steps), n_blocks, n_layers)
-        spectra = np.stack([self.dense("decoder.output", x) for x in sequence], axis=1)
-        if "decoder.linear.weight" in self.weights:
-            spectra = spectra + self.dense("decoder.linear", latents).reshape(spectra.shape)
-        return spectra, embedding
-
-    def losses(self, noisy, spectra, epsilon, channels, n_blocks, n_layers):
-        mean, log_variance, encoder_embedding = self.encode(noisy, n_blocks, n_layers)
-        latents = (mean + np.exp(log_variance / 2) * epsilon) * channels
-        reconstruction, decoder_embedding = self.decode(latents, spectra.shape[1], n_blocks, n_layers)
-        activity = np.abs(encoder_embedding).sum(axis=1) + np.abs(decoder_embedding).sum(axis=1)
-        kl = (mean**2 + np.exp(log_variance) - 1 - log_variance).mean(axis=0) / 2 * channels[0]
-        return ((reconstruction - spectra) ** 2).mean(), activity.mean(), kl
+def losses(weights, noisy, spectra, epsilon, channels):
+    """MSE, activity and KL of each channel, of the forward pass in NumPy."""
+    reference = Network(weights)
+    mean, log_variance = reference.encode(stacked(noisy))
+    latents = (mean + np.exp(log_variance / 2) * epsilon) * channels
+    embeddings = reference.encoder_embedding(stacked(noisy)), reference.decoder_embedding(latents)
+    activity = sum(np.abs(embedding).sum(axis=1) for embedding in embeddings)
+    mse = ((reference.decode(latents, spectra.shape[1]) - stacked(spectra)) ** 2).mean()
+    return mse, activity.mean(), kl(mean, log_variance) * channels[0]
 
 
 @every_form
@@ -121,24 +87,50 @@ def test_shapes(n_blocks, n_layers, n_channels, linear_path):
     assert [output.shape for output in run(build(Decoder, **form), epsilon)] == [(5, 7, n_channels), (5, 4)]
 
 
+def assert_all_close(found, expected):
+    for one, other in zip(found, expected):
+        assert one.shape == other.shape
+        assert np.abs(one).max() > 0
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
 @every_form
 def test_encoder_and_decoder_against_numpy(n_blocks, n_layers, n_channels, linear_path):
     network = build(n_blocks=n_blocks, n_layers=n_layers, n_channels=n_channels, linear_path=linear_path)
-    reference = Reference(get_weights(network))
     spectra, _, latents = batch(n_channels)
-    expected = [*reference.encode(spectra, n_blocks, n_layers), *reference.decode(latents, 7, n_blocks, n_layers)]
-    found = [*run(network.encoder, spectra), *run(network.decoder, latents)]
-    for one, other in zip(found, expected):
-        assert np.abs(one).max() > 0
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+    assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
+
+
+@pytest.mark.parametrize("linear_path", [False, True])
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize(("n_blocks", "n_layers", "width", "scale"), [(0, 1, 32, 0.2), (3, 2, 128, 0.1), (0, 1, 8, 0.4)])
+def test_the_networks_of_the_study_against_numpy(n_blocks, n_layers, width, scale, n_channels, linear_path):
+    """The layers of every profile; the larger they are, the smaller the weights, so that the states do not all saturate."""
+    form = {"n_blocks": n_blocks, "n_layers": n_layers, "width": width, "n_channels": n_channels, "linear_path": linear_path}
+    network = build(scale=scale, n_latent=16, n_steps=9, **form)
+    spectra, _, latents = batch(n_channels, n_spectra=3, n_steps=9, n_latent=16)
+    assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
+
+
+@pytest.mark.parametrize("linear_path", [False, True])
+def test_the_estimator_against_numpy(rng, linear_path):
+    """From stacked spectra to stacked reconstructions, with a channel switched off and another merely inactive."""
+    network = build(linear_path=linear_path)
+    model = LSTMVariationalAutoencoder(2, 4, linear_path=linear_path, width=3)
+    model.weights_, model.channel_kl_, model.n_features_in_ = get_weights(network), np.array([3, 0, 0.01, 2]), 14
+    spectra = rng.normal(size=(11, 14)).astype(np.float32)
+    found = model.inverse_transform(model.transform(spectra))
+    reference = Network(model.weights_)
+    assert_all_close([found], [reference.reconstruct(spectra, model.channel_kl_ != 0)])
+    for other in ([True] * 4, model.channel_kl_ > 0.1):
+        assert np.abs(found - reference.reconstruct(spectra, other)).max() > 1e-3
 
 
 @pytest.mark.parametrize(("n_blocks", "n_layers"), DEPTHS)
 def test_losses_against_numpy(n_blocks, n_layers):
     network = build(n_blocks=n_blocks, n_layers=n_layers)
     inputs = (*batch(), np.array([[1, 0, 1, 1]], dtype=np.float32))
-    expected = Reference(get_weights(network)).losses(*inputs, n_blocks, n_layers)
-    for one, other in zip(run(network, *inputs), expected):
+    for one, other in zip(run(network, *inputs), losses(get_weights(network), *inputs)):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
@@ -159,8 +151,8 @@ def test_gradients(n_blocks, n_layers, linear_path, rng):
     network = build(n_blocks=n_blocks, n_layers=n_layers, linear_path=linear_path, width=8, n_latent=8)
     inputs = (*batch(n_latent=8), np.ones((1, 8), dtype=np.float32))
     with mx.autograd.record():
-        mse, activity, kl = network(*map(mx.nd.array, inputs))
-        loss = mse + 0.01 * activity + 0.1 * kl.mean()
+        mse, activity, channel_kl = network(*map(mx.nd.array, inputs))
+        loss = mse + 0.01 * activity + 0.1 * channel_kl.mean()
     loss.backward()
     weights = get_weights(network)
     gradients = {name: parameter.grad().asnumpy().astype(np.float64) for name, parameter in named_parameters(network).items()}
@@ -169,8 +161,8 @@ def test_gradients(n_blocks, n_layers, linear_path, rng):
 
     def loss_at(distance, direction):
         moved = {name: weights[name] + distance * direction[name] for name in weights}
-        mse, activity, kl = Reference(moved).losses(*inputs, n_blocks, n_layers)
-        return mse + 0.01 * activity + 0.1 * kl.mean()
+        mse, activity, channel_kl = losses(moved, *inputs)
+        return mse + 0.01 * activity + 0.1 * channel_kl.mean()
 
     for _ in range(8):
         direction = {name: rng.normal(size=array.shape) for name, array in weights.items()}
@@ -218,8 +210,8 @@ def posterior(mean, log_variance):
 
 def test_kl_known_answers():
     network = posterior([0, 1, -3, 0], [0, 0, 0, np.log(4)])
-    kl = run(network, *batch(), np.ones((1, 4), dtype=np.float32))[2]
-    np.testing.assert_allclose(kl, [0, 0.5, 4.5, (4 - 1 - np.log(4)) / 2], rtol=1e-6, atol=1e-7)
+    channel_kl = run(network, *batch(), np.ones((1, 4), dtype=np.float32))[2]
+    np.testing.assert_allclose(channel_kl, [0, 0.5, 4.5, (4 - 1 - np.log(4)) / 2], rtol=1e-6, atol=1e-7)
 
 
 @settings(max_examples=20)
@@ -228,8 +220,8 @@ def test_kl_is_the_integral_that_defines_it(mean, log_variance):
     q = norm(mean, np.exp(log_variance / 2))
     x = np.linspace(mean - 12 * q.std(), mean + 12 * q.std(), 2001)
     integral = integrate.simpson(q.pdf(x) * (q.logpdf(x) - norm.logpdf(x)), x=x)
-    kl = run(posterior([mean] * 4, [log_variance] * 4), *batch(), np.ones((1, 4), dtype=np.float32))[2]
-    np.testing.assert_allclose(kl, integral, rtol=1e-5, atol=1e-6)
+    channel_kl = run(posterior([mean] * 4, [log_variance] * 4), *batch(), np.ones((1, 4), dtype=np.float32))[2]
+    np.testing.assert_allclose(channel_kl, integral, rtol=1e-5, atol=1e-6)
 
 
 def test_the_decoder_sees_mean_plus_deviation_times_epsilon():

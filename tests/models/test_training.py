@@ -294,6 +294,7 @@ def masks_of(counts):
         ([2, 1, 0], 2, 0),
         ([4, 4, 1, 3], 2, 2),  # past the target: 1 is nearer than 4
         ([4, 3, 0], 2, 1),  # past the target, but one beta before was nearer
+        ([4, 0], 1, 0),  # nearer the target, but with nothing left
         ([3, 1], 2, 1),  # equally near: the fewer
         ([4, 3, 4, 3, 4], 2, 1),  # never there: the nearest, and of equal ones the first
         ([4, 4, 4], 0, 0),
@@ -328,7 +329,7 @@ def test_only_the_last_epoch_of_a_beta_decides(counts, target, step_epochs, warm
     schedule = BetaSchedule(warmup_epochs=warmup_epochs, step_epochs=step_epochs, max_steps=len(counts), settle_epochs=1)
     training = follow(script, target, schedule)
     n_betas = next((i + 1 for i, count in enumerate(counts) if count <= target), len(counts))
-    expected = min(range(n_betas), key=lambda i: (abs(counts[i] - target), counts[i], i))
+    expected = min(range(n_betas), key=lambda i: (counts[i] == 0 < target, abs(counts[i] - target), counts[i], i))
     assert [row["phase"] for row in training.history] == ["warmup"] * warmup_epochs + ["ramp"] * n_betas * step_epochs + ["settle"]
     ramp = training.history[warmup_epochs:-1]
     assert [row["beta"] for row in ramp] == pytest.approx([0.1 * (1 + i // step_epochs) for i in range(len(ramp))])
