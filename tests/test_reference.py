@@ -139,6 +139,14 @@ def test_gates_open_and_closed(closed, expected):
     np.testing.assert_allclose(spectra, [expected + expected[::-1]], atol=1e-12)
 
 
+def test_the_encoder_cuts_its_last_states_at_zero(rng):
+    """So that an embedding that only subtracts them is 0, and one that only adds them is not."""
+    weights = draw(rng) | {"encoder.embedding.bias": np.zeros(LATENTS)}
+    adding = np.abs(weights["encoder.embedding.weight"])
+    assert (Network(weights | {"encoder.embedding.weight": adding}).encoder_embedding(draw_spectra(rng)) > 0).any()
+    np.testing.assert_array_equal(Network(weights | {"encoder.embedding.weight": -adding}).encoder_embedding(draw_spectra(rng)), 0)
+
+
 def test_the_linear_path_reads_and_writes_step_by_step(rng):
     """Its features are all channels of the first step, then of the second; spectra are stacked channel by channel."""
     weights = zeros(n_latent=CHANNELS * STEPS)
@@ -302,6 +310,9 @@ def test_weights_of_another_model_are_refused(rng):
             Network(others)
     with pytest.raises(ReplicationError, match="encoder.extra.bias is no weight of this network"):
         Network(weights | {"encoder.extra.bias": np.zeros(3)})
+    odd = {"encoder.linear.weight": np.zeros((LATENTS, 11)), "decoder.linear.weight": np.zeros((11, LATENTS))}
+    with pytest.raises(ReplicationError, match=r"decoder.linear.bias has shape \(11,\), expected \(10,\)"):
+        Network(weights | odd | {"decoder.linear.bias": np.zeros(11)})
     with pytest.raises(ReplicationError, match=r"coder.blocks.0.layers.0.* is missing.* \(and \d+ more\)"):
         Network(weights | {name: array for name, array in draw(rng, n_blocks=3).items() if ".blocks.2." in name})
 
