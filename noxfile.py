@@ -62,15 +62,25 @@ def lint(session):
     session.run("ruff", "format", "--check", *SOURCES)
 
 
+@nox.session
+def verify(session):
+    """Compute every stored metric again from stored weights; no training, no MXNet, any Python from 3.9 on."""
+    session.install("--require-hashes", "-r", "requirements-core.lock")
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "benchmarks/verify.py", *session.posargs)
+
+
 @nox.session(python=PYTHON)
 def lock(session):
-    """Rewrite requirements.lock from pyproject.toml, with hashes."""
+    """Rewrite the locks from pyproject.toml, with hashes: everything on Python 3.11, and the core on 3.9 and later."""
     session.install("uv")
-    session.run(
-        *("uv", "pip", "compile", "pyproject.toml", "--all-extras", "--python-version", PYTHON, "--generate-hashes"),
-        *("--no-emit-index-url", "--no-emit-find-links", "--quiet", "--output-file", "requirements.lock"),
-        env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"},
-    )
+    compile_lock = ("uv", "pip", "compile", "pyproject.toml", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
+    locks = {
+        "requirements.lock": ("--all-extras", "--python-version", PYTHON),
+        "requirements-core.lock": ("--universal", "--python-version", "3.9"),
+    }
+    for name, options in locks.items():
+        session.run(*compile_lock, *options, "--output-file", name, env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"})
 
 
 @nox.session(python=PYTHON)

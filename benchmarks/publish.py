@@ -1,4 +1,4 @@
-"""Take the numbers of a finished run into the repository: stored metrics, Figure 4, and the README's table and findings.
+"""Take the numbers of a finished run into the repository: stored metrics and weights, Figure 4, and the README's table and findings.
 
 ``python benchmarks/publish.py`` (``nox -s publish``) is the only thing that writes a number into the README.
 """
@@ -11,8 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from replicate import runs, study
 from replicate.errors import ReplicationError
-from replicate.files import atomic_path, write_text
+from replicate.files import atomic_path, read_npz, write_npz, write_text
 from replicate.metrics import read_metrics, write_metrics
 from replicate.tables import markdown, results_table
 
@@ -68,8 +69,19 @@ def _findings(document):
     return re.sub(r"{([\w.]+):([^}]+)}", number, FINDINGS.read_text(encoding="utf-8")).rstrip()
 
 
+def weights_path(job):
+    """Return where the learned arrays of a job are stored."""
+    return STORED.parent / "weights" / f"{job.dataset}.{job.model}.npz"
+
+
+def _stored_arrays(run):
+    """Return the learned arrays of a run, with the channels of a VAE that are in use."""
+    in_use = {"in_use": run.arrays["channel_kl"] != 0} if "channel_kl" in run.arrays else {}
+    return read_npz(run.folder / "weights.npz") | in_use
+
+
 def publish(results):
-    """Copy metrics and figure of the standard profile into the repository and rewrite the README.
+    """Copy metrics, weights and figure of the standard profile into the repository and rewrite the README.
 
     Raises
     ------
@@ -83,6 +95,8 @@ def publish(results):
         raise ReplicationError(
             f"{source / 'metrics.json'}: {simulated[0]} is not from the real data. Run `nox -s replicate -- --data measured` first."
         )
+    for job in study.jobs("standard"):
+        write_npz(weights_path(job), **_stored_arrays(runs.load(results, "standard", job.dataset, job.model, job.seed)))
     write_metrics(STORED, document)
     with atomic_path(PICTURE) as temporary:
         shutil.copyfile(source / "figures" / "fig4.png", temporary)

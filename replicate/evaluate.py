@@ -49,7 +49,7 @@ def weights(model):
     """Return every learned array of a model by name."""
     if hasattr(model, "weights_"):
         return model.weights_
-    return {name: getattr(model, name) for name in ("components_", "mean_") if hasattr(model, name)}
+    return {name: getattr(model, name) for name in ("components_", "mean_", "explained_variance_") if hasattr(model, name)}
 
 
 def _fit(model, data, run, report):

@@ -140,11 +140,10 @@ def test_gates_open_and_closed(closed, expected):
 
 
 def test_the_encoder_cuts_its_last_states_at_zero(rng):
-    """So that an embedding that only subtracts them is 0, and one that only adds them is not."""
-    weights = draw(rng) | {"encoder.embedding.bias": np.zeros(LATENTS)}
-    adding = np.abs(weights["encoder.embedding.weight"])
-    assert (Network(weights | {"encoder.embedding.weight": adding}).encoder_embedding(draw_spectra(rng)) > 0).any()
-    np.testing.assert_array_equal(Network(weights | {"encoder.embedding.weight": -adding}).encoder_embedding(draw_spectra(rng)), 0)
+    """So that an embedding that is minus the states is 0, and one that is the states is not."""
+    weights, states = draw(rng) | {"encoder.embedding.bias": np.zeros(LATENTS)}, np.eye(LATENTS, 2 * WIDTH)
+    assert Network(weights | {"encoder.embedding.weight": states}).encoder_embedding(draw_spectra(rng)).any()
+    assert not Network(weights | {"encoder.embedding.weight": -states}).encoder_embedding(draw_spectra(rng)).any()
 
 
 def test_the_linear_path_reads_and_writes_step_by_step(rng):

@@ -1,0 +1,67 @@
+"""Models put together from stored weights, without MXNet, so that anyone can score them again."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from replicate import study
+from replicate.models.schedule import active
+from replicate.reference import Network, kl
+
+
+class StoredVariationalAutoencoder:
+    """An LSTM beta-VAE from its weights, with the attributes that `replicate.tasks` scores; NumPy alone.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+    in_use : ndarray of bool, shape (n_components,)
+        Channels that training has not switched off.
+    train : ndarray, shape (n, n_channels * n_steps)
+        The spectra it was fitted to, over which the KL of its channels is taken.
+    """
+
+    def __init__(self, weights, in_use, train):
+        self.network, self.in_use, self.train = Network(weights), in_use, train
+        self.n_parameters_ = sum(array.size for array in weights.values())
+
+    @cached_property
+    def channel_kl_(self):
+        """Mean KL of each channel from the prior over the training spectra, nats."""
+        return kl(*self.network.encode(self.train)) * self.in_use
+
+    @property
+    def active_(self):
+        """Channels that are active."""
+        return active(self.channel_kl_)
+
+    def transform(self, X):
+        """Return posterior means, (n, n_components)."""
+        return self.network.encode(X)[0] * self.in_use
+
+    def inverse_transform(self, Z):
+        """Return spectra, (n, n_features)."""
+        return self.network.decode(Z, self.train.shape[1] // self.network.n_channels)
+
+
+def restore(job, arrays, train):
+    """Return a fitted model of a job from stored arrays.
+
+    Parameters
+    ----------
+    job : Job
+    arrays : dict of str to ndarray
+        The learned arrays by name; for a VAE also ``in_use``.
+    train : ndarray
+        The spectra that it was fitted to.
+    """
+    if "in_use" in arrays:
+        weights = {name: array for name, array in arrays.items() if name != "in_use"}
+        return StoredVariationalAutoencoder(weights, arrays["in_use"], train)
+    model = study.build(job)
+    model.n_features_in_ = train.shape[1]
+    for name, array in arrays.items():
+        setattr(model, name, np.asarray(array))
+    return model
