@@ -69,7 +69,7 @@ def write_run(results, job, provenance, rng, n_active=5):
     arrays = toy_arrays(job.model, n_colours, rng, min(n_active, 3)) if toy else scan_arrays(spectra, rng, n_active)
     write_json(run.folder / "config.json", study.describe(job) | {"parameters": {"n_components": 3 if toy else 5}})
     write_npz(run.folder / "arrays.npz", **arrays)
-    write_json(run.folder / "record.json", {"status": "complete", "provenance": where, "metrics": metrics})
+    write_json(run.folder / "record.json", {"key": "0", "status": "complete", "provenance": where, "metrics": metrics})
     return run
 
 
@@ -177,7 +177,7 @@ def test_a_missing_run_is_named_and_nothing_is_written(name, tmp_path, capsys):
 
 def test_a_failed_run_is_not_drawn(tmp_path, capsys):
     run = write_run(tmp_path, study.Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0))
-    write_json(run.folder / "record.json", {"status": "failed"})
+    write_json(run.folder / "record.json", {"key": "0", "status": "failed"})
     assert script("toy").main(arguments(tmp_path)) == 2
     assert "failed" in capsys.readouterr().err
 
