@@ -13,7 +13,7 @@ from pathlib import Path
 
 from replicate import runs, study
 from replicate.errors import ReplicationError
-from replicate.files import atomic_path, read_npz, write_npz, write_text
+from replicate.files import atomic_path, file_hash, read_npz, write_json, write_npz, write_text
 from replicate.metrics import read_metrics, write_metrics
 from replicate.tables import markdown, results_table
 
@@ -74,6 +74,11 @@ def weights_path(job):
     return STORED.parent / "weights" / f"{job.dataset}.{job.model}.npz"
 
 
+def hashes_path():
+    """Return where the sha256 of every file of weights is stored."""
+    return STORED.parent / "weights" / "sha256.json"
+
+
 def _stored_arrays(run):
     """Return the learned arrays of a run, with the channels of a VAE that are in use."""
     in_use = {"in_use": run.arrays["channel_kl"] != 0} if "channel_kl" in run.arrays else {}
@@ -97,6 +102,7 @@ def publish(results):
         )
     for job in study.jobs("standard"):
         write_npz(weights_path(job), **_stored_arrays(runs.load(results, "standard", job.dataset, job.model, job.seed)))
+    write_json(hashes_path(), {job.dataset + "." + job.model: file_hash(weights_path(job)) for job in study.jobs("standard")})
     write_metrics(STORED, document)
     with atomic_path(PICTURE) as temporary:
         shutil.copyfile(source / "figures" / "fig4.png", temporary)

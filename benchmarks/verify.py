@@ -16,7 +16,7 @@ from replicate import study
 from replicate.data.fetch import fetch
 from replicate.data.manifest import read_manifest
 from replicate.errors import ReplicationError
-from replicate.files import read_npz
+from replicate.files import file_hash, read_json, read_npz
 from replicate.metrics import read_metrics
 from replicate.stored import restore
 from replicate.tasks import load_task
@@ -38,6 +38,13 @@ def data_checks():
             yield f"data {file.name}", True, f"{file.expected_hash[0]} as in the manifest, {path}"
 
 
+def weight_checks():
+    """Yield name, verdict and detail for every file of stored weights: a small change in one may hardly move an error."""
+    for name, expected in read_json(publish.hashes_path()).items():
+        path = publish.hashes_path().parent / f"{name}.npz"
+        yield f"weights {path.name}", path.exists() and file_hash(path) == expected, f"sha256 {expected}"
+
+
 def metric_checks(document):
     """Yield name, verdict and detail for every metric that follows from weights."""
     metrics = document["metrics"]
@@ -55,7 +62,8 @@ def _compare(entry, value):
     if entry is None or SEED not in entry["seeds"]:
         return False, f"computed {value:.6g}, but none is stored"
     stored = entry["values"][entry["seeds"].index(SEED)]
-    return math.isclose(stored, value, rel_tol=TOLERANCE), f"stored {stored:.8g}, computed {value:.8g}"
+    tolerance = 0 if entry["unit"] == "count" else TOLERANCE
+    return math.isclose(stored, value, rel_tol=tolerance), f"stored {stored:.8g}, computed {value:.8g}"
 
 
 def readme_checks(document):
@@ -69,7 +77,7 @@ def verify():
     document = read_metrics(publish.STORED)
     print(f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n")
     failed, names = [], set()
-    for checks in (data_checks(), metric_checks(document), readme_checks(document)):
+    for checks in (data_checks(), weight_checks(), metric_checks(document), readme_checks(document)):
         for name, holds, detail in checks:
             print(f"{'ok' if holds else 'FAILED':7} {name:44} {detail}", flush=True)
             names.add(name)

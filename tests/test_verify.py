@@ -43,14 +43,24 @@ def test_what_is_stored_is_verified(stored, capsys):
         assert f" {name} " in output
 
 
-@pytest.mark.parametrize("name", ["decoder.output.weight", "encoder.linear.weight", "encoder.summary.lstm._unfused.0.r_cell.h2h_weight"])
-def test_a_wrong_weight_is_caught(stored, capsys, name):
+@pytest.mark.parametrize(
+    ("name", "visible"),
+    [
+        ("decoder.output.weight", True),
+        ("encoder.linear.weight", True),
+        # One of 4096 recurrent weights moves the errors by less than their tolerance.
+        ("encoder.summary.lstm._unfused.0.r_cell.h2h_weight", False),
+    ],
+)
+def test_a_wrong_weight_is_caught(stored, capsys, name, visible):
     path = stored / "stored" / "weights" / "beps.lstm_vae.npz"
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05
     write_npz(path, **weights)
     assert verify.main() == 1
-    assert "beps.lstm_vae.mse" in failures(capsys)
+    found = failures(capsys)
+    assert "weights" in found
+    assert ("beps.lstm_vae.mse" in found) == visible
 
 
 @pytest.mark.parametrize("name", ["beps.pca.mse", "beps.lstm_vae.heldout_mse", "beps.lstm_vae.active_channels"])
