@@ -102,7 +102,7 @@ def publish(results):
         )
     for job in study.jobs("standard"):
         write_npz(weights_path(job), **_stored_arrays(runs.load(results, "standard", job.dataset, job.model, job.seed)))
-    write_json(hashes_path(), {job.dataset + "." + job.model: file_hash(weights_path(job)) for job in study.jobs("standard")})
+    write_json(hashes_path(), {path.stem: file_hash(path) for path in map(weights_path, study.jobs("standard"))})
     write_metrics(STORED, document)
     with atomic_path(PICTURE) as temporary:
         shutil.copyfile(source / "figures" / "fig4.png", temporary)

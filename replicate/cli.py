@@ -1,4 +1,4 @@
-"""The command line: ``python -m replicate data | run | status``."""
+"""The command line: ``python -m replicate data | run | figures | status``."""
 
 from __future__ import annotations
 
