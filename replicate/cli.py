@@ -117,7 +117,7 @@ def _run(options):
 
 
 def _require_mxnet(jobs):
-    if any(job.model.startswith("lstm") for job in jobs) and importlib.util.find_spec("mxnet") is None:
+    if any(job.is_network for job in jobs) and importlib.util.find_spec("mxnet") is None:
         raise ReplicationError("mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11.")
 
 
@@ -127,7 +127,7 @@ def _announce_duration(jobs):
     print("Timing one step of each network ...", flush=True)
     total = 0.0
     for job in jobs:
-        if job.model.startswith("lstm"):
+        if job.is_network:
             seconds = longest_seconds(job)
             total += seconds
             print(f"  {job}: at most {seconds / 3600:.1f} h")

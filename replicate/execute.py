@@ -30,7 +30,7 @@ def configuration(job, provenance):
     provenance : dict of str to str
         Of ``scan`` and ``picture``, as `sources.resolve` returns it.
     """
-    where = {"spectra": "formula", "picture": provenance["picture"]} if job.dataset == "toy" else {"spectra": provenance["scan"]}
+    where = {"spectra": "formula", "picture": provenance["picture"]} if job.data == "toy" else {"spectra": provenance["scan"]}
     hashes = {key: value for name in where.values() for key, value in sources.data_hashes(name).items()}
     packages = {name: version for name, version in machine.versions().items() if name in ("mxnet", "numpy", "scikit-learn")}
     return study.describe(job) | {"provenance": where, "data_sha256": hashes, "code": machine.code_hash(), "packages": packages}

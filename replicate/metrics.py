@@ -10,34 +10,13 @@ from scipy import stats
 
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_json
+from replicate.kinds import KINDS
+from replicate.study import DATASETS
 
-SCHEMA_VERSION = 1
-ERROR_UNIT = "z-score squared"
+SCHEMA_VERSION = 2
 
-# name -> (unit, better, what it is)
-KINDS = {
-    "mse": (ERROR_UNIT, "lower", "mean squared error on the spectra the model was fitted to"),
-    "mse_piezoresponse": (ERROR_UNIT, "lower", "the same, piezoresponse only"),
-    "mse_resonance": (ERROR_UNIT, "lower", "the same, resonance only"),
-    "heldout_mse": (ERROR_UNIT, "lower", "mean squared error on spatial blocks the model never saw"),
-    "heldout_mse_piezoresponse": (ERROR_UNIT, "lower", "the same, piezoresponse only"),
-    "heldout_mse_resonance": (ERROR_UNIT, "lower", "the same, resonance only"),
-    "heldout_train_mse": (ERROR_UNIT, "lower", "mean squared error of that fit on its own training blocks"),
-    "heldout_active_channels": ("count", "none", "active channels of that fit"),
-    "gamut_mse": (ERROR_UNIT, "lower", "mean squared error on fresh random colours"),
-    "painting_mse": (ERROR_UNIT, "lower", "mean squared error over every pixel of the picture"),
-    "active_channels": ("count", "none", "channels whose KL from the prior exceeds 0.1 nats"),
-    "principal_share": ("1", "none", "variance of the active latents that as many principal components explain linearly, R2"),
-    "selected_beta": ("1", "none", "beta at which the number of active channels was nearest its target"),
-    "selected_active_channels": ("count", "none", "active channels at that beta"),
-    "seconds_to_paper_mse": ("s", "lower", "training time until the error on 1000 fresh colours first fell to 0.104"),
-    "best_lambda": ("1", "none", "lambda of the least error in the search"),
-    "n_parameters": ("count", "none", "fitted numbers"),
-    "fit_seconds": ("s", "lower", "time to fit, one thread"),
-    "transform_seconds": ("s", "lower", "time to encode the spectra, one thread"),
-    "inverse_seconds": ("s", "lower", "time to decode them, one thread"),
-    "peak_memory_mib": ("MiB", "lower", "peak resident memory of the process of the run"),
-}
+OF_THE_PICTURE = ("painting_mse", "painting_mse_coded_at_1", "index_bias", "index_spread", "index_kurtosis", "shape_median", "shape_worst")
+"""Kinds that the toy problem measures on the picture; its others are on colours drawn at random."""
 
 _NUMBER = {"type": "number"}
 _METRIC = {
@@ -64,7 +43,7 @@ SCHEMA = {
         "versions": {"type": "object"},
         "metrics": {
             "type": "object",
-            "propertyNames": {"pattern": rf"^(toy|beps)\.[a-z_]+\.({'|'.join(KINDS)})$"},
+            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.({'|'.join(KINDS)})$"},
             "additionalProperties": _METRIC,
             "minProperties": 1,
         },
@@ -76,8 +55,6 @@ SCHEMA = {
 
 def summarise(records):
     """Gather the records of complete runs, one a seed and more than one data set and model, into metrics.
-
-    A held-out run stands beside the run on all spectra under one name, and adds its held-out metrics only.
 
     Parameters
     ----------
@@ -92,12 +69,10 @@ def summarise(records):
     """
     gathered = {}
     for record in sorted(records, key=lambda record: record["seed"]):
-        dataset, _, heldout = record["dataset"].partition("_")
         for kind, value in record["metrics"].items():
-            if heldout and not kind.startswith(heldout):
-                continue
-            name = f"{dataset}.{record['model']}.{kind}"
-            provenance = record["provenance"]["picture" if kind == "painting_mse" else "spectra"]
+            name = f"{record['dataset']}.{record['model']}.{kind}"
+            source = "picture" if kind in OF_THE_PICTURE and "picture" in record["provenance"] else "spectra"
+            provenance = record["provenance"][source]
             gathered.setdefault(name, []).append((record["seed"], value, provenance))
     return {name: _entry(name, rows) for name, rows in sorted(gathered.items())}
 
@@ -106,11 +81,11 @@ def _entry(name, rows):
     seeds, values, provenances = zip(*rows)
     if len(set(provenances)) > 1:
         raise ReplicationError(f"{name}: its runs are on different data ({', '.join(sorted(set(provenances)))}). Run all seeds on one.")
-    unit, better, _ = KINDS[name.rpartition(".")[2]]
+    kind = KINDS[name.rpartition(".")[2]]
     return {
         "value": float(np.mean(values)),
-        "unit": unit,
-        "better": better,
+        "unit": kind.unit,
+        "better": kind.better,
         "seeds": list(seeds),
         "values": list(values),
         "interval": _interval(values),

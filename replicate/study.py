@@ -13,21 +13,25 @@ from replicate.errors import ReplicationError
 from replicate.models.linear import PCA, DictionaryLearning
 from replicate.models.schedule import BetaSchedule
 
-DATASETS = ("toy", "beps", "beps_heldout")
+DATASETS = ("toy", "toy_shuffled", "beps", "beps_heldout")
 MODELS = ("pca", "dictionary_learning", "lstm_vae", "lstm_vae_plain")
 PROFILES = ("smoke", "standard", "paper")
 
 LONGEST_FIRST = ("lstm_vae", "lstm_vae_plain", "dictionary_learning", "pca")
 
-COMPONENTS = {"toy": 3, "beps": 5, "beps_heldout": 5}
+COMPONENTS = {"toy": 3, "beps": 5}
 """Components of the linear models and target for the active channels of the VAE, as in the paper."""
 
-PAPER_LAMBDA = {"toy": 0.57, "beps": 1.0, "beps_heldout": 1.0}
+PAPER_LAMBDA = {"toy": 0.57, "beps": 1.0}
 PAPER_TOY_MSE = 0.104
 """Error of the paper's VAE on the colour gamut; the history tells when ours first gets there."""
 
 LAMBDAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.57, 0.8, 1.0, 1.4, 2.0)
 """Grid of the lambda search (paper Figure S3), fitted to the first of the training colours."""
+
+PAPER_BEPS_ERROR = 0.36
+AUTHORS_STRIDE = {"smoke": 20, "standard": 1, "paper": 1}
+"""Every how many pixels the authors' setting of dictionary learning is tried on, in search of the paper's BEPS error."""
 
 N_SEARCH = {"smoke": 100, "standard": 1000, "paper": 1000}
 
@@ -58,15 +62,30 @@ class Job:
     def __str__(self):
         return f"{self.dataset}/{self.model}/seed{self.seed}"
 
+    @property
+    def data(self):
+        """The data behind the data set, ``toy`` or ``beps``, whichever form of it this is."""
+        return self.dataset.partition("_")[0]
+
+    @property
+    def is_network(self):
+        """Whether the model is trained by MXNet."""
+        return self.model.startswith("lstm")
+
+    @property
+    def has_linear_path(self):
+        """Whether `lstm_vae` has the linear path, and so differs from `lstm_vae_plain`: on the scan, where the plain form falls short."""
+        return self.profile != "paper" and self.data == "beps"
+
 
 def jobs(profile, only=(), seeds=(0,)):
-    """List the jobs of a profile, the longest first.
+    """List the jobs of a profile, seed by seed, and of each seed the longest first.
 
     Parameters
     ----------
     profile : str
     only : sequence of str
-        Keep only these data sets and models; ``beps`` stands for both of its forms.
+        Keep only these data sets and models; ``toy`` and ``beps`` stand for all of their forms.
     seeds : sequence of int
 
     Raises
@@ -79,16 +98,11 @@ def jobs(profile, only=(), seeds=(0,)):
         raise ReplicationError(f"--only {unknown[0]}: no such data set or model. There are {', '.join(DATASETS + MODELS)}.")
     wanted_models = [name for name in LONGEST_FIRST if name in only] or LONGEST_FIRST
     wanted_data = [name for name in DATASETS if name in only or name.split("_")[0] in only] or DATASETS
-    listed = [Job(profile, data, model, seed) for model in wanted_models for data in reversed(wanted_data) for seed in dict.fromkeys(seeds)]
-    listed = [job for job in listed if job.model != "lstm_vae_plain" or has_linear_path(profile, job.dataset)]
+    listed = [Job(profile, data, model, seed) for seed in dict.fromkeys(seeds) for model in wanted_models for data in reversed(wanted_data)]
+    listed = [job for job in listed if job.model != "lstm_vae_plain" or job.has_linear_path]
     if not listed:
         raise ReplicationError(f"--only {' '.join(only)}: the {profile} profile has no such run.")
     return listed
-
-
-def has_linear_path(profile, dataset):
-    """Tell whether `lstm_vae` has the linear path, and so differs from `lstm_vae_plain`: on the scan, where the plain form falls short."""
-    return profile != "paper" and dataset != "toy"
 
 
 def data_sizes(profile):
@@ -98,21 +112,21 @@ def data_sizes(profile):
 
 def model_parameters(job):
     """Return the parameters of the model of a job, as keyword arguments."""
-    n_components, n_channels = COMPONENTS[job.dataset], 1 if job.dataset == "toy" else 2
+    n_components, n_channels = COMPONENTS[job.data], 1 if job.data == "toy" else 2
     if job.model == "pca":
         return {"n_components": n_components}
     if job.model == "dictionary_learning":
-        penalty = PAPER_LAMBDA[job.dataset]
+        penalty = PAPER_LAMBDA[job.data]
         return {"n_components": n_components, "alpha": penalty, "transform_alpha": penalty, "random_state": job.seed}
     common = {"n_components": 16, "target_channels": n_components, "n_channels": n_channels, "random_state": job.seed}
-    return common | _network(job, "toy" if job.dataset == "toy" else "beps")
+    return common | _network(job)
 
 
-def _network(job, data):
+def _network(job):
     if job.profile == "paper":
-        return PAPER_NETWORK | {"schedule": PAPER_SCHEDULES[data]}
-    linear_path = job.model == "lstm_vae" and has_linear_path(job.profile, job.dataset)
-    ours = OUR_NETWORK | OUR_TRAINING[data] | {"schedule": OUR_SCHEDULES[data], "linear_path": linear_path}
+        return PAPER_NETWORK | {"schedule": PAPER_SCHEDULES[job.data]}
+    linear_path = job.model == "lstm_vae" and job.has_linear_path
+    ours = OUR_NETWORK | OUR_TRAINING[job.data] | {"schedule": OUR_SCHEDULES[job.data], "linear_path": linear_path}
     if job.profile == "smoke":
         ours |= {"width": 8, "schedule": replace(ours["schedule"], warmup_epochs=2, max_steps=3, settle_epochs=2)}
     return ours
@@ -135,7 +149,9 @@ def describe(job):
     parameters = model_parameters(job)
     if "schedule" in parameters:
         parameters["schedule"] = asdict(parameters["schedule"])
-    sizes = data_sizes(job.profile) if job.dataset == "toy" else {}
+    sizes = data_sizes(job.profile) if job.data == "toy" else {}
+    if job.dataset == "toy_shuffled":
+        sizes |= {"shuffle_seed": 0}
     if job.dataset == "beps_heldout":
         sizes = {"block": 6, "n_heldout": 20, "split_seed": 0}
     return asdict(job) | {"parameters": parameters, "data": sizes, "numpy": np.__version__}

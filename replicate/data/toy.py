@@ -163,6 +163,10 @@ class ToyData:
     image: Painting
     provenance: dict[str, str]
 
+    def standardise(self, spectra):
+        """Return spectra in the units of the formula, (n, 25), standardised as the training spectra are; float32."""
+        return ((spectra - self.mean) / self.scale).astype(np.float32)
+
     def unscale(self, standardised):
         """Return standardised spectra, (n, 25), to the units of the formula."""
         return standardised * self.scale + self.mean

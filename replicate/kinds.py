@@ -1,0 +1,88 @@
+"""Every kind of number that a run can measure: its unit, which direction is better, how it is compared, and what it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """What a number is, and by which rule it is compared with the stored one.
+
+    The rule is ``exact`` (equal, seed by seed), ``value`` (within a tolerance) or ``reported`` (shown, never a gate). Numbers below
+    `rounding` are zero but for single precision.
+    """
+
+    unit: str
+    better: str
+    rule: str
+    description: str
+    rounding: float = 0.0
+
+
+def _error(description):
+    return Kind("z-score squared", "lower", "value", description)
+
+
+def _offset(description):
+    return Kind("z-score", "lower", "value", description, 1e-5)
+
+
+def _cost(unit, description):
+    return Kind(unit, "lower", "reported", description)
+
+
+def _count(description):
+    return Kind("count", "none", "exact", description)
+
+
+def _share(better, description):
+    return Kind("1", better, "value", description, 1e-5)
+
+
+KINDS = {
+    "mse": _error("mean squared error on the spectra the model was fitted to"),
+    "mse_piezoresponse": _error("the same, piezoresponse only"),
+    "mse_resonance": _error("the same, resonance only"),
+    "mse_median": _error("the error of the median spectrum"),
+    "mse_worst": _error("the error of the worst spectrum"),
+    "heldout_mse": _error("mean squared error on spatial blocks the model never saw"),
+    "heldout_mse_piezoresponse": _error("the same, piezoresponse only"),
+    "heldout_mse_resonance": _error("the same, resonance only"),
+    "gamut_mse": _error("mean squared error on fresh random colours"),
+    "painting_mse": _error("mean squared error over every pixel of the picture"),
+    "gamut_mse_coded_at_1": _error("mean squared error on fresh random colours coded with lambda = 1, whatever it was fitted with"),
+    "painting_mse_coded_at_1": _error("the same over every pixel of the picture"),
+    "index_bias": _offset("root mean square, over the indices, of the mean error there: how far the violins are off zero"),
+    "index_spread": _offset("mean, over the indices, of the standard deviation of the error there: how wide the violins are"),
+    "index_kurtosis": _share("none", "median, over the indices, of the excess kurtosis of the error there: 0 for a Gaussian"),
+    "shift_error": Kind("steps", "lower", "value", "mean distance of the reconstructed transition from the true one as R goes up"),
+    "shift_slope": _share("none", "steps by which it moves for each step of the true one: 0 not at all, 1 rightly"),
+    "shape_median": _share("higher", "correlation of the median spectrum with its reconstruction, in the units of the formula"),
+    "shape_worst": _share("higher", "correlation of the worst spectrum with its reconstruction"),
+    "shape_median_piezoresponse": _share("higher", "correlation of the piezoresponse of the median pixel with its reconstruction"),
+    "shape_median_resonance": _share("higher", "the same, resonance"),
+    "shape_worst_piezoresponse": _share("higher", "correlation of the piezoresponse of the worst pixel with its reconstruction"),
+    "shape_worst_resonance": _share("higher", "the same, resonance"),
+    "softening_recovered": _share("none", "median over pixels of the depth of the resonance dip, reconstructed over measured"),
+    "domain_r2": _share("higher", "variance of the area of the piezoresponse loop that the latents explain linearly, R2"),
+    "error_domain_correlation": _share("none", "rank correlation, without sign, of the error of a pixel with its loop area"),
+    "share_below_dictionary": _share("higher", "share of pixels whose error is less than dictionary learning's of the same seed"),
+    "encoder_nonlinearity": _share(
+        "none", "distance of the latents of two spectra's mean from the mean of their latents, over half that between these"
+    ),
+    "decoder_nonlinearity": _share("none", "the same of the spectra of latents: 0 for a linear decoder"),
+    "principal_share": _share("none", "variance of the active latents that as many principal components explain linearly, R2"),
+    "active_channels": _count("channels whose KL from the prior exceeds 0.1 nats"),
+    "selected_active_channels": _count("active channels at the selected beta"),
+    "selected_beta": _share("none", "beta at which the number of active channels was nearest its target"),
+    "best_lambda": _share("none", "lambda of the least error in the search"),
+    "lambda_influence": _share("lower", "greatest over least error in that search"),
+    "authors_rms": _offset("root mean square error of dictionary learning as the authors' code sets it, the mean of each spectrum removed"),
+    "authors_khz": Kind("kHz", "none", "value", "standard deviation of the resonance for which that error would be the paper's 0.36"),
+    "n_parameters": _count("fitted numbers"),
+    "fit_seconds": _cost("s", "time to fit, one thread"),
+    "transform_seconds": _cost("s", "time to encode the spectra, one thread"),
+    "inverse_seconds": _cost("s", "time to decode them, one thread"),
+    "seconds_to_paper_mse": _cost("s", "training time until the error on 1000 fresh colours first fell to 0.104"),
+    "peak_memory_mib": _cost("MiB", "peak resident memory of the process of the run"),
+}
