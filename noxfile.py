@@ -43,6 +43,24 @@ def figures(session):
 
 
 @nox.session(python=PYTHON)
+def bench(session):
+    """Run the benchmark sweep, five seeds of everything: `-- --seeds 10 --only beps`; `-- --dask ADDRESS` spreads it over a cluster."""
+    _python(session, "benchmarks/bench.py")
+
+
+@nox.session(python=PYTHON)
+def check(session):
+    """Compare the metrics of results/standard with the stored ones, each by its rule."""
+    _python(session, "benchmarks/check.py")
+
+
+@nox.session(python=PYTHON)
+def report(session):
+    """Write results/standard/report.html: verdicts, ledger, figures, tables and provenance in one file that opens offline."""
+    _python(session, "benchmarks/report.py")
+
+
+@nox.session(python=PYTHON)
 def status(session):
     """List which runs are complete, failed, interrupted or missing."""
     _python(session, "-m", "replicate", "status")
@@ -84,6 +102,6 @@ def lock(session):
 
 
 @nox.session(python=PYTHON)
-def publish(session):
-    """Take the numbers of results/standard into benchmarks/stored and the README."""
-    _python(session, "benchmarks/publish.py")
+def baseline(session):
+    """Take the numbers of results/standard into benchmarks/stored, the ledger and the README; shows the difference and asks."""
+    _python(session, "benchmarks/baseline.py")

@@ -1,33 +1,39 @@
 """Is this what was published? Every stored metric computed again from stored weights, without training and without MXNet.
 
-``nox -s verify``, or ``python benchmarks/verify.py`` where the package is installed. Data hashes, metrics, README: a line a check, and a
-verdict.
+``nox -s verify``, or ``python benchmarks/verify.py`` where the package is installed. Data, weights, metrics, tables, verdicts and README:
+a line a check, and a verdict.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
-import publish
+import claims
+import numpy as np
+import pandas as pd
+import readme
+from store import PROFILE, Store, index_rows
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from replicate import study
+from replicate.comparisons import against_dictionary
 from replicate.data.fetch import fetch
 from replicate.data.manifest import read_manifest
 from replicate.errors import ReplicationError
-from replicate.files import file_hash, read_json, read_npz
-from replicate.metrics import read_metrics
+from replicate.files import file_hash
+from replicate.kinds import KINDS
+from replicate.metrics import interval
 from replicate.stored import restore
 from replicate.tasks import load_task
 
 TOLERANCE = 1e-5
-SEED = 0
-PROVENANCE = {
-    "toy": {"spectra": "formula", "picture": "painting"},
-    "beps": {"spectra": "measured"},
-    "beps_heldout": {"spectra": "measured"},
-}
+INDEX_TOLERANCE = 1e-5  # z-scores
+PROVENANCE = {"toy": {"spectra": "formula", "picture": "painting"}, "beps": {"spectra": "measured"}}
 
 
 def data_checks():
@@ -38,61 +44,128 @@ def data_checks():
             yield f"data {file.name}", True, f"{file.expected_hash[0]} as in the manifest, {path}"
 
 
-def weight_checks():
+def weight_checks(store):
     """Yield name, verdict and detail for every file of stored weights: a small change in one may hardly move an error."""
-    for name, expected in read_json(publish.hashes_path()).items():
-        path = publish.hashes_path().parent / f"{name}.npz"
-        yield f"weights {path.name}", path.exists() and file_hash(path) == expected, f"sha256 {expected}"
+    for name, expected in store.hashes().items():
+        path = store.hashes_path.parent / name
+        yield f"weights {name}", path.exists() and file_hash(path) == expected, f"sha256 {expected}"
 
 
-def metric_checks(document):
-    """Yield name, verdict and detail for every metric that follows from weights."""
-    metrics = document["metrics"]
-    for dataset in study.DATASETS:
-        jobs = [job for job in study.jobs(document["profile"], [dataset], [SEED]) if job.dataset == dataset]
-        task = load_task(study.describe(jobs[0]) | {"provenance": PROVENANCE[dataset]})
-        for job in jobs:
-            model = restore(job, read_npz(publish.weights_path(job)), task.train)
-            for kind, value in task.score(model)[0].items():
-                name = f"{dataset.split('_')[0]}.{job.model}.{kind}"
-                yield name, *_compare(metrics.get(name), value)
+def summary_checks(document):
+    """Yield name, verdict and detail for the means and the intervals of the stored values."""
+    wrong = [name for name, entry in document["metrics"].items() if not _is_summary(entry)]
+    yield "summaries", not wrong, f"means and intervals follow from the values{' but in ' if wrong else ''}{', '.join(wrong)}"
 
 
-def _compare(entry, value):
-    if entry is None or SEED not in entry["seeds"]:
+def _is_summary(entry):
+    expected = [float(np.mean(entry["values"])), *(interval(entry["values"]) or [])]
+    found = [entry["value"], *(entry["interval"] or [])]
+    return len(found) == len(expected) and np.allclose(found, expected, rtol=1e-9, atol=0)
+
+
+def recompute(task):
+    """Score the stored models of one data set and one seed again.
+
+    Parameters
+    ----------
+    task : tuple of Store and list of Job
+
+    Returns
+    -------
+    metrics : dict of str to float
+        By name of the metric.
+    table : DataFrame or None
+        The error at each index.
+    """
+    store, jobs = task
+    with threadpool_limits(1):
+        data = load_task(study.describe(jobs[0]) | {"provenance": PROVENANCE[jobs[0].data]})
+        scores = {job: data.score(restore(job, store.weights(job), data.train)) for job in jobs}
+    compared = against_dictionary({job.model: arrays["mse"] for job, (_, arrays) in scores.items() if job.dataset == "beps"})
+    metrics = {
+        f"{job.dataset}.{job.model}.{kind}": value
+        for job, (scored, _) in scores.items()
+        for kind, value in (scored | compared.get(job.model, {})).items()
+    }
+    tables = [index_rows(job, arrays) for job, (_, arrays) in scores.items() if "index_bias" in arrays]
+    return metrics, pd.concat(tables) if tables else None
+
+
+def model_checks(store, document, datasets=study.DATASETS):
+    """Yield name, verdict and detail for every metric that follows from weights, and for the table of the error at each index."""
+    seeds = _seeds(document)
+    jobs = study.jobs(PROFILE, seeds=seeds)
+    tasks = {(data, seed): [job for job in jobs if (job.dataset, job.seed) == (data, seed)] for data in datasets for seed in seeds}
+    stored_table = store.index_table()
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        outcomes = pool.map(recompute, [(store, listed) for listed in tasks.values()])
+        for (data, seed), (metrics, table) in zip(tasks, tqdm(outcomes, total=len(tasks), unit="model family", disable=None)):
+            for name, value in metrics.items():
+                yield f"{name} seed {seed}", *_compare(document["metrics"].get(name), seed, name, value)
+            if table is not None:
+                yield f"per_index.csv {data} seed {seed}", *_compare_tables(stored_table, table)
+
+
+def _seeds(document):
+    return sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
+
+
+def _compare(entry, seed, name, value):
+    if entry is None or seed not in entry["seeds"]:
         return False, f"computed {value:.6g}, but none is stored"
-    stored = entry["values"][entry["seeds"].index(SEED)]
-    tolerance = 0 if entry["unit"] == "count" else TOLERANCE
-    return math.isclose(stored, value, rel_tol=tolerance), f"stored {stored:.8g}, computed {value:.8g}"
+    stored, kind = entry["values"][entry["seeds"].index(seed)], KINDS[name.rpartition(".")[2]]
+    tolerance = 0 if kind.rule == "exact" else TOLERANCE
+    return math.isclose(stored, value, rel_tol=tolerance, abs_tol=kind.rounding), f"stored {stored:.8g}, computed {value:.8g}"
 
 
-def readme_checks(document):
-    """Yield name, verdict and detail for the numbers in the README."""
-    text = publish.README.read_text(encoding="utf-8")
-    yield "README.md", publish.insert(text, publish.render(document)) == text, "its numbers are the stored ones"
+def _compare_tables(stored, table):
+    if not table.index.isin(stored.index).all():
+        return False, "rows are missing"
+    off = float((stored.loc[table.index] - table).abs().to_numpy().max())
+    return off <= INDEX_TOLERANCE, f"{len(table)} rows, at most {off:.1g} z-scores off"
 
 
-def verify():
-    """Run every check, print a line for each and a verdict, and tell whether all of them hold."""
-    document = read_metrics(publish.STORED)
+def text_checks(document, ledger, text):
+    """Yield name, verdict and detail for the verdicts of the ledger and the numbers in the README."""
+    stale = [claim["id"] for claim in ledger if claims.judge(claim, document)["verdict"] != claim["verdict"]]
+    yield "claims.json", not stale, f"{len(ledger)} verdicts follow from the stored metrics{' but ' if stale else ''}{', '.join(stale)}"
+    yield "README.md", readme.insert(text, readme.render(document, ledger)) == text, "its numbers are the stored ones"
+
+
+def verify(store, ledger, text, datasets=study.DATASETS):
+    """Run every check, print a line for each and a verdict, and tell whether all of them hold.
+
+    Parameters
+    ----------
+    store : Store
+    ledger : list of dict
+        The claims.
+    text : str
+        The README.
+    datasets : sequence of str
+        Whose models are scored again.
+    """
+    document = store.metrics()
     print(f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n")
-    failed, names = [], set()
-    for checks in (data_checks(), weight_checks(), metric_checks(document), readme_checks(document)):
+    failed, names = [], []
+    groups = (data_checks(), weight_checks(store), summary_checks(document), text_checks(document, ledger, text))
+    for checks in (*groups, model_checks(store, document, datasets)):
         for name, holds, detail in checks:
-            print(f"{'ok' if holds else 'FAILED':7} {name:44} {detail}", flush=True)
-            names.add(name)
+            tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
+            names.append(name)
             failed += [] if holds else [name]
-    left = sorted({name.rpartition(".")[2] for name in document["metrics"].keys() - names})
+    computed = {name.partition(" ")[0] for name in names}
+    left = sorted({name.rpartition(".")[2] for name in document["metrics"].keys() - computed})
     print(f"\nNot a matter of weights, and so not computed again: {', '.join(left)}.")
     print(f"{len(names)} checks, {len(failed)} failed. " + (f"NOT VERIFIED: {', '.join(failed)}" if failed else "VERIFIED."))
     return not failed
 
 
 def main():
-    """Verify the stored metrics."""
+    """Verify what is stored."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     try:
-        return 0 if verify() else 1
+        return 0 if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8")) else 1
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)
         return 2

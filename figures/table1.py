@@ -31,8 +31,14 @@ MEASURED = {
         ("toy MSE, held-out colours", "z-score²", "toy", "gamut_mse"),
         ("toy MSE, held-out picture", "z-score²", "toy", "painting_mse"),
     ),
-    "Ordinal": (("", "", "", ""),),
-    "Nonlinear": (("", "", "", ""),),
+    "Ordinal": (
+        ("toy MSE, time steps in order", "z-score²", "toy", "gamut_mse"),
+        ("toy MSE, time steps shuffled", "z-score²", "toy_shuffled", "gamut_mse"),
+    ),
+    "Nonlinear": (
+        ("BEPS, departure of the encoder", "relative", "beps", "encoder_nonlinearity"),
+        ("BEPS, departure of the decoder", "relative", "beps", "decoder_nonlinearity"),
+    ),
     "Training time": (
         ("BEPS, fit to training pixels", "s", "beps", "fit_seconds"),
         ("toy, fit to training colours", "s", "toy", "fit_seconds"),
@@ -42,7 +48,7 @@ MEASURED = {
     "Size (not in the paper)": (
         ("BEPS, fitted parameters", "", "beps", "n_parameters"),
         ("BEPS, components or active channels", "", "beps", "active_channels"),
-        ("the same of the held-out fit", "", "beps_heldout", "heldout_active_channels"),
+        ("the same of the held-out fit", "", "beps_heldout", "active_channels"),
         ("toy, components or active channels", "", "toy", "active_channels"),
     ),
 }

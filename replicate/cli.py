@@ -14,7 +14,7 @@ from replicate import study
 from replicate.errors import ReplicationError
 from replicate.tables import results_table
 
-FIGURES = ("toy", "fig2", "fig4", "fig5", "table1")
+FIGURES = ("toy", "fig2", "fig4", "fig5", "table1", "violins", "cost")
 FIGURE_FOLDER = Path(__file__).resolve().parents[1] / "figures"
 
 
@@ -46,8 +46,8 @@ def _parser():
         "--data", choices=("auto", "measured", "simulated"), default="auto", help="auto: simulated where the real cannot be had"
     )
     run.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join(study.DATASETS + study.MODELS)}")
-    run.add_argument("--processes", type=_positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
-    run.add_argument("--no-figures", action="store_true", help="leave the figures out")
+    run.add_argument("--processes", type=positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
+    run.add_argument("--no-figures", action="store_true", help="leave figures and report out")
     run.add_argument("--dry-run", action="store_true", help="print the study's configuration and stop")
     run.set_defaults(command=_run)
 
@@ -63,7 +63,7 @@ def _parser():
 
 
 _RUN_HELP = """Runs that are complete are reused; an interrupted training goes on from its last epoch. Results are in RESULTS/PROFILE:
-metrics.json, the figures, and a folder for each run."""
+metrics.json, report.html, the figures, and a folder for each run."""
 
 
 def _add_common(parser):
@@ -72,7 +72,8 @@ def _add_common(parser):
     parser.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N", help="one run a seed (default: 0)")
 
 
-def _positive(text):
+def positive(text):
+    """Read a whole number of 1 or more, for argparse."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
@@ -99,7 +100,7 @@ def _run(options):
     if options.dry_run:
         print(json.dumps([study.describe(job) for job in jobs], indent=2))
         return 0
-    _require_mxnet(jobs)
+    require_mxnet(jobs)
     provenance = sources.resolve(options.data)
     print(f"{len(jobs)} runs, profile {options.profile}, scan: {provenance['scan']}, picture: {provenance['picture']}", flush=True)
     if options.profile == "paper":
@@ -109,14 +110,15 @@ def _run(options):
         print(f"\n{job} failed:\n{error}", file=sys.stderr)
     everything = study.jobs(options.profile, seeds=options.seed)
     path, document = pipeline.collect(everything, provenance, options.results)
-    drawn = options.no_figures or _draw(FIGURES, options) or bool(options.only)
+    drawn = options.no_figures or (_draw(FIGURES, options) & _report(options)) or bool(options.only)
     print(f"\n{results_table(document['metrics']).to_string(index=False)}")
     print("Errors are mean squared errors in z-scores; piezoresponse and resonance are the channels of BEPS training.")
-    print(f"\n{path}\n{path.parent / 'figures'}")
+    print(f"\n{path}\n{path.parent / 'figures'}\n{path.parent / 'report.html'}")
     return 0 if drawn and not failures else 1
 
 
-def _require_mxnet(jobs):
+def require_mxnet(jobs):
+    """Raise ReplicationError where jobs need MXNet and it is not installed."""
     if any(job.is_network for job in jobs) and importlib.util.find_spec("mxnet") is None:
         raise ReplicationError("mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11.")
 
@@ -146,6 +148,13 @@ def _draw(names, options):
     arguments = ["--results", str(options.results), "--profile", options.profile, "--seed", str(options.seed[0])]
     codes = [subprocess.run([sys.executable, str(FIGURE_FOLDER / f"{name}.py"), *arguments]).returncode for name in names]
     return not any(codes)
+
+
+def _report(options):
+    """Write the report in a process of its own, and tell whether it was written."""
+    script = FIGURE_FOLDER.parent / "benchmarks" / "report.py"
+    arguments = ["--results", str(options.results), "--profile", options.profile]
+    return not subprocess.run([sys.executable, str(script), *arguments]).returncode
 
 
 def _status(options):

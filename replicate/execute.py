@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -67,7 +66,7 @@ def execute(job, provenance, results, report=lambda **progress: None):
     except Exception:
         run.finish(config, record | {"status": "failed", "metrics": {}, "error": traceback.format_exc()})
         raise
-    metrics["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    metrics["peak_memory_mib"] = machine.peak_memory_mib()
     record |= {"status": "complete", "metrics": metrics, "seconds": time.perf_counter() - start}
     run.finish(config, record | {"thread_pools": threadpoolctl.threadpool_info()})
 

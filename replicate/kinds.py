@@ -75,7 +75,7 @@ KINDS = {
     "active_channels": _count("channels whose KL from the prior exceeds 0.1 nats"),
     "selected_active_channels": _count("active channels at the selected beta"),
     "selected_beta": _share("none", "beta at which the number of active channels was nearest its target"),
-    "best_lambda": _share("none", "lambda of the least error in the search"),
+    "best_lambda": Kind("1", "none", "exact", "lambda of the least error in the search"),
     "lambda_influence": _share("lower", "greatest over least error in that search"),
     "authors_rms": _offset("root mean square error of dictionary learning as the authors' code sets it, the mean of each spectrum removed"),
     "authors_khz": Kind("kHz", "none", "value", "standard deviation of the resonance for which that error would be the paper's 0.36"),

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import random
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,16 @@ def _processor():
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def peak_memory_mib():
+    """Return the peak resident memory of this process, MiB."""
+    try:
+        # Linux hands ru_maxrss on to a child process, through exec as well: it would be the parent's.
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def git_commit():

@@ -88,12 +88,13 @@ def _entry(name, rows):
         "better": kind.better,
         "seeds": list(seeds),
         "values": list(values),
-        "interval": _interval(values),
+        "interval": interval(values),
         "provenance": provenances[0],
     }
 
 
-def _interval(values):
+def interval(values):
+    """Return the 95 % t-interval of the mean of values; None of a single one."""
     if len(values) < 2:
         return None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
@@ -120,9 +121,14 @@ def read_metrics(path):
 
 
 def _validate(path, document):
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise ReplicationError(f"{path}: field schema_version: {version}, expected {SCHEMA_VERSION}. Make it anew with this version.")
     error = next(Draft202012Validator(SCHEMA).iter_errors(document), None)
     if error is not None:
         raise ReplicationError(f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}")
     for name, entry in document["metrics"].items():
         if not all(map(math.isfinite, [entry["value"], *entry["values"], *(entry["interval"] or [])])):
             raise ReplicationError(f"{path}: {name} is not finite.")
+        if not len(entry["values"]) == len(entry["seeds"]) == len(set(entry["seeds"])):
+            raise ReplicationError(f"{path}: {name}: field values: one for each of its seeds {entry['seeds']} is expected.")

@@ -1,31 +1,30 @@
-"""Many runs: worker processes with pinned threads, progress bars, Ctrl-C that loses nothing, and metrics.json at the end."""
+"""Many runs: side by side here or on a cluster, progress bars, Ctrl-C that loses nothing, and metrics.json at the end."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import subprocess
-import sys
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tqdm import tqdm
 
 from replicate import machine
+from replicate.child import run_child
+from replicate.cluster import run_on_cluster
+from replicate.comparisons import against_dictionary
 from replicate.errors import ReplicationError
 from replicate.execute import configuration
 from replicate.files import atomic_path
 from replicate.metrics import SCHEMA_VERSION, summarise, write_metrics
 from replicate.runs import Run
+from replicate.study import Job
 
 MAX_PROCESSES = 4
-PATIENCE = 3.0  # seconds for a process to end by itself after Ctrl-C
 
 
-def run_all(jobs, provenance, results, n_processes=None):
+def run_all(jobs, provenance, results, n_processes=None, cluster=None, on_done=lambda job, error: None):
     """Run every job that is not complete yet, each in a fresh process of one thread.
 
     One thread a process keeps the bits of a run independent of how many run beside it.
@@ -37,6 +36,10 @@ def run_all(jobs, provenance, results, n_processes=None):
     results : path-like
     n_processes : int, optional
         By default one a core, four at the most.
+    cluster : str, optional
+        Address of a Dask scheduler: the processes then run on its workers, one a thread of theirs.
+    on_done : callable
+        Called in this process with each job and its error or None, as it ends; with a complete job that is reused, at once.
 
     Returns
     -------
@@ -46,88 +49,67 @@ def run_all(jobs, provenance, results, n_processes=None):
     Raises
     ------
     ReplicationError
-        If the results folder cannot be written to.
+        If the results folder cannot be written to, or the cluster cannot be used.
     KeyboardInterrupt
-        On Ctrl-C, after every process has stopped; each training goes on from its last epoch the next time.
+        On Ctrl-C, after every process here has stopped; each training goes on from its last epoch the next time.
     """
-    with atomic_path(Path(results) / ".writable"):
+    results = Path(results).resolve()
+    with atomic_path(results / ".writable"):
         pass
-    (Path(results) / ".writable").unlink()
-    waiting = [job for job in jobs if not Run.of(results, job).is_complete(configuration(job, provenance))]
-    for job in jobs:
-        if job not in waiting:
+    (results / ".writable").unlink()
+    configs = {job: configuration(job, provenance) for job in jobs}
+    waiting, failed = [], []
+    for job, config in configs.items():
+        if Run.of(results, job).is_complete(config):
             tqdm.write(f"{job}: complete already, reused")
-    workers = _Workers(provenance, results, len(waiting))
+            on_done(job, None)
+        else:
+            waiting.append(job)
+    if cluster is None:
+        outcomes = _run_here(waiting, provenance, results, n_processes)
+    else:
+        outcomes = run_on_cluster(cluster, waiting, provenance, results)
+    with contextlib.closing(outcomes), tqdm(total=len(waiting), desc="runs", unit="run", disable=None if waiting else True) as bar:
+        for job, error in outcomes:
+            error = error or _unrecorded(Run.of(results, job), configs[job])
+            on_done(job, error)
+            if error:
+                failed.append((job, error))
+            bar.update()
+            tqdm.write(f"{job}: {'failed' if error else 'done'}")
+    return failed
+
+
+def _run_here(jobs, provenance, results, n_processes):
+    """Run jobs in processes of this machine, and yield each with its error or None as it ends."""
+    stop = threading.Event()
+
+    def run(job):
+        with tqdm(desc=str(job), unit="epoch", leave=False, disable=None) as bar:
+
+            def show(done, total, text):
+                bar.total, bar.n = total, done
+                bar.set_postfix_str(text)
+
+            return job, run_child(job, provenance, results, stop.is_set, show)
+
     with ThreadPoolExecutor(n_processes or min(os.cpu_count() or 1, MAX_PROCESSES)) as pool:
         try:
-            outcomes = list(pool.map(workers.run, waiting))
-        except KeyboardInterrupt:
-            workers.stop()
-            raise
+            for future in as_completed([pool.submit(run, job) for job in jobs]):
+                yield future.result()
         finally:
-            workers.bar.close()
-    return [(job, error) for job, error in zip(waiting, outcomes) if error]
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
-class _Workers:
-    """The processes of one sweep, and the bars that show how far each is."""
-
-    def __init__(self, provenance, results, total):
-        self.provenance, self.results = provenance, str(results)
-        self.processes, self.stopped, self.lock = set(), False, threading.Lock()
-        self.bar = tqdm(total=total, desc="runs", unit="run", disable=None if total else True)
-
-    def stop(self):
-        """Start no further process, and end those that Ctrl-C in the terminal has not reached as well."""
-        with self.lock:
-            self.stopped = True
-            processes = list(self.processes)
-        deadline = time.monotonic() + PATIENCE
-        for process in processes:
-            try:
-                process.wait(max(0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.terminate()
-                process.wait()
-
-    def run(self, job):
-        """Run one job to its end and return its error, or None."""
-        request = {"job": asdict(job), "provenance": self.provenance, "results": self.results}
-        with self.lock:
-            if self.stopped:
-                return None
-            process = subprocess.Popen(
-                [sys.executable, "-m", "replicate.execute"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env=machine.thread_environment(1),
-            )
-            self.processes.add(process)
-        process.stdin.write(json.dumps(request))
-        process.stdin.close()
-        error = self._follow(job, process)
-        with self.lock:
-            self.processes.discard(process)
-        if not self.stopped:
-            self.bar.update()
-            tqdm.write(f"{job}: {'failed' if error else 'done'}")
-        return error
-
-    def _follow(self, job, process):
-        """Draw the progress that a process reports, until it ends."""
-        error = None
-        with tqdm(desc=str(job), unit="epoch", leave=False, disable=None) as bar:
-            for line in process.stdout:
-                progress = json.loads(line)
-                if "error" in progress:
-                    error = progress["error"]
-                    continue
-                bar.total, bar.n = progress["total"], progress["done"]
-                bar.set_postfix_str(progress["text"])
-        if process.wait() == 0:
-            return None
-        return error or f"the process ended with code {process.returncode}"
+def _unrecorded(run, config):
+    """Say so where a process ended well but its record is not in this results folder."""
+    if run.is_complete(config):
+        return None
+    return (
+        f"{run.folder}: the run ended, but its record is not here, or is of other code or packages. "
+        "Workers of a cluster must share this folder and have the same packages; choose another folder with --results."
+    )
 
 
 def collect(jobs, provenance, results):
@@ -142,14 +124,34 @@ def collect(jobs, provenance, results):
     if not current:
         raise ReplicationError(f"{results}: no complete run to take metrics from.")
     records = [Run.of(results, job).record for job in current]
+    _compare_models(current, records, results)
     document = {
         "schema_version": SCHEMA_VERSION,
         "profile": jobs[0].profile,
         "git_commit": machine.git_commit(),
-        "machine": machine.hardware(),
-        "versions": machine.versions(),
+        "machine": _united(record["machine"] for record in records),
+        "versions": _united(record["versions"] for record in records),
         "metrics": summarise(records),
     }
     path = Path(results) / jobs[0].profile / "metrics.json"
     write_metrics(path, document)
     return path, document
+
+
+def _compare_models(jobs, records, results):
+    """Add to the records on the whole scan what is measured of one model against another of the same seed."""
+    scans = [(job, record) for job, record in zip(jobs, records) if job.dataset == "beps"]
+    for seed in {job.seed for job, _ in scans}:
+        family = {job.model: record for job, record in scans if job.seed == seed}
+        errors = {model: Run.of(results, Job(jobs[0].profile, "beps", model, seed)).arrays["mse"] for model in family}
+        for model, compared in against_dictionary(errors).items():
+            family[model]["metrics"] |= compared
+
+
+def _united(tables):
+    """Unite what each run was made on; where runs differ, as on a cluster, every value is listed."""
+    values = {}
+    for table in tables:
+        for name, value in table.items():
+            values.setdefault(name, {})[value] = None
+    return {name: next(iter(found)) if len(found) == 1 else ", ".join(map(str, found)) for name, found in values.items()}

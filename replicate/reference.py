@@ -1,6 +1,6 @@
 """The forward pass of the LSTM beta-VAE in NumPy alone, so that stored weights can be checked without MXNet.
 
-It shares no code with the Gluon network (`replicate.models.network`) and computes in double precision.
+It shares no code with the Gluon network (`replicate.models.network`) and computes in double precision unless asked otherwise.
 Sequences are `(n_steps, n, features)` inside, spectra are channel-major outside.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from replicate.errors import ReplicationError
 
-BATCH = 200
+BATCH = 500
 """Spectra that go through the recurrent layers at once, which bounds the memory."""
 
 FORWARD, BACKWARD = "lstm._unfused.0.l_cell", "lstm._unfused.0.r_cell"
@@ -31,6 +31,8 @@ class Network:
     ----------
     weights : dict of str to ndarray
         As in the `weights.npz` of a run.
+    dtype : dtype
+        Of the computation.
 
     Attributes
     ----------
@@ -45,7 +47,7 @@ class Network:
         If a weight is missing, unknown, of another shape than the others ask for, or not finite.
     """
 
-    def __init__(self, weights):
+    def __init__(self, weights, dtype=np.float64):
         weights = {name: np.asarray(array) for name, array in weights.items()}
         self.n_channels = _length(weights, "decoder.output.bias")
         self.n_latent = _length(weights, "encoder.mean.bias")
@@ -55,7 +57,8 @@ class Network:
         layers = re.findall(r"coder\.blocks\.(\d+)\.layers\.(\d+)\.", "\n".join(weights))
         self.n_blocks, self.n_layers = (max(map(int, found)) + 1 for found in zip(*layers)) if layers else (0, 0)
         _check(weights, self._shapes())
-        self._weights = {name: array.astype(np.float64) for name, array in weights.items()}
+        self.dtype = dtype
+        self._weights = {name: array.astype(dtype) for name, array in weights.items()}
 
     def encode(self, spectra):
         """Return mean and log-variance of the posteriors, each (n, n_latent), of spectra (n, n_channels * n_steps)."""
@@ -101,14 +104,14 @@ class Network:
 
     def decoder_embedding(self, latents):
         """Return the embedding, (n, n_latent), that the decoder makes of latents (n, n_latent)."""
-        latents = np.asarray(latents)
+        latents = np.asarray(latents, dtype=self.dtype)
         if latents.ndim != 2 or latents.shape[1] != self.n_latent:
             raise ReplicationError(f"latents: shape {latents.shape}, expected (n, {self.n_latent}).")
         return _relu(self._dense("decoder.embedding", latents))
 
     def _steps(self, spectra):
         """Unfold channel-major spectra into (n, n_steps, n_channels)."""
-        spectra = np.asarray(spectra)
+        spectra = np.asarray(spectra, dtype=self.dtype)
         whole = spectra.ndim == 2 and spectra.shape[1] > 0 and spectra.shape[1] % self.n_channels == 0
         if not whole or self.n_features not in (None, spectra.shape[1]):
             wanted = self.n_features or f"a multiple of {self.n_channels}"
@@ -151,10 +154,10 @@ class Network:
         """
         from_input, from_state = (self._weights[f"{name}.{part}_weight"].T for part in ("i2h", "h2h"))
         bias = self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]
-        states = np.empty((*sequence.shape[:2], self.width))
-        state = cell = np.zeros(states.shape[1:])
-        for step, values in enumerate(sequence):
-            i, f, g, o = np.split(values @ from_input + state @ from_state + bias, 4, axis=1)
+        states = np.empty((*sequence.shape[:2], self.width), dtype=bias.dtype)
+        state = cell = np.zeros_like(states[0])
+        for step, values in enumerate(sequence @ from_input + bias):
+            i, f, g, o = np.split(values + state @ from_state, 4, axis=1)
             cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
             states[step] = state = _sigmoid(o) * np.tanh(cell)
         return states

@@ -24,7 +24,7 @@ class StoredVariationalAutoencoder:
     """
 
     def __init__(self, weights, in_use, train):
-        self.network, self.in_use, self.train = Network(weights), in_use, train
+        self.network, self.in_use, self.train = Network(weights, np.float32), in_use, train
         self.n_parameters_ = sum(array.size for array in weights.values())
 
     @cached_property

@@ -55,7 +55,7 @@ def whole(tmp_path_factory):
 
 def test_run_ends_with_the_table_and_valid_metrics(whole):
     metrics = read_metrics(whole / "smoke" / "metrics.json")["metrics"]
-    assert {"beps.lstm_vae.mse", "beps.lstm_vae.heldout_mse", "beps.lstm_vae.active_channels"} <= metrics.keys()
+    assert {"beps.lstm_vae.mse", "beps_heldout.lstm_vae.heldout_mse", "beps.lstm_vae.active_channels"} <= metrics.keys()
     assert all(entry["provenance"] == "simulated twin" for entry in metrics.values())
 
 

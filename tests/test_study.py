@@ -19,10 +19,6 @@ every_job = pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: f"{job.pro
 some = st.lists(st.sampled_from(DATASETS + MODELS), unique=True)
 
 
-def is_network(job):
-    return job.model.startswith("lstm")
-
-
 # Jobs
 
 
@@ -30,7 +26,7 @@ def is_network(job):
 def test_the_longest_first(profile):
     """Networks before linear models, and of each model the scans before the toy: a long job must not start last."""
     listed = jobs(profile)
-    assert [is_network(job) for job in listed] == sorted(map(is_network, listed), reverse=True)
+    assert [job.is_network for job in listed] == sorted((job.is_network for job in listed), reverse=True)
     for model in MODELS:
         order = [DATASETS.index(job.dataset) for job in listed if job.model == model]
         assert order == sorted(order, reverse=True)
@@ -49,7 +45,7 @@ def test_no_two_jobs_are_the_same_model_on_the_same_data(profile):
     for job in jobs(profile):
         description = study.describe(job)
         del description["model"]
-        described.append((is_network(job), json.dumps(description, sort_keys=True)))
+        described.append((job.is_network, json.dumps(description, sort_keys=True)))
     linear = [text for network, text in described if not network]
     networks = [text for network, text in described if network]
     assert len(set(networks)) == len(networks)
@@ -59,11 +55,12 @@ def test_no_two_jobs_are_the_same_model_on_the_same_data(profile):
 @pytest.mark.parametrize(
     ("only", "expected"),
     [
-        (["pca"], {("toy", "pca"), ("beps", "pca"), ("beps_heldout", "pca")}),
-        (["toy", "pca"], {("toy", "pca")}),
+        (["pca"], {("toy", "pca"), ("toy_shuffled", "pca"), ("beps", "pca"), ("beps_heldout", "pca")}),
+        (["toy", "pca"], {("toy", "pca"), ("toy_shuffled", "pca")}),
+        (["toy_shuffled", "pca"], {("toy_shuffled", "pca")}),
         (["beps", "pca"], {("beps", "pca"), ("beps_heldout", "pca")}),
         (["beps_heldout", "pca"], {("beps_heldout", "pca")}),
-        (["pca", "lstm_vae", "toy"], {("toy", "pca"), ("toy", "lstm_vae")}),
+        (["pca", "lstm_vae", "toy_shuffled"], {("toy_shuffled", "pca"), ("toy_shuffled", "lstm_vae")}),
         (["beps", "lstm_vae_plain"], {("beps", "lstm_vae_plain"), ("beps_heldout", "lstm_vae_plain")}),
     ],
 )
@@ -92,7 +89,18 @@ def test_nothing_is_listed_twice():
 
 
 def test_one_job_a_seed():
-    assert [str(job) for job in jobs("smoke", ["toy", "pca"], seeds=(0, 3))] == ["toy/pca/seed0", "toy/pca/seed3"]
+    assert [str(job) for job in jobs("smoke", ["beps_heldout", "pca"], seeds=(0, 3))] == [
+        "beps_heldout/pca/seed0",
+        "beps_heldout/pca/seed3",
+    ]
+
+
+def test_seeds_are_interleaved():
+    """A machine that slows down in the middle of a sweep must not slow one model alone."""
+    listed = jobs("standard", seeds=(0, 1))
+    half = len(listed) // 2
+    assert [(job.dataset, job.model) for job in listed[:half]] == [(job.dataset, job.model) for job in listed[half:]]
+    assert {job.seed for job in listed[:half]} == {0}
 
 
 @pytest.mark.parametrize("name", ["vae", "PCA", "", "fig2", "beps "])
@@ -111,14 +119,14 @@ def test_a_filter_that_leaves_nothing():
 
 @every_job
 def test_a_job_builds_what_it_describes(job):
-    if is_network(job):
+    if job.is_network:
         pytest.importorskip("mxnet")
     model, parameters = study.build(job), study.model_parameters(job)
     assert not [name for name in vars(model) if name.endswith("_")]
     assert {name: model.get_params()[name] for name in parameters} == parameters
-    wanted = {"toy": 3, "beps": 5, "beps_heldout": 5}[job.dataset]
-    if is_network(job):
-        assert (model.n_components, model.target_channels, model.n_channels) == (16, wanted, 1 if job.dataset == "toy" else 2)
+    wanted = {"toy": 3, "toy_shuffled": 3, "beps": 5, "beps_heldout": 5}[job.dataset]
+    if job.is_network:
+        assert (model.n_components, model.target_channels, model.n_channels) == (16, wanted, 1 if job.dataset.startswith("toy") else 2)
         assert model.random_state == job.seed
     else:
         assert type(model) is {"pca": PCA, "dictionary_learning": DictionaryLearning}[job.model]
@@ -131,7 +139,7 @@ def test_a_description_is_plain(job):
     description = study.describe(job)
     assert json.loads(json.dumps(description, allow_nan=False)) == description
     assert {name: description[name] for name in ("profile", "dataset", "model", "seed")} == vars(job)
-    if is_network(job):
+    if job.is_network:
         assert BetaSchedule(**description["parameters"]["schedule"]) == study.model_parameters(job)["schedule"]
 
 

@@ -1,4 +1,6 @@
-"""A wrong weight, metric, README number or byte of data must be caught; on the measured scan, without MXNet."""
+"""A wrong weight, metric, table, verdict, README number or byte of data must be caught; on the measured scan, without MXNet."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -9,38 +11,47 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-import publish  # noqa: E402
+import claims  # noqa: E402
+import readme  # noqa: E402
 import verify  # noqa: E402
+from store import Store  # noqa: E402
+
+from replicate import study  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not os.environ.get("REPLICATE_DATA"), reason="REPLICATE_DATA is not set: the measured scan is needed")
+TEXT = readme.README.read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
-    """A copy of what is stored, of which only the scan is verified, for the toy problem takes half a minute."""
-    shutil.copytree(publish.STORED.parent, tmp_path / "stored")
-    shutil.copy(publish.README, tmp_path / "README.md")
-    monkeypatch.setattr(publish, "STORED", tmp_path / "stored" / "metrics.json")
-    monkeypatch.setattr(publish, "README", tmp_path / "README.md")
-    monkeypatch.setattr(verify.study, "DATASETS", ("beps", "beps_heldout"))
-    monkeypatch.setattr(sys, "argv", ["verify"])
-    return tmp_path
+    """A copy of what is stored, of which the scan's models of one seed are scored again: all would take a minute."""
+    shutil.copytree(Store().folder, tmp_path / "stored")
+    monkeypatch.setattr(verify, "_seeds", lambda document: [0])
+    return Store(tmp_path / "stored")
 
 
-def failures(capsys):
-    return {line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")}
+def failures(stored, capsys, ledger=None, text=TEXT):
+    """Return the names of the checks that fail."""
+    holds = verify.verify(stored, ledger or claims.read(), text, datasets=("beps",))
+    output = capsys.readouterr().out
+    found = {line[8:].split("  ")[0] for line in output.splitlines() if line.startswith("FAILED")}
+    assert holds == (not found) == output.rstrip().endswith("VERIFIED.") and ("NOT VERIFIED" in output) == bool(found)
+    return found
+
+
+def edit(path, change):
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
 
 
 def test_what_is_stored_is_verified(stored, capsys):
-    assert verify.main() == 0
-    output = capsys.readouterr().out
-    assert output.rstrip().endswith("VERIFIED.") and "FAILED" not in output
-    for name in ("beps.lstm_vae.mse", "beps.lstm_vae.heldout_mse", "beps.pca.mse", "beps.dictionary_learning.heldout_mse", "README.md"):
-        assert f" {name} " in output
+    assert failures(stored, capsys) == set()
 
 
 @pytest.mark.parametrize(
@@ -53,48 +64,76 @@ def test_what_is_stored_is_verified(stored, capsys):
     ],
 )
 def test_a_wrong_weight_is_caught(stored, capsys, name, visible):
-    path = stored / "stored" / "weights" / "beps.lstm_vae.npz"
+    path = stored.weights_path(study.Job("standard", "beps", "lstm_vae", 0))
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05
     write_npz(path, **weights)
-    assert verify.main() == 1
-    found = failures(capsys)
-    assert "weights" in found
-    assert ("beps.lstm_vae.mse" in found) == visible
+    found = failures(stored, capsys)
+    assert "weights beps.lstm_vae.seed0.npz" in found
+    assert ("beps.lstm_vae.mse seed 0" in found) == ("per_index.csv beps seed 0" in found) == visible
 
 
-@pytest.mark.parametrize("name", ["beps.pca.mse", "beps.lstm_vae.heldout_mse", "beps.lstm_vae.active_channels"])
+@pytest.mark.parametrize(
+    "name", ["beps.pca.mse", "beps.lstm_vae.mse_resonance", "beps.lstm_vae.active_channels", "beps.pca.share_below_dictionary"]
+)
 def test_a_wrong_metric_is_caught(stored, capsys, name):
-    path = stored / "stored" / "metrics.json"
-    document = json.loads(path.read_text())
-    document["metrics"][name]["values"][0] += 2e-5
-    path.write_text(json.dumps(document))
-    assert verify.main() == 1
-    assert failures(capsys) == {name}
+    def change(document):
+        document["metrics"][name]["values"][0] += 3e-5
+
+    edit(stored.metrics_path, change)
+    assert {f"{name} seed 0", "summaries"} <= failures(stored, capsys)
+
+
+def test_a_wrong_mean_is_caught(stored, capsys):
+    def change(document):
+        document["metrics"]["beps.pca.mse"]["value"] *= 1.0001
+
+    edit(stored.metrics_path, change)
+    assert failures(stored, capsys) == {"summaries"}
+
+
+def test_a_wrong_row_of_the_table_is_caught(stored, capsys):
+    lines = stored.index_path.read_text().splitlines()
+    row = next(n for n, line in enumerate(lines) if line.startswith("beps,pca,0,50,"))
+    *keys, spread = lines[row].split(",")
+    lines[row] = ",".join([*keys, str(float(spread) + 1e-4)])
+    stored.index_path.write_text("\n".join(lines) + "\n")
+    assert failures(stored, capsys) == {"per_index.csv beps seed 0"}
+    stored.index_path.write_text("\n".join(lines[:row] + lines[row + 1 :]) + "\n")
+    assert failures(stored, capsys) == {"per_index.csv beps seed 0"}
+
+
+def test_a_wrong_verdict_is_caught(stored, capsys):
+    ledger = claims.read()
+    ledger[0]["verdict"] = "replicated" if ledger[0]["verdict"] != "replicated" else "not replicated"
+    assert failures(stored, capsys, ledger) == {"claims.json", "README.md"}
 
 
 def test_a_wrong_number_in_the_readme_is_caught(stored, capsys):
-    text = publish.README.read_text(encoding="utf-8")
-    number = format(json.loads(publish.STORED.read_text())["metrics"]["beps.pca.mse"]["value"], ".4f")
-    publish.README.write_text(text.replace(number, "0.0001", 1), encoding="utf-8")
-    assert verify.main() == 1
-    assert failures(capsys) == {"README.md"}
+    number = format(stored.metrics()["metrics"]["beps.pca.mse"]["value"], ".4f")
+    assert failures(stored, capsys, text=TEXT.replace(number, "0.0001", 1)) == {"README.md"}
 
 
-def test_a_wrong_byte_of_data_is_caught(stored, capsys, monkeypatch):
-    folder = stored / "data"
-    shutil.copytree(os.environ["REPLICATE_DATA"], folder)
-    scan = folder / "resonance.npy"
+def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
+    shutil.copytree(os.environ["REPLICATE_DATA"], tmp_path / "data")
+    scan = tmp_path / "data" / "resonance.npy"
     scan.chmod(0o644)
     content = bytearray(scan.read_bytes())
     content[-1] ^= 1
     scan.write_bytes(content)
-    monkeypatch.setenv("REPLICATE_DATA", str(folder))
-    assert verify.main() == 2
-    assert "resonance.npy" in capsys.readouterr().err
+    monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
+    with pytest.raises(ReplicationError, match="resonance.npy"):
+        verify.verify(stored, claims.read(), TEXT)
 
 
-def test_missing_weights_are_an_error(stored, capsys):
-    (stored / "stored" / "weights" / "beps.pca.npz").unlink()
-    assert verify.main() == 2
-    assert "beps.pca.npz" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["metrics.json", "per_index.csv", "weights/sha256.json", "weights/beps.pca.seed0.npz"])
+def test_a_missing_file_is_named(stored, name):
+    (stored.folder / name).unlink()
+    with pytest.raises(ReplicationError, match=Path(name).name):
+        verify.verify(stored, claims.read(), TEXT, datasets=("beps",))
+
+
+def test_another_schema_version_is_named(stored):
+    edit(stored.metrics_path, lambda document: document.update(schema_version=1))
+    with pytest.raises(ReplicationError, match="schema_version: 1, expected 2"):
+        verify.verify(stored, claims.read(), TEXT)

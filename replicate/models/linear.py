@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn import decomposition
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 
 class PCA(decomposition.PCA):
@@ -119,5 +122,8 @@ def authors_rms(spectra, khz, n_components=5, random_state=0, n_channels=2):
         dict_init=clusters.cluster_centers_,
         random_state=random_state,
     )
-    codes = model.fit_transform(stacked)
+    with warnings.catch_warnings():
+        # As in the authors' code the last steps of the solver may stop short of its tolerance.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        codes = model.fit_transform(stacked)
     return float(np.sqrt(np.mean((stacked - codes @ model.components_) ** 2)))

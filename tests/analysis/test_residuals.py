@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
+from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_index, per_spectrum_mse
 
 SPECTRA = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [1, 2, 3, 4]], dtype=np.float32)
 RECONSTRUCTIONS = np.array([[0, 0, 0, 0], [1, 1, 1, 3], [2, 1, 3, 4]], dtype=np.float32)
@@ -69,3 +70,33 @@ def test_a_weight_is_as_many_spectra(pairs):
     found = errors[best_median_worst(errors, weights)]
     np.testing.assert_array_equal(found, [expanded.min(), statistics.median_low(expanded.tolist()), expanded.max()])
     np.testing.assert_array_equal(found, expanded[best_median_worst(expanded)])
+
+
+# By index
+
+
+def test_offset_and_spread_at_each_index_are_those_drawn(rng):
+    spectra = rng.normal(size=(20_000, 3))
+    errors = rng.normal([0.5, 0.0, -2.0], [1.0, 0.1, 3.0], size=spectra.shape)
+    found = per_index(spectra, spectra + errors)
+    np.testing.assert_allclose(found["bias"], [0.5, 0.0, -2.0], atol=0.05)
+    np.testing.assert_allclose(found["spread"], [1.0, 0.1, 3.0], rtol=0.02)
+    np.testing.assert_allclose(found["kurtosis"], 0, atol=0.15)
+
+
+def test_kurtosis_is_scipy_s(rng):
+    errors = rng.laplace(size=(500, 4))
+    np.testing.assert_allclose(per_index(np.zeros_like(errors), errors)["kurtosis"], stats.kurtosis(errors), rtol=1e-10)
+
+
+def test_counts_stand_for_repetitions(rng):
+    spectra, reconstructions, counts = rng.normal(size=(30, 5)), rng.normal(size=(30, 5)), rng.integers(1, 6, 30)
+    weighed = per_index(spectra, reconstructions, counts)
+    repeated = per_index(np.repeat(spectra, counts, axis=0), np.repeat(reconstructions, counts, axis=0))
+    for name in ("bias", "spread", "kurtosis"):
+        np.testing.assert_allclose(weighed[name], repeated[name], rtol=1e-9)
+
+
+def test_perfect_reconstructions_have_no_errors_to_describe(rng):
+    spectra = rng.normal(size=(10, 4))
+    assert all((values == 0).all() for values in per_index(spectra, spectra).values())

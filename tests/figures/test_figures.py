@@ -58,13 +58,12 @@ def scan_arrays(spectra, rng, n_active):
 
 def write_run(results, job, provenance, rng, n_active=5):
     """Write what the figures read of a run, its numbers made up."""
-    toy = job.dataset == "toy"
+    toy = job.data == "toy"
     run = runs.Run.of(results, job)
     where = {"spectra": "formula", "picture": provenance["picture"]} if toy else {"spectra": provenance["scan"]}
-    metrics = {name: rng.uniform() for name in ("mse", "heldout_mse", "gamut_mse", "painting_mse", "fit_seconds", "transform_seconds")}
-    metrics["n_parameters"] = 1000
-    if job.model.startswith("lstm"):
-        metrics |= {"active_channels": n_active, "heldout_active_channels": n_active}
+    errors = ("mse", "heldout_mse", "gamut_mse", "painting_mse", "encoder_nonlinearity", "decoder_nonlinearity")
+    metrics = {name: rng.uniform() for name in (*errors, "fit_seconds", "transform_seconds")}
+    metrics |= {"n_parameters": 1000} | ({"active_channels": n_active} if job.is_network else {})
     spectra, n_colours = spectra_and_colours(**provenance)
     arrays = toy_arrays(job.model, n_colours, rng, min(n_active, 3)) if toy else scan_arrays(spectra, rng, n_active)
     write_json(run.folder / "config.json", study.describe(job) | {"parameters": {"n_components": 3 if toy else 5}})
@@ -76,7 +75,7 @@ def write_run(results, job, provenance, rng, n_active=5):
 def write_study(results, provenance, only=(), n_active=5):
     rng = np.random.default_rng(0)
     for job in study.jobs("smoke", only):
-        write_run(results, job, provenance, rng, n_active if job.model.startswith("lstm") else 3 if job.dataset == "toy" else 5)
+        write_run(results, job, provenance, rng, n_active if job.is_network else 3 if job.data == "toy" else 5)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +154,8 @@ def test_the_table_holds_the_numbers_of_the_records(results):
         "BEPS MSE, held-out blocks": ("beps_heldout", "heldout_mse"),
         "toy MSE, held-out colours": ("toy", "gamut_mse"),
         "toy MSE, held-out picture": ("toy", "painting_mse"),
+        "toy MSE, time steps shuffled": ("toy_shuffled", "gamut_mse"),
+        "BEPS, departure of the encoder": ("beps", "encoder_nonlinearity"),
         "BEPS, fit to training pixels": ("beps", "fit_seconds"),
     }
     for row, (dataset, metric) in expected.items():

@@ -1,0 +1,112 @@
+"""Take the numbers of a finished benchmark into the repository: stored metrics, weights and tables, verdicts, Figure 4, and the README.
+
+``nox -s baseline`` is the only thing that rewrites them. It shows the difference first, and asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import claims
+import readme
+from store import PROFILE, REAL, ROOT, Store
+
+from replicate import runs, study
+from replicate.errors import ReplicationError
+from replicate.files import atomic_path, write_text
+from replicate.kinds import KINDS
+from replicate.metrics import read_metrics, write_metrics
+
+PICTURES = ("fig4", "violins_pixels")
+
+
+def difference(stored, new):
+    """Yield a line for every metric that is new, gone or changed; of time and memory only those that are new or gone.
+
+    Parameters
+    ----------
+    stored, new : dict of str to dict
+        The ``metrics`` of two documents.
+    """
+    for name in sorted(stored.keys() | new.keys()):
+        before, after = stored.get(name), new.get(name)
+        if before is None:
+            yield f"  new      {name}: {after['value']:.6g} ({len(after['seeds'])} seeds)"
+        elif after is None:
+            yield f"  gone     {name}: was {before['value']:.6g}"
+        elif before["values"] != after["values"] and KINDS[name.rpartition(".")[2]].rule != "reported":
+            change = f", {after['value'] / before['value'] - 1:+.2%}" if before["value"] else ""
+            seeds = f"; {len(before['seeds'])} seeds, now {len(after['seeds'])}" if before["seeds"] != after["seeds"] else ""
+            yield f"  changed  {name}: {before['value']:.6g} to {after['value']:.6g}{change}{seeds}"
+
+
+def finished_runs(results, document):
+    """Return the complete run of every job behind a metrics document, a dict of Job to Run.
+
+    Raises
+    ------
+    ReplicationError
+        If one is missing, or a number is not from the real data.
+    """
+    simulated = [name for name, entry in document["metrics"].items() if entry["provenance"] not in REAL]
+    if simulated:
+        raise ReplicationError(f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first.")
+    seeds = sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
+    jobs = study.jobs(PROFILE, seeds=seeds)
+    return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in jobs}
+
+
+def write(results, document, store=None, readme_path=readme.README, ledger_path=claims.LEDGER, docs=ROOT / "docs"):
+    """Rewrite everything stored from a results folder and its metrics document."""
+    store = store or Store()
+    finished = finished_runs(results, document)
+    store.write_weights(finished)
+    store.write_index_table(finished)
+    write_metrics(store.metrics_path, document)
+    for name in PICTURES:
+        with atomic_path(docs / f"{name}.png") as temporary:
+            shutil.copyfile(Path(results) / PROFILE / "figures" / f"{name}.png", temporary)
+    ledger = [claim | {"verdict": claims.judge(claim, document)["verdict"]} for claim in claims.read(ledger_path)]
+    claims.write(ledger, ledger_path)
+    write_text(readme_path, readme.insert(readme_path.read_text(encoding="utf-8"), readme.render(document, ledger)))
+
+
+def _stored_metrics():
+    """Return the stored metrics; none where there are none that can be read, for those are to be replaced."""
+    try:
+        return Store().metrics()["metrics"]
+    except ReplicationError as error:
+        print(f"{error}\nEverything counts as new.\n")
+        return {}
+
+
+def main():
+    """Show the difference, ask, and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+    parser.add_argument("--yes", action="store_true", help="write without asking")
+    options = parser.parse_args()
+    try:
+        document = read_metrics(options.results / PROFILE / "metrics.json")
+        finished_runs(options.results, document)
+        lines = list(difference(_stored_metrics(), document["metrics"]))
+        print("\n".join(lines) or "  No number changes.")
+        if not options.yes and input("\nTake these numbers into the repository? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("Nothing is written.")
+            return 1
+        write(options.results, document)
+    except EOFError:
+        print("\nerror: nobody to ask. Add --yes to write without asking; nothing is written.", file=sys.stderr)
+        return 2
+    except (ReplicationError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("Written. Look at the difference with `git diff`, then commit.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

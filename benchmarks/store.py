@@ -1,0 +1,97 @@
+"""What is stored in the repository: metrics, the weights behind them, and the error at each index of the spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from replicate.errors import ReplicationError
+from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
+from replicate.metrics import read_metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+PROFILE = "standard"
+REAL = ("measured", "painting", "formula")
+INDEX_KEYS = ["dataset", "model", "seed", "index"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The files of a baseline."""
+
+    folder: Path = ROOT / "benchmarks" / "stored"
+
+    @property
+    def metrics_path(self):
+        """Path of the metrics, with the machine they were made on."""
+        return self.folder / "metrics.json"
+
+    @property
+    def hashes_path(self):
+        """Path of the sha256 of every file of weights, by name."""
+        return self.folder / "weights" / "sha256.json"
+
+    @property
+    def index_path(self):
+        """Path of the table of the error at each index."""
+        return self.folder / "per_index.csv"
+
+    def weights_path(self, job):
+        """Return the path of the learned arrays of a job."""
+        return self.folder / "weights" / f"{job.dataset}.{job.model}.seed{job.seed}.npz"
+
+    def metrics(self):
+        """Return the stored metrics document."""
+        return read_metrics(self.metrics_path)
+
+    def weights(self, job):
+        """Return the learned arrays of a job by name; of a VAE with ``in_use``, the channels that are not switched off."""
+        return read_npz(self.weights_path(job))
+
+    def hashes(self):
+        """Return the sha256 that each file of weights must have, by name."""
+        return read_json(self.hashes_path)
+
+    def index_table(self):
+        """Return the table of the error at each index, as `index_rows` makes it.
+
+        Raises
+        ------
+        ReplicationError
+            If it is missing or a column is.
+        """
+        try:
+            return pd.read_csv(self.index_path).set_index(INDEX_KEYS)[["bias", "spread"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise ReplicationError(f"{self.index_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`.") from error
+
+    def write_weights(self, runs):
+        """Replace the stored weights by those of runs, a dict of Job to Run."""
+        for path in self.hashes_path.parent.glob("*.npz"):
+            path.unlink()
+        for job, run in runs.items():
+            in_use = {"in_use": run.arrays["channel_kl"] != 0} if "channel_kl" in run.arrays else {}
+            write_npz(self.weights_path(job), **read_npz(run.folder / "weights.npz"), **in_use)
+        paths = sorted(self.weights_path(job) for job in runs)
+        write_json(self.hashes_path, {path.name: file_hash(path) for path in paths})
+
+    def write_index_table(self, runs):
+        """Replace the table of the error at each index by that of runs, a dict of Job to Run."""
+        table = pd.concat([index_rows(job, run.arrays) for job, run in runs.items() if "index_bias" in run.arrays])
+        write_text(self.index_path, table.sort_index().to_csv(float_format="%.7g"))
+
+
+def index_rows(job, arrays):
+    """Return mean and standard deviation of the error at each index of the spectrum, z-scores, as a table of one row an index.
+
+    Parameters
+    ----------
+    job : Job
+    arrays : dict of str to ndarray
+        With ``index_bias`` and ``index_spread``.
+    """
+    bias, spread = arrays["index_bias"], arrays["index_spread"]
+    keys = {"dataset": job.dataset, "model": job.model, "seed": job.seed, "index": range(len(bias))}
+    return pd.DataFrame({**keys, "bias": bias, "spread": spread}).set_index(INDEX_KEYS)

@@ -1,0 +1,56 @@
+"""What the scan tasks measure of a model whose faults are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from replicate import study
+from replicate.models.linear import PCA
+from replicate.tasks import load_task
+
+
+@pytest.fixture(scope="module")
+def task():
+    job = study.Job("smoke", "beps", "pca", 0)
+    return load_task(study.describe(job) | {"provenance": {"spectra": "simulated twin"}})
+
+
+class Flattened(PCA):
+    """PCA of all components, whose resonance is squeezed around its mean by a factor."""
+
+    factor = 1.0
+
+    def inverse_transform(self, Z):
+        spectra = super().inverse_transform(Z)
+        resonance = spectra[:, 96:]
+        mean = resonance.mean(axis=1, keepdims=True)
+        spectra[:, 96:] = mean + self.factor * (resonance - mean)
+        return spectra
+
+
+def test_softening_is_the_depth_that_is_left(task):
+    model = Flattened(192).fit(task.train)
+    assert task.score(model)[0]["softening_recovered"] == pytest.approx(1, abs=1e-3)
+    model.factor = 0.6
+    metrics, _ = task.score(model)
+    assert metrics["softening_recovered"] == pytest.approx(0.6, abs=1e-3)
+    assert metrics["shape_median_resonance"] == pytest.approx(1, abs=1e-3)
+    assert metrics["mse_piezoresponse"] < 1e-6 < metrics["mse_resonance"]
+
+
+def test_all_components_explain_the_domains_and_one_less_well(task):
+    explained = [task.score(PCA(n).fit(task.train))[0]["domain_r2"] for n in (1, 5, 20)]
+    assert explained == sorted(explained)
+    assert explained[-1] > 0.99
+
+
+def test_median_and_worst_are_of_the_errors(task):
+    metrics, arrays = task.score(PCA(5).fit(task.train))
+    assert metrics["mse_worst"] == arrays["mse"].max()
+    assert metrics["mse_median"] == pytest.approx(np.median(arrays["mse"]))
+    np.testing.assert_allclose(arrays["index_spread"] ** 2 + arrays["index_bias"] ** 2, _index_mse(task, arrays), rtol=1e-4)
+
+
+def _index_mse(task, arrays):
+    return np.mean((arrays["reconstructions"].astype(float) - task.train) ** 2, axis=0)
