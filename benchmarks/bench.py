@@ -8,7 +8,6 @@ plots follow.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from replicate import cli, pipeline, sources, study, tables
 from replicate.errors import ReplicationError
 from replicate.execute import configuration
 from replicate.runs import Run
-
-FIGURES = ("violins", "cost")
 
 
 def sweep(jobs, provenance, results, n_processes=None, cluster=None):
@@ -66,17 +63,10 @@ def bench(options):
     everything = study.jobs(options.profile, seeds=range(options.seeds))
     metrics_path, document = pipeline.collect(everything, provenance, options.results)
     written = tables.write_tables(document["metrics"], metrics_path.parent)
-    drawn = _draw(options) or bool(options.only)
+    drawn = cli.draw([*cli.FIGURES, cli.REPORT.stem], options.results, options.profile) or bool(options.only)
     print(f"\n{tables.results_table(document['metrics']).to_string(index=False)}\n{tables.caption(document['metrics'])}\n")
-    print(path, metrics_path, *written, metrics_path.parent / "figures", sep="\n")
+    print(path, metrics_path, *written, metrics_path.parent / "figures", metrics_path.parent / "report.html", sep="\n")
     return 0 if drawn and not failures else 1
-
-
-def _draw(options):
-    """Draw the figures of all seeds in processes of their own, and tell whether all of them were drawn."""
-    where = ["--results", str(options.results), "--profile", options.profile]
-    codes = [subprocess.run([sys.executable, str(cli.FIGURE_FOLDER / f"{name}.py"), *where]).returncode for name in FIGURES]
-    return not any(codes)
 
 
 def _parser():

@@ -14,11 +14,10 @@ from jsonschema import Draft202012Validator
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 from replicate.kinds import KINDS
-from replicate.style import LABELS
+from replicate.style import LABELS, STAND_INS
 
 LEDGER = Path(__file__).resolve().parent / "claims.json"
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
-STAND_INS = ("simulated twin", "sample photograph")
 
 # rule -> the fields it needs beside `says` and `metric`, and whether a value meets it
 RULES = {
@@ -152,7 +151,7 @@ def label(name):
 
 def _text(entry):
     low, high = min(entry["values"]), max(entry["values"])
-    value, unit = format(entry["value"], ".3g"), "" if entry["unit"] in ("1", "count") else f" {entry['unit']}"
+    value, unit = format(entry["value"], ".3g"), "" if entry["unit"] in ("1", "count") else f" {entry['unit'].replace(' squared', '²')}"
     return f"{value}{unit}" + (f" ({low:.3g} to {high:.3g})" if high > low else "")
 
 

@@ -24,22 +24,31 @@ def repair(path):
         end = content.rfind(b"\n") + 1
         if not content[end:]:
             return
-        try:
-            json.loads(content[end:])
+        if _is_json(content[end:]):
             stream.write(b"\n")
-        except ValueError:
+        else:
             stream.truncate(end)
 
 
+def _is_json(line):
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
 def read(path):
-    """Return every row, the oldest first; none where there is no file yet.
+    """Return every row, the oldest first, without a last one that a kill has torn; none where there is no file yet.
 
     Raises
     ------
     ReplicationError
-        If a line is not a row.
+        If another line is not a row.
     """
-    lines = path.read_bytes().splitlines() if path.exists() else []
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if lines and not lines[-1].endswith(b"\n") and not _is_json(lines[-1]):
+        lines.pop()
     return [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
 
 

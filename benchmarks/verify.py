@@ -63,20 +63,28 @@ def _is_summary(entry):
     return len(found) == len(expected) and np.allclose(found, expected, rtol=1e-9, atol=0)
 
 
-def recompute(task):
-    """Score the stored models of one data set and one seed again.
+def rescore(store, seeds, datasets=study.DATASETS):
+    """Score the stored models again, side by side in processes of one thread.
 
-    Parameters
-    ----------
-    task : tuple of Store and list of Job
-
-    Returns
-    -------
+    Yields
+    ------
+    dataset : str
+    seed : int
     metrics : dict of str to float
         By name of the metric.
     table : DataFrame or None
         The error at each index.
     """
+    jobs = study.jobs(PROFILE, seeds=seeds)
+    families = {(data, seed): [job for job in jobs if (job.dataset, job.seed) == (data, seed)] for data in datasets for seed in seeds}
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        outcomes = pool.map(_rescore_family, [(store, listed) for listed in families.values()])
+        for key, outcome in zip(families, tqdm(outcomes, total=len(families), unit="family", disable=None)):
+            yield *key, *outcome
+
+
+def _rescore_family(task):
+    """Score the stored models of one data set and one seed again."""
     store, jobs = task
     with threadpool_limits(1):
         data = load_task(study.describe(jobs[0]) | {"provenance": PROVENANCE[jobs[0].data]})
@@ -91,23 +99,22 @@ def recompute(task):
     return metrics, pd.concat(tables) if tables else None
 
 
-def model_checks(store, document, datasets=study.DATASETS):
-    """Yield name, verdict and detail for every metric that follows from weights, and for the table of the error at each index."""
-    seeds = _seeds(document)
-    jobs = study.jobs(PROFILE, seeds=seeds)
-    tasks = {(data, seed): [job for job in jobs if (job.dataset, job.seed) == (data, seed)] for data in datasets for seed in seeds}
-    stored_table = store.index_table()
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        outcomes = pool.map(recompute, [(store, listed) for listed in tasks.values()])
-        for (data, seed), (metrics, table) in zip(tasks, tqdm(outcomes, total=len(tasks), unit="model family", disable=None)):
-            for name, value in metrics.items():
-                yield f"{name} seed {seed}", *_compare(document["metrics"].get(name), seed, name, value)
-            if table is not None:
-                yield f"per_index.csv {data} seed {seed}", *_compare_tables(stored_table, table)
+def model_checks(document, stored_table, scored):
+    """Yield name, verdict and detail for every metric that follows from weights, and for the table of the error at each index.
 
-
-def _seeds(document):
-    return sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
+    Parameters
+    ----------
+    document : dict
+        The stored metrics.
+    stored_table : DataFrame
+    scored : iterable
+        As `rescore` yields it.
+    """
+    for data, seed, metrics, table in scored:
+        for name, value in metrics.items():
+            yield f"{name} seed {seed}", *_compare(document["metrics"].get(name), seed, name, value)
+        if table is not None:
+            yield f"per_index.csv {data} seed {seed}", *_compare_tables(stored_table, table)
 
 
 def _compare(entry, seed, name, value):
@@ -132,7 +139,7 @@ def text_checks(document, ledger, text):
     yield "README.md", readme.insert(text, readme.render(document, ledger)) == text, "its numbers are the stored ones"
 
 
-def verify(store, ledger, text, datasets=study.DATASETS):
+def verify(store, ledger, text, rescore=rescore):
     """Run every check, print a line for each and a verdict, and tell whether all of them hold.
 
     Parameters
@@ -142,14 +149,15 @@ def verify(store, ledger, text, datasets=study.DATASETS):
         The claims.
     text : str
         The README.
-    datasets : sequence of str
-        Whose models are scored again.
+    rescore : callable
+        Takes the store and its seeds.
     """
-    document = store.metrics()
+    document, stored_table = store.metrics(), store.index_table()
     print(f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n")
-    failed, names = [], []
+    seeds = sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
     groups = (data_checks(), weight_checks(store), summary_checks(document), text_checks(document, ledger, text))
-    for checks in (*groups, model_checks(store, document, datasets)):
+    failed, names = [], []
+    for checks in (*groups, model_checks(document, stored_table, rescore(store, seeds))):
         for name, holds, detail in checks:
             tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
             names.append(name)

@@ -12,10 +12,11 @@ from pathlib import Path
 import replicate
 from replicate import study
 from replicate.errors import ReplicationError
-from replicate.tables import results_table
+from replicate.tables import caption, results_table
 
 FIGURES = ("toy", "fig2", "fig4", "fig5", "table1", "violins", "cost")
 FIGURE_FOLDER = Path(__file__).resolve().parents[1] / "figures"
+REPORT = FIGURE_FOLDER.parent / "benchmarks" / "report.py"
 
 
 def main(arguments=None):
@@ -110,10 +111,11 @@ def _run(options):
         print(f"\n{job} failed:\n{error}", file=sys.stderr)
     everything = study.jobs(options.profile, seeds=options.seed)
     path, document = pipeline.collect(everything, provenance, options.results)
-    drawn = options.no_figures or (_draw(FIGURES, options) & _report(options)) or bool(options.only)
+    drawn = options.no_figures or draw([*FIGURES, REPORT.stem], options.results, options.profile, options.seed[0]) or bool(options.only)
     print(f"\n{results_table(document['metrics']).to_string(index=False)}")
-    print("Errors are mean squared errors in z-scores; piezoresponse and resonance are the channels of BEPS training.")
-    print(f"\n{path}\n{path.parent / 'figures'}\n{path.parent / 'report.html'}")
+    print(caption(document["metrics"]))
+    made = [path, *(path.parent / name for name in ("figures", "report.html"))]
+    print("", *(one for one in made if one.exists()), sep="\n")
     return 0 if drawn and not failures else 1
 
 
@@ -140,21 +142,17 @@ def _figures(options):
     unknown = [name for name in options.names if name not in FIGURES]
     if unknown:
         raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(FIGURES)}.")
-    return 0 if _draw(options.names or FIGURES, options) else 2
+    return 0 if draw(options.names or FIGURES, options.results, options.profile, options.seed[0]) else 2
 
 
-def _draw(names, options):
-    """Draw figures in processes of their own, and tell whether all of them were drawn."""
-    arguments = ["--results", str(options.results), "--profile", options.profile, "--seed", str(options.seed[0])]
-    codes = [subprocess.run([sys.executable, str(FIGURE_FOLDER / f"{name}.py"), *arguments]).returncode for name in names]
+def draw(names, results, profile, seed=0):
+    """Draw figures, and the report where it is among the names, in processes of their own; tell whether all of them were drawn."""
+    codes = []
+    for name in names:
+        script, more = (REPORT, []) if name == REPORT.stem else (FIGURE_FOLDER / f"{name}.py", ["--seed", str(seed)])
+        command = [sys.executable, str(script), "--results", str(results), "--profile", profile, *more]
+        codes.append(subprocess.run(command).returncode)
     return not any(codes)
-
-
-def _report(options):
-    """Write the report in a process of its own, and tell whether it was written."""
-    script = FIGURE_FOLDER.parent / "benchmarks" / "report.py"
-    arguments = ["--results", str(options.results), "--profile", options.profile]
-    return not subprocess.run([sys.executable, str(script), *arguments]).returncode
 
 
 def _status(options):

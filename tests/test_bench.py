@@ -43,7 +43,7 @@ def keys(jobs):
 
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
-    monkeypatch.setattr(bench, "_draw", lambda options: True)
+    monkeypatch.setattr(bench.cli, "draw", lambda *what: True)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from replicate import cli
+from replicate.kinds import KINDS
 from replicate.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,12 @@ def weights(results):
     return dict(np.load(training(results) / "weights.npz"))
 
 
+def numbers(results):
+    """Return every value that is not of time or memory."""
+    metrics = read_metrics(results / "smoke" / "metrics.json")["metrics"]
+    return {name: entry["values"] for name, entry in metrics.items() if KINDS[name.rpartition(".")[2]].rule != "reported"}
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A results folder whose training was never interrupted."""
@@ -64,6 +71,7 @@ def test_same_seed_same_bits_and_a_complete_run_is_reused(whole, tmp_path):
     assert code == 0, output
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(array, weights(tmp_path)[name])
+    assert numbers(whole) == numbers(tmp_path)
     before = (training(tmp_path) / "record.json").stat().st_mtime_ns
     code, output = finish(start(*NETWORK, "--results", tmp_path))
     assert code == 0 and "reused" in output
