@@ -152,14 +152,17 @@ class Network:
 
         Rows of the weights are four gates of `width` units in the order input, forget, candidate, output; two biases add up.
         """
-        from_input, from_state = (self._weights[f"{name}.{part}_weight"].T for part in ("i2h", "h2h"))
-        bias = self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]
-        states = np.empty((*sequence.shape[:2], self.width), dtype=bias.dtype)
+        # The logistic function is 0.5 + 0.5 tanh(x / 2): all gates take one tanh, those that are logistic of half their argument.
+        half = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], dtype=self.dtype), self.width)
+        from_input, from_state = (self._weights[f"{name}.{part}_weight"].T * half for part in ("i2h", "h2h"))
+        bias = (self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]) * half
+        states = np.empty((*sequence.shape[:2], self.width), dtype=self.dtype)
         state = cell = np.zeros_like(states[0])
         for step, values in enumerate(sequence @ from_input + bias):
-            i, f, g, o = np.split(values + state @ from_state, 4, axis=1)
-            cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
-            states[step] = state = _sigmoid(o) * np.tanh(cell)
+            tanh = np.tanh(values + state @ from_state)
+            i, f, _, o = np.split(0.5 + 0.5 * tanh, 4, axis=1)
+            cell = f * cell + i * tanh[:, 2 * self.width : 3 * self.width]
+            states[step] = state = o * np.tanh(cell)
         return states
 
     def _dense(self, name, x):
@@ -234,8 +237,3 @@ def _in_batches(function, array):
 
 def _relu(x):
     return np.maximum(x, 0)
-
-
-def _sigmoid(x):
-    """Return the logistic function, in a form that cannot overflow."""
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
