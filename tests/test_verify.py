@@ -70,23 +70,17 @@ def test_what_is_stored_is_verified(failures):
     assert failures() == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "visible"),
-    [
-        ("decoder.output.weight", True),
-        ("encoder.linear.weight", True),
-        # One of 4096 recurrent weights moves the errors by less than their tolerance.
-        ("encoder.summary.lstm._unfused.0.r_cell.h2h_weight", False),
-    ],
-)
-def test_a_wrong_weight_is_caught(stored, failures, name, visible):
+@pytest.mark.parametrize("name", ["decoder.output.weight", "encoder.linear.weight", "encoder.summary.lstm._unfused.0.r_cell.h2h_weight"])
+def test_a_wrong_weight_is_caught(stored, failures, name):
+    """By its file's hash, and by what it does to some number, even one of 4096 recurrent weights."""
     path = stored.weights_path(study.Job("standard", "beps", "lstm_vae", 0))
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05
     write_npz(path, **weights)
     found = failures(rescore)
     assert "weights beps.lstm_vae.seed0.npz" in found
-    assert ("beps.lstm_vae.mse seed 0" in found) == ("per_index.csv beps seed 0" in found) == visible
+    assert any(check.startswith("beps.lstm_vae.") for check in found)
+    assert not any("pca" in check or "plain" in check for check in found)
 
 
 @pytest.mark.parametrize(
