@@ -32,12 +32,12 @@ MEASURED = {
         ("toy MSE, held-out picture", "z-score²", "toy", "painting_mse"),
     ),
     "Ordinal": (
-        ("toy MSE, time steps in order", "z-score²", "toy", "gamut_mse"),
-        ("toy MSE, time steps shuffled", "z-score²", "toy_shuffled", "gamut_mse"),
+        ("toy MSE, steps in order", "z-score²", "toy", "gamut_mse"),
+        ("toy MSE, steps shuffled", "z-score²", "toy_shuffled", "gamut_mse"),
     ),
     "Nonlinear": (
-        ("BEPS, departure of the encoder", "relative", "beps", "encoder_nonlinearity"),
-        ("BEPS, departure of the decoder", "relative", "beps", "decoder_nonlinearity"),
+        ("BEPS, departure of the encoder", "", "beps", "encoder_nonlinearity"),
+        ("BEPS, departure of the decoder", "", "beps", "decoder_nonlinearity"),
     ),
     "Training time": (
         ("BEPS, fit to training pixels", "s", "beps", "fit_seconds"),

@@ -154,7 +154,7 @@ def test_the_table_holds_the_numbers_of_the_records(results):
         "BEPS MSE, held-out blocks": ("beps_heldout", "heldout_mse"),
         "toy MSE, held-out colours": ("toy", "gamut_mse"),
         "toy MSE, held-out picture": ("toy", "painting_mse"),
-        "toy MSE, time steps shuffled": ("toy_shuffled", "gamut_mse"),
+        "toy MSE, steps shuffled": ("toy_shuffled", "gamut_mse"),
         "BEPS, departure of the encoder": ("beps", "encoder_nonlinearity"),
         "BEPS, fit to training pixels": ("beps", "fit_seconds"),
     }
