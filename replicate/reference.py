@@ -157,12 +157,21 @@ class Network:
         from_input, from_state = (self._weights[f"{name}.{part}_weight"].T * half for part in ("i2h", "h2h"))
         bias = (self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]) * half
         states = np.empty((*sequence.shape[:2], self.width), dtype=self.dtype)
-        state = cell = np.zeros_like(states[0])
-        for step, values in enumerate(sequence @ from_input + bias):
-            tanh = np.tanh(values + state @ from_state)
-            i, f, _, o = np.split(0.5 + 0.5 * tanh, 4, axis=1)
-            cell = f * cell + i * tanh[:, 2 * self.width : 3 * self.width]
-            states[step] = state = o * np.tanh(cell)
+        state, cell = np.zeros((2, *states.shape[1:]), dtype=self.dtype)
+        # In place, for most of the time would go into new arrays.
+        gates = np.empty((len(state), 4 * self.width), dtype=self.dtype)
+        i, f, g, o = np.split(gates, 4, axis=1)
+        for step, values in enumerate(sequence):
+            np.matmul(state, from_state, out=gates)
+            gates += values @ from_input
+            gates += bias
+            np.tanh(gates, out=gates)
+            candidate = g.copy()
+            gates *= 0.5
+            gates += 0.5
+            cell *= f
+            cell += np.multiply(candidate, i, out=candidate)
+            state = np.multiply(np.tanh(cell, out=candidate), o, out=states[step])
         return states
 
     def _dense(self, name, x):
