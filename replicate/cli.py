@@ -68,7 +68,7 @@ metrics.json, report.html, the figures, and a folder for each run."""
 
 
 def _add_common(parser):
-    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="smoke: two minutes; standard: ten minutes; paper: days")
+    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="smoke: 2 minutes; standard: 10 minutes; paper: days")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     parser.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N", help="one run a seed (default: 0)")
 
