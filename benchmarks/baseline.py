@@ -1,4 +1,4 @@
-"""Take the numbers of a finished benchmark into the repository: stored metrics, weights and tables, verdicts, Figure 4, and the README.
+"""Take the numbers of a finished benchmark into the repository: metrics, weights and tables, verdicts, pictures, and the README.
 
 ``nox -s baseline`` is the only thing that rewrites them. It shows the difference first, and asks.
 """
@@ -17,8 +17,8 @@ from store import PROFILE, REAL, ROOT, Store
 from replicate import runs, study
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, write_text
-from replicate.kinds import KINDS
-from replicate.metrics import read_metrics, write_metrics
+from replicate.kinds import kind_of
+from replicate.metrics import read_metrics, seeds_of, write_metrics
 
 PICTURES = ("fig4", "violins_pixels")
 
@@ -37,7 +37,7 @@ def difference(stored, new):
             yield f"  new      {name}: {after['value']:.6g} ({len(after['seeds'])} seeds)"
         elif after is None:
             yield f"  gone     {name}: was {before['value']:.6g}"
-        elif before["values"] != after["values"] and KINDS[name.rpartition(".")[2]].rule != "reported":
+        elif before["values"] != after["values"] and kind_of(name).rule != "reported":
             change = f", {after['value'] / before['value'] - 1:+.2%}" if before["value"] else ""
             seeds = f"; {len(before['seeds'])} seeds, now {len(after['seeds'])}" if before["seeds"] != after["seeds"] else ""
             yield f"  changed  {name}: {before['value']:.6g} to {after['value']:.6g}{change}{seeds}"
@@ -54,8 +54,7 @@ def finished_runs(results, document):
     simulated = [name for name, entry in document["metrics"].items() if entry["provenance"] not in REAL]
     if simulated:
         raise ReplicationError(f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first.")
-    seeds = sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
-    jobs = study.jobs(PROFILE, seeds=seeds)
+    jobs = study.jobs(PROFILE, seeds=seeds_of(document))
     return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in jobs}
 
 

@@ -1,8 +1,8 @@
 """The benchmark sweep: every data set, model and seed, each run in a fresh process, one row a run in ``results/<profile>/bench.jsonl``.
 
 ``nox -s bench``, or ``python benchmarks/bench.py`` where the package is installed. Models are interleaved, seed by seed. A complete run is
-reused, an interrupted training goes on from its last epoch, and no row is lost. metrics.json, the results table and the violin and cost
-plots follow.
+reused, an interrupted training goes on from its last epoch, and no row is lost. metrics.json, the results table, every figure and the
+report follow.
 """
 
 from __future__ import annotations
@@ -13,23 +13,13 @@ from pathlib import Path
 
 import rows
 
-from replicate import cli, pipeline, sources, study, tables
+from replicate import cli, pipeline, study, tables
 from replicate.errors import ReplicationError
-from replicate.execute import configuration
 from replicate.runs import Run
 
 
 def sweep(jobs, provenance, results, n_processes=None, cluster=None):
-    """Run every job that is not complete yet, and see to it that each has its row.
-
-    Parameters
-    ----------
-    jobs : list of Job
-    provenance : dict of str to str
-    results : path-like
-    n_processes : int, optional
-    cluster : str, optional
-        See `pipeline.run_all`.
+    """Run every job that is not complete yet, and see to it that each has its row; parameters are those of `pipeline.run_all`.
 
     Returns
     -------
@@ -42,8 +32,8 @@ def sweep(jobs, provenance, results, n_processes=None, cluster=None):
     rows.repair(path)
     stored = {row["key"]: row for row in rows.read(path)}
 
-    def on_done(job, error):
-        row = rows.row(job, configuration(job, provenance), Run.of(results, job), error)
+    def on_done(job, config, error):
+        row = rows.row(job, config, Run.of(results, job), error)
         # The row of a run that is reused may be there, or not: the sweep may have been killed between record and row.
         if error or stored.get(row["key"], {}).get("metrics") != row["metrics"]:
             rows.append(path, row)
@@ -54,12 +44,9 @@ def sweep(jobs, provenance, results, n_processes=None, cluster=None):
 def bench(options):
     """Sweep as the command line asks, write and print what came out, and return 0, or 1 where a run failed or a plot is missing."""
     jobs = study.jobs(options.profile, options.only, range(options.seeds))
-    cli.require_mxnet(jobs)
-    provenance = sources.resolve(options.data)
-    print(f"{len(jobs)} runs, profile {options.profile}, scan: {provenance['scan']}, picture: {provenance['picture']}", flush=True)
+    provenance = cli.announce(jobs, options.data)
     path, failures = sweep(jobs, provenance, options.results, options.jobs, options.dask)
-    for job, error in failures:
-        print(f"\n{job} failed:\n{error}", file=sys.stderr)
+    cli.print_failures(failures)
     everything = study.jobs(options.profile, seeds=range(options.seeds))
     metrics_path, document = pipeline.collect(everything, provenance, options.results)
     written = tables.write_tables(document["metrics"], metrics_path.parent)
@@ -71,16 +58,12 @@ def bench(options):
 
 def _parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="default: standard")
+    cli.add_place(parser)
     parser.add_argument("--seeds", type=cli.positive, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
-    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join(study.DATASETS + study.MODELS)}")
-    parser.add_argument(
-        "--data", choices=("auto", "measured", "simulated"), default="auto", help="auto: simulated where the real cannot be had"
-    )
+    cli.add_selection(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=cli.positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
     where.add_argument("--dask", metavar="ADDRESS", help="of a Dask scheduler: run on the workers of its cluster, which share RESULTS")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return parser
 
 

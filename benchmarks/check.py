@@ -20,7 +20,7 @@ from scipy import stats
 from store import Store
 
 from replicate.errors import ReplicationError
-from replicate.kinds import KINDS
+from replicate.kinds import kind_of
 from replicate.metrics import read_metrics
 
 STORED = Store().metrics_path
@@ -77,13 +77,13 @@ def check(stored, new):
         return [Check("profile", "profile", FAILED, advice)]
     before, after = stored["metrics"], new["metrics"]
     same_machine = machine_class(stored) == machine_class(new)
-    gated = [name for name in before if name in after and _kind(name).rule != "reported"]
+    gated = [name for name in before if name in after and kind_of(name).rule != "reported"]
     checks = [
         Check("missing", name, FAILED, "make it with `nox -s bench`, or, if it is gone on purpose, `nox -s baseline`")
         for name in before
         if name not in after
     ]
-    checks += [Check(_kind(name).rule, name, *_compare(_kind(name), before[name], after[name], same_machine)) for name in gated]
+    checks += [Check(kind_of(name).rule, name, *_compare(kind_of(name), before[name], after[name], same_machine)) for name in gated]
     checks += [Check("order", f"{better} < {worse}", *_order(after.get(better), after.get(worse))) for better, worse in ORDERS]
     return sorted(checks, key=lambda one: list(GROUPS).index(one.group))
 
@@ -104,10 +104,6 @@ def interval_half_width(first, second):
         return 0.0
     freedom = 1 / sum((squared_error / total) ** 2 / n for squared_error, n in samples)
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(total)
-
-
-def _kind(name):
-    return KINDS[name.rpartition(".")[2]]
 
 
 def _by_seed(entry):
@@ -190,10 +186,10 @@ def _value_rule(stored, new):
 
 def _print_reported(stored, new):
     print(f"\n{'Reported, never a gate':58} {'stored median':>13} {'new median':>10} {'ratio':>6}")
-    for name in sorted(name for name in stored.keys() & new.keys() if _kind(name).rule == "reported"):
+    for name in sorted(name for name in stored.keys() & new.keys() if kind_of(name).rule == "reported"):
         before, after = (statistics.median(metrics[name]["values"]) for metrics in (stored, new))
         ratio = after / before if before else math.nan
-        print(f"{name:58} {before:13.4g} {after:10.4g} {ratio:6.2f} {_kind(name).unit}")
+        print(f"{name:58} {before:13.4g} {after:10.4g} {ratio:6.2f} {kind_of(name).unit}")
     if added := sorted(new.keys() - stored.keys()):
         print(f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them.")
 

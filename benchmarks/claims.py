@@ -9,10 +9,8 @@ import json
 import re
 from pathlib import Path
 
-from jsonschema import Draft202012Validator
-
 from replicate.errors import ReplicationError
-from replicate.files import read_json, write_text
+from replicate.files import check_schema, read_json, write_text
 from replicate.kinds import KINDS
 from replicate.style import LABELS, STAND_INS
 
@@ -71,9 +69,7 @@ def read(path=LEDGER):
         If the file is missing or a field is wrong.
     """
     document = read_json(path)
-    error = next(Draft202012Validator(SCHEMA).iter_errors(document), None)
-    if error is not None:
-        raise ReplicationError(f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}")
+    check_schema(path, document, SCHEMA)
     for claim in document["claims"]:
         for condition in claim["conditions"]:
             missing = [field for field in RULES[condition["rule"]][0] if field not in condition]

@@ -20,7 +20,7 @@ from PIL import Image
 from replicate.data.manifest import read_manifest
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
-from replicate.kinds import KINDS
+from replicate.kinds import kind_of
 from replicate.metrics import read_metrics
 from replicate.runs import Run
 from replicate.style import PROVENANCE, STAND_INS
@@ -77,7 +77,7 @@ def render(document, folder):
         sections=list(dict.fromkeys(claim["section"] for claim in judged)),
         figures=shown,
         table=results_table(document["metrics"]),
-        kinds=KINDS,
+        kind_of=kind_of,
         files=_data_files(records.values()),
         thread_pools=_thread_pools(records.values()),
         failures=_failures(folder, records),

@@ -10,10 +10,11 @@ import pandas as pd
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.metrics import read_metrics
+from replicate.style import PROVENANCE, STAND_INS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "standard"
-REAL = ("measured", "painting", "formula")
+REAL = tuple(name for name in PROVENANCE if name not in STAND_INS)
 INDEX_KEYS = ["dataset", "model", "seed", "index"]
 
 
@@ -69,13 +70,13 @@ class Store:
 
     def write_weights(self, runs):
         """Replace the stored weights by those of runs, a dict of Job to Run."""
-        for path in self.hashes_path.parent.glob("*.npz"):
-            path.unlink()
         for job, run in runs.items():
             in_use = {"in_use": run.arrays["channel_kl"] != 0} if "channel_kl" in run.arrays else {}
             write_npz(self.weights_path(job), **read_npz(run.folder / "weights.npz"), **in_use)
         paths = sorted(self.weights_path(job) for job in runs)
         write_json(self.hashes_path, {path.name: file_hash(path) for path in paths})
+        for stale in set(self.hashes_path.parent.glob("*.npz")) - set(paths):
+            stale.unlink()
 
     def write_index_table(self, runs):
         """Replace the table of the error at each index by that of runs, a dict of Job to Run."""

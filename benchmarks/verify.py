@@ -26,8 +26,8 @@ from replicate.data.fetch import fetch
 from replicate.data.manifest import read_manifest
 from replicate.errors import ReplicationError
 from replicate.files import file_hash
-from replicate.kinds import KINDS
-from replicate.metrics import interval
+from replicate.kinds import kind_of
+from replicate.metrics import interval, seeds_of
 from replicate.stored import restore
 from replicate.tasks import load_task
 
@@ -120,7 +120,7 @@ def model_checks(document, stored_table, scored):
 def _compare(entry, seed, name, value):
     if entry is None or seed not in entry["seeds"]:
         return False, f"computed {value:.6g}, but none is stored"
-    stored, kind = entry["values"][entry["seeds"].index(seed)], KINDS[name.rpartition(".")[2]]
+    stored, kind = entry["values"][entry["seeds"].index(seed)], kind_of(name)
     tolerance = 0 if kind.rule == "exact" else TOLERANCE
     return math.isclose(stored, value, rel_tol=tolerance, abs_tol=kind.rounding), f"stored {stored:.8g}, computed {value:.8g}"
 
@@ -154,10 +154,9 @@ def verify(store, ledger, text, rescore=rescore):
     """
     document, stored_table = store.metrics(), store.index_table()
     print(f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n")
-    seeds = sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
     groups = (data_checks(), weight_checks(store), summary_checks(document), text_checks(document, ledger, text))
     failed, names = [], []
-    for checks in (*groups, model_checks(document, stored_table, rescore(store, seeds))):
+    for checks in (*groups, model_checks(document, stored_table, rescore(store, seeds_of(document)))):
         for name, holds, detail in checks:
             tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
             names.append(name)

@@ -43,10 +43,7 @@ def _parser():
 
     run = commands.add_parser("run", help="fit, score and draw: the paper's figures and Table 1", description=_RUN_HELP)
     _add_common(run)
-    run.add_argument(
-        "--data", choices=("auto", "measured", "simulated"), default="auto", help="auto: simulated where the real cannot be had"
-    )
-    run.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join(study.DATASETS + study.MODELS)}")
+    add_selection(run)
     run.add_argument("--processes", type=positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
     run.add_argument("--no-figures", action="store_true", help="leave figures and report out")
     run.add_argument("--dry-run", action="store_true", help="print the study's configuration and stop")
@@ -67,9 +64,21 @@ _RUN_HELP = """Runs that are complete are reused; an interrupted training goes o
 metrics.json, report.html, the figures, and a folder for each run."""
 
 
-def _add_common(parser):
-    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="smoke: 2 minutes; standard: 10 minutes; paper: days")
+def add_place(parser):
+    """Add the options that say which results are meant."""
+    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="a seed takes 2 minutes, 10 minutes, days")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+
+
+def add_selection(parser):
+    """Add the options that say what is run, and on which data."""
+    choices = ("auto", "measured", "simulated")
+    parser.add_argument("--data", choices=choices, default="auto", help="auto: simulated where the real cannot be had")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join(study.DATASETS + study.MODELS)}")
+
+
+def _add_common(parser):
+    add_place(parser)
     parser.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N", help="one run a seed (default: 0)")
 
 
@@ -95,20 +104,17 @@ def _data(options):
 
 
 def _run(options):
-    from replicate import pipeline, sources
+    from replicate import pipeline
 
     jobs = study.jobs(options.profile, options.only, options.seed)
     if options.dry_run:
         print(json.dumps([study.describe(job) for job in jobs], indent=2))
         return 0
-    require_mxnet(jobs)
-    provenance = sources.resolve(options.data)
-    print(f"{len(jobs)} runs, profile {options.profile}, scan: {provenance['scan']}, picture: {provenance['picture']}", flush=True)
+    provenance = announce(jobs, options.data)
     if options.profile == "paper":
         _announce_duration(jobs)
     failures = pipeline.run_all(jobs, provenance, options.results, options.processes)
-    for job, error in failures:
-        print(f"\n{job} failed:\n{error}", file=sys.stderr)
+    print_failures(failures)
     everything = study.jobs(options.profile, seeds=options.seed)
     path, document = pipeline.collect(everything, provenance, options.results)
     drawn = options.no_figures or draw([*FIGURES, REPORT.stem], options.results, options.profile, options.seed[0]) or bool(options.only)
@@ -119,10 +125,27 @@ def _run(options):
     return 0 if drawn and not failures else 1
 
 
-def require_mxnet(jobs):
-    """Raise ReplicationError where jobs need MXNet and it is not installed."""
+def announce(jobs, data):
+    """Say how many jobs are to run and on which data, and return the provenance of these.
+
+    Raises
+    ------
+    ReplicationError
+        If jobs need MXNet and it is not installed, or the data cannot be had.
+    """
+    from replicate import sources
+
     if any(job.is_network for job in jobs) and importlib.util.find_spec("mxnet") is None:
         raise ReplicationError("mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11.")
+    provenance = sources.resolve(data)
+    print(f"{len(jobs)} runs, profile {jobs[0].profile}, scan: {provenance['scan']}, picture: {provenance['picture']}", flush=True)
+    return provenance
+
+
+def print_failures(failures):
+    """Print the error of every failed job."""
+    for job, error in failures:
+        print(f"\n{job} failed:\n{error}", file=sys.stderr)
 
 
 def _announce_duration(jobs):

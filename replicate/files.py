@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from jsonschema import Draft202012Validator
 
 from replicate.errors import ReplicationError
 
@@ -81,6 +82,19 @@ def write_npz(path, **arrays):
             raise TypeError(f"array {name!r} holds Python objects")
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)
+
+
+def check_schema(path, document, schema):
+    """Refuse a document, read from `path` or to be written there, that a JSON schema does not allow.
+
+    Raises
+    ------
+    ReplicationError
+        Naming the file, the field and what is wrong.
+    """
+    error = next(Draft202012Validator(schema).iter_errors(document), None)
+    if error is not None:
+        raise ReplicationError(f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}")
 
 
 def read_npz(path):

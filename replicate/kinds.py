@@ -87,3 +87,8 @@ KINDS = {
     "seconds_to_paper_mse": _cost("s", "training time until the error on 1000 fresh colours first fell to 0.104"),
     "peak_memory_mib": _cost("MiB", "peak resident memory of the process of the run"),
 }
+
+
+def kind_of(name):
+    """Return the kind of the metric of this name, ``<data set>.<model>.<kind>``."""
+    return KINDS[name.rpartition(".")[2]]

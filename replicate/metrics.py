@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jsonschema import Draft202012Validator
 from scipy import stats
 
 from replicate.errors import ReplicationError
-from replicate.files import read_json, write_json
-from replicate.kinds import KINDS
+from replicate.files import check_schema, read_json, write_json
+from replicate.kinds import KINDS, kind_of
 from replicate.study import DATASETS
 
 SCHEMA_VERSION = 2
@@ -81,7 +80,7 @@ def _entry(name, rows):
     seeds, values, provenances = zip(*rows)
     if len(set(provenances)) > 1:
         raise ReplicationError(f"{name}: its runs are on different data ({', '.join(sorted(set(provenances)))}). Run all seeds on one.")
-    kind = KINDS[name.rpartition(".")[2]]
+    kind = kind_of(name)
     return {
         "value": float(np.mean(values)),
         "unit": kind.unit,
@@ -99,6 +98,11 @@ def interval(values):
         return None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     return [float(np.mean(values) - half), float(np.mean(values) + half)]
+
+
+def seeds_of(document):
+    """Return every seed that some metric of a document has, in order."""
+    return sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
 
 
 def write_metrics(path, document):
@@ -124,9 +128,7 @@ def _validate(path, document):
     version = document.get("schema_version") if isinstance(document, dict) else None
     if isinstance(version, int) and version != SCHEMA_VERSION:
         raise ReplicationError(f"{path}: field schema_version: {version}, expected {SCHEMA_VERSION}. Make it anew with this version.")
-    error = next(Draft202012Validator(SCHEMA).iter_errors(document), None)
-    if error is not None:
-        raise ReplicationError(f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}")
+    check_schema(path, document, SCHEMA)
     for name, entry in document["metrics"].items():
         if not all(map(math.isfinite, [entry["value"], *entry["values"], *(entry["interval"] or [])])):
             raise ReplicationError(f"{path}: {name} is not finite.")

@@ -24,7 +24,7 @@ from replicate.study import Job
 MAX_PROCESSES = 4
 
 
-def run_all(jobs, provenance, results, n_processes=None, cluster=None, on_done=lambda job, error: None):
+def run_all(jobs, provenance, results, n_processes=None, cluster=None, on_done=lambda job, config, error: None):
     """Run every job that is not complete yet, each in a fresh process of one thread.
 
     One thread a process keeps the bits of a run independent of how many run beside it.
@@ -39,7 +39,7 @@ def run_all(jobs, provenance, results, n_processes=None, cluster=None, on_done=l
     cluster : str, optional
         Address of a Dask scheduler: the processes then run on its workers, one a thread of theirs.
     on_done : callable
-        Called in this process with each job and its error or None, as it ends; with a complete job that is reused, at once.
+        Called in this process with each job, its configuration and its error or None, as it ends; with a job that is reused, at once.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def run_all(jobs, provenance, results, n_processes=None, cluster=None, on_done=l
     for job, config in configs.items():
         if Run.of(results, job).is_complete(config):
             tqdm.write(f"{job}: complete already, reused")
-            on_done(job, None)
+            on_done(job, config, None)
         else:
             waiting.append(job)
     if cluster is None:
@@ -72,7 +72,7 @@ def run_all(jobs, provenance, results, n_processes=None, cluster=None, on_done=l
     with contextlib.closing(outcomes), tqdm(total=len(waiting), desc="runs", unit="run", disable=None if waiting else True) as bar:
         for job, error in outcomes:
             error = error or _unrecorded(Run.of(results, job), configs[job])
-            on_done(job, error)
+            on_done(job, configs[job], error)
             if error:
                 failed.append((job, error))
             bar.update()
