@@ -8,24 +8,47 @@ import numpy as np
 
 from replicate import study
 from replicate.models.schedule import active
-from replicate.reference import Network, kl
+from replicate.reference import kl, network
 
 
-class StoredVariationalAutoencoder:
-    """An LSTM beta-VAE from its weights, with the attributes that `replicate.tasks` scores; NumPy alone.
+class StoredAutoencoder:
+    """A plain autoencoder from its weights, with the attributes that `replicate.tasks` scores; NumPy alone.
 
     Parameters
     ----------
     weights : dict of str to ndarray
-    in_use : ndarray of bool, shape (n_components,)
-        Channels that training has not switched off.
     train : ndarray, shape (n, n_channels * n_steps)
-        The spectra it was fitted to, over which the KL of its channels is taken.
+        The spectra it was fitted to.
     """
 
-    def __init__(self, weights, in_use, train):
-        self.network, self.in_use, self.train = Network(weights, np.float32), in_use, train
+    def __init__(self, weights, train):
+        self.network, self.train = network(weights, np.float32), train
         self.n_parameters_ = sum(array.size for array in weights.values())
+
+    def transform(self, X):
+        """Return latents, (n, n_components)."""
+        return self.network.encode(X)[0]
+
+    def inverse_transform(self, Z):
+        """Return spectra, (n, n_features)."""
+        return self.network.decode(Z, self.train.shape[1] // self.network.n_channels)
+
+
+class StoredVariationalAutoencoder(StoredAutoencoder):
+    """A beta-VAE from its weights.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+    train : ndarray, shape (n, n_channels * n_steps)
+        The spectra it was fitted to, over which the KL of its channels is taken.
+    in_use : ndarray of bool, shape (n_components,)
+        Channels that training has not switched off.
+    """
+
+    def __init__(self, weights, train, in_use):
+        super().__init__(weights, train)
+        self.in_use = in_use
 
     @cached_property
     def channel_kl_(self):
@@ -39,11 +62,7 @@ class StoredVariationalAutoencoder:
 
     def transform(self, X):
         """Return posterior means, (n, n_components)."""
-        return self.network.encode(X)[0] * self.in_use
-
-    def inverse_transform(self, Z):
-        """Return spectra, (n, n_features)."""
-        return self.network.decode(Z, self.train.shape[1] // self.network.n_channels)
+        return super().transform(X) * self.in_use
 
 
 def restore(job, arrays, train):
@@ -59,7 +78,9 @@ def restore(job, arrays, train):
     """
     if "in_use" in arrays:
         weights = {name: array for name, array in arrays.items() if name != "in_use"}
-        return StoredVariationalAutoencoder(weights, arrays["in_use"], train)
+        return StoredVariationalAutoencoder(weights, train, arrays["in_use"])
+    if "encoder.mean.bias" in arrays:
+        return StoredAutoencoder(arrays, train)
     model = study.build(job)
     model.n_features_in_ = train.shape[1]
     for name, array in arrays.items():

@@ -33,6 +33,9 @@ PAPER_BEPS_ERROR = 0.36
 AUTHORS_STRIDE = {"smoke": 20, "standard": 1, "paper": 1}
 """Every how many pixels the authors' setting of dictionary learning is tried on, in search of the paper's BEPS error."""
 
+N_FOLDS = 5
+"""Folds of the blocks of the scan; seed k holds out fold k modulo this."""
+
 N_SEARCH = {"smoke": 100, "standard": 1000, "paper": 1000}
 
 # The paper's network: 3 residual blocks of 2 bidirectional layers of 128 units, ADAM at 3e-5, batches of 300.
@@ -153,5 +156,5 @@ def describe(job):
     if job.dataset == "toy_shuffled":
         sizes |= {"shuffle_seed": 0}
     if job.dataset == "beps_heldout":
-        sizes = {"block": 6, "n_heldout": 20, "split_seed": 0}
+        sizes = {"block": 6, "n_folds": N_FOLDS, "split_seed": 0, "fold": job.seed % N_FOLDS}
     return asdict(job) | {"parameters": parameters, "data": sizes, "numpy": np.__version__}

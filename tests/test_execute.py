@@ -6,7 +6,7 @@ import pytest
 from replicate import execute, runs, sources, study
 from replicate.analysis.residuals import per_spectrum_mse
 from replicate.data import toy
-from replicate.data.heldout import spatial_blocks
+from replicate.data.heldout import spatial_folds
 from replicate.errors import ReplicationError
 
 SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
@@ -35,7 +35,7 @@ def test_heldout_run_never_sees_the_pixels_it_is_scored_on(tmp_path, monkeypatch
     job = study.Job("smoke", "beps_heldout", "pca", 0)
     honest = run(job, tmp_path / "a").record["metrics"]["heldout_mse"]
     scan = sources.load_scan("simulated twin")
-    heldout = spatial_blocks()
+    heldout = spatial_folds() == 0
     spoilt = scan.spectra.copy()
     spoilt[heldout] *= -1
 

@@ -1,4 +1,4 @@
-"""The forward pass in NumPy: known answers, symmetries, and stored weights that are damaged. None of it needs MXNet.
+"""The recurrent forward pass in NumPy: known answers, symmetries, and damaged weights. None of it needs MXNet.
 
 tests/models/test_network.py holds it against the Gluon network.
 """
@@ -13,10 +13,11 @@ from math import exp, log, tanh
 import numpy as np
 import pytest
 
-from replicate import reference
+from replicate import reference.network
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
-from replicate.reference import Network, kl
+from replicate.reference import kl
+from replicate.reference.lstm import LSTMNetwork
 
 STEPS, CHANNELS, LATENTS, WIDTH = 5, 2, 4, 3
 FORMS = [(0, 1), (1, 1), (2, 2), (3, 1)]
@@ -79,7 +80,7 @@ def sigmoid(x):
 def test_zero_weights_give_the_biases(rng, n_blocks, n_layers, linear_path):
     weights = zeros(n_blocks=n_blocks, n_layers=n_layers, linear_path=linear_path)
     weights |= {name: rng.normal(size=array.shape) for name, array in weights.items() if name.endswith(".bias")}  # all but the LSTMs'
-    network, latents = Network(weights), rng.normal(size=(3, LATENTS))
+    network, latents = LSTMNetwork(weights), rng.normal(size=(3, LATENTS))
     mean, log_variance = network.encode(draw_spectra(rng, 3))
     expected = weights["encoder.mean.bias"] + weights.get("encoder.linear.bias", 0)
     np.testing.assert_allclose(mean, np.tile(expected, (3, 1)))
@@ -118,7 +119,7 @@ def test_scalar_lstm_by_hand(sequence):
             weights[name] = np.array(rows).reshape(weights[name].shape)
     # The embedding is the two last states, the forward one first.
     weights["encoder.embedding.weight"] = weights["encoder.mean.weight"] = np.eye(2)
-    mean, _ = Network(weights).encode(np.array([sequence]))
+    mean, _ = LSTMNetwork(weights).encode(np.array([sequence]))
     expected = [by_hand(sequence, dict(zip(GATES, forward))), by_hand(sequence[::-1], dict(zip(GATES, backward)))]
     assert min(expected) > 0  # otherwise the ReLU would hide them
     np.testing.assert_allclose(mean, [expected], rtol=1e-12)
@@ -135,22 +136,22 @@ def test_gates_open_and_closed(closed, expected):
         bias = [-50 if gate == closed else 50 for gate in GATES]
         weights[f"decoder.first.lstm._unfused.0.{side}_cell.h2h_bias"] = np.array(bias, dtype=float)
     weights["decoder.output.weight"] = np.eye(2)
-    spectra = Network(weights).decode(np.zeros((1, LATENTS)), 3)
+    spectra = LSTMNetwork(weights).decode(np.zeros((1, LATENTS)), 3)
     np.testing.assert_allclose(spectra, [expected + expected[::-1]], atol=1e-12)
 
 
 def test_the_encoder_cuts_its_last_states_at_zero(rng):
     """So that an embedding that is minus the states is 0, and one that is the states is not."""
     weights, states = draw(rng) | {"encoder.embedding.bias": np.zeros(LATENTS)}, np.eye(LATENTS, 2 * WIDTH)
-    assert Network(weights | {"encoder.embedding.weight": states}).encoder_embedding(draw_spectra(rng)).any()
-    assert not Network(weights | {"encoder.embedding.weight": -states}).encoder_embedding(draw_spectra(rng)).any()
+    assert LSTMNetwork(weights | {"encoder.embedding.weight": states}).encoder_embedding(draw_spectra(rng)).any()
+    assert not LSTMNetwork(weights | {"encoder.embedding.weight": -states}).encoder_embedding(draw_spectra(rng)).any()
 
 
 def test_the_linear_path_reads_and_writes_step_by_step(rng):
     """Its features are all channels of the first step, then of the second; spectra are stacked channel by channel."""
     weights = zeros(n_latent=CHANNELS * STEPS)
     weights["encoder.linear.weight"] = weights["decoder.linear.weight"] = np.eye(CHANNELS * STEPS)
-    network, spectra = Network(weights), draw_spectra(rng)
+    network, spectra = LSTMNetwork(weights), draw_spectra(rng)
     mean, log_variance = network.encode(spectra)
     np.testing.assert_array_equal(mean, spectra.reshape(-1, CHANNELS, STEPS).transpose(0, 2, 1).reshape(-1, CHANNELS * STEPS))
     np.testing.assert_array_equal(log_variance, 0)
@@ -162,7 +163,7 @@ def test_a_block_of_dead_layers_is_its_skip(rng):
     shallow = draw(rng, linear_path=False)
     deep = zeros(n_blocks=2, n_layers=2, linear_path=False) | {name: array for name, array in shallow.items() if name.startswith("decoder")}
     latents = rng.normal(size=(4, LATENTS))
-    np.testing.assert_array_equal(Network(deep).decode(latents, STEPS), Network(shallow).decode(latents, STEPS))
+    np.testing.assert_array_equal(LSTMNetwork(deep).decode(latents, STEPS), LSTMNetwork(shallow).decode(latents, STEPS))
 
 
 def test_kl():
@@ -199,7 +200,7 @@ def mirrored(weights):
 @every_depth
 def test_reversing_time_and_swapping_the_directions_changes_nothing(rng, n_blocks, n_layers, linear_path):
     weights = draw(rng, n_blocks=n_blocks, n_layers=n_layers, linear_path=linear_path)
-    network, mirror = Network(weights), Network(mirrored(weights))
+    network, mirror = LSTMNetwork(weights), LSTMNetwork(mirrored(weights))
     spectra, latents = draw_spectra(rng), rng.normal(size=(6, LATENTS))
 
     def reverse(stacked):
@@ -215,35 +216,35 @@ def test_reversing_time_and_swapping_the_directions_changes_nothing(rng, n_block
 
 def test_spectra_do_not_see_each_other(rng, monkeypatch):
     """Whatever the batches, their rests and the order: each spectrum is reconstructed as if it were alone."""
-    network, spectra = Network(draw(rng, n_blocks=1)), draw_spectra(rng, 7)
+    network, spectra = LSTMNetwork(draw(rng, n_blocks=1)), draw_spectra(rng, 7)
     alone = np.concatenate([network.reconstruct(spectrum[None], ON) for spectrum in spectra])
     for batch in (1, 3, 7, 200):
-        monkeypatch.setattr(reference, "BATCH", batch)
+        monkeypatch.setattr(reference.network, "BATCH", batch)
         np.testing.assert_allclose(network.reconstruct(spectra, ON), alone, atol=1e-13)
         np.testing.assert_allclose(network.reconstruct(spectra[::-1], ON), alone[::-1], atol=1e-13)
 
 
 def test_no_more_than_a_batch_is_in_the_recurrent_layers_at_once(rng, monkeypatch):
-    seen, states = [], Network._states
+    seen, states = [], LSTMNetwork._states
 
     def watched(self, name, sequence):
         seen.append(sequence.shape[1])
         return states(self, name, sequence)
 
-    monkeypatch.setattr(Network, "_states", watched)
-    Network(draw(rng)).reconstruct(draw_spectra(rng, 2 * reference.BATCH + 1), ON)
-    assert seen == 2 * [reference.BATCH, reference.BATCH, reference.BATCH, reference.BATCH, 1, 1]
+    monkeypatch.setattr(LSTMNetwork, "_states", watched)
+    LSTMNetwork(draw(rng)).reconstruct(draw_spectra(rng, 2 * reference.network.BATCH + 1), ON)
+    assert seen == 2 * [reference.network.BATCH, reference.network.BATCH, reference.network.BATCH, reference.network.BATCH, 1, 1]
 
 
 @every_form
 def test_no_spectra(rng, linear_path):
-    network = Network(draw(rng, n_blocks=1, linear_path=linear_path))
+    network = LSTMNetwork(draw(rng, n_blocks=1, linear_path=linear_path))
     assert [array.shape for array in network.encode(draw_spectra(rng, 0))] == [(0, LATENTS)] * 2
     assert network.reconstruct(draw_spectra(rng, 0), ON).shape == (0, CHANNELS * STEPS)
 
 
 def test_a_channel_that_is_switched_off_is_zero(rng):
-    network, spectra = Network(draw(rng)), draw_spectra(rng)
+    network, spectra = LSTMNetwork(draw(rng)), draw_spectra(rng)
     mean, _ = network.encode(spectra)
     mean[:, [0, 2]] = 0
     np.testing.assert_array_equal(network.reconstruct(spectra, np.array([False, True, False, True])), network.decode(mean, STEPS))
@@ -252,7 +253,7 @@ def test_a_channel_that_is_switched_off_is_zero(rng):
 
 
 def test_without_a_linear_path_spectra_may_have_any_length(rng):
-    network = Network(draw(rng, linear_path=False))
+    network = LSTMNetwork(draw(rng, linear_path=False))
     for n_steps in (1, 2, 11):
         assert network.reconstruct(draw_spectra(rng, n_steps=n_steps), ON).shape == (6, CHANNELS * n_steps)
 
@@ -265,10 +266,10 @@ def test_without_a_linear_path_spectra_may_have_any_length(rng):
 @every_depth
 def test_sizes_follow_from_the_weights(rng, n_blocks, n_layers, n_channels, linear_path):
     """Also where the channels are as many as the states, and the first block needs no map on its skip."""
-    network = Network(draw(rng, n_blocks=n_blocks, n_layers=n_layers, n_channels=n_channels, linear_path=linear_path))
+    network = LSTMNetwork(draw(rng, n_blocks=n_blocks, n_layers=n_layers, n_channels=n_channels, linear_path=linear_path))
     assert (network.n_channels, network.n_latent, network.width) == (n_channels, LATENTS, WIDTH)
     assert (network.n_blocks, network.n_layers) == (n_blocks, n_layers if n_blocks else 0)
-    assert network.n_features == (n_channels * STEPS if linear_path else None)
+    assert list(network.steps) == [STEPS] if linear_path else network.steps == range(1, sys.maxsize)
     assert network.reconstruct(draw_spectra(rng, n_channels=n_channels), ON).shape == (6, n_channels * STEPS)
 
 
@@ -276,7 +277,7 @@ def test_weights_are_as_good_from_a_file(rng, tmp_path):
     weights, spectra = draw(rng, n_blocks=1), draw_spectra(rng)
     write_npz(tmp_path / "weights.npz", **weights)
     stored = read_npz(tmp_path / "weights.npz")
-    np.testing.assert_array_equal(Network(stored).reconstruct(spectra, ON), Network(weights).reconstruct(spectra, ON))
+    np.testing.assert_array_equal(LSTMNetwork(stored).reconstruct(spectra, ON), LSTMNetwork(weights).reconstruct(spectra, ON))
     assert all(array.dtype == np.float32 for array in stored.values())
 
 
@@ -288,37 +289,37 @@ def test_damaged_weights_are_refused(rng, name):
     weights = draw(rng, n_blocks=2, n_layers=2)
     without = {other: array for other, array in weights.items() if other != name}
     with pytest.raises(ReplicationError, match=f"{name} is missing"):
-        Network(without)
+        LSTMNetwork(without)
     for shape in (np.add(weights[name].shape, 1), (*weights[name].shape, 1), (), (0,) * weights[name].ndim):
         with pytest.raises(ReplicationError, match=r"has shape \(.*expected.*run and train again"):
-            Network(weights | {name: np.zeros(shape)})
+            LSTMNetwork(weights | {name: np.zeros(shape)})
     for value in (np.nan, np.inf, -np.inf):
         damaged = weights[name].copy()
         damaged.flat[-1] = value
         with pytest.raises(ReplicationError, match=f"{name} holds something else than finite numbers"):
-            Network(weights | {name: damaged})
+            LSTMNetwork(weights | {name: damaged})
     for kind in ("U4", bool, complex, int):
         with pytest.raises(ReplicationError, match=f"{name} holds something else than finite numbers"):
-            Network(weights | {name: weights[name].astype(kind)})
+            LSTMNetwork(weights | {name: weights[name].astype(kind)})
 
 
 def test_weights_of_another_model_are_refused(rng):
     weights = draw(rng)
     for others in ({}, {"components_": np.ones((5, 192)), "mean_": np.ones(192)}):
         with pytest.raises(ReplicationError, match="is missing.*run and train again"):
-            Network(others)
+            LSTMNetwork(others)
     with pytest.raises(ReplicationError, match="encoder.extra.bias is no weight of this network"):
-        Network(weights | {"encoder.extra.bias": np.zeros(3)})
+        LSTMNetwork(weights | {"encoder.extra.bias": np.zeros(3)})
     odd = {"encoder.linear.weight": np.zeros((LATENTS, 11)), "decoder.linear.weight": np.zeros((11, LATENTS))}
     with pytest.raises(ReplicationError, match=r"decoder.linear.bias has shape \(11,\), expected \(10,\)"):
-        Network(weights | odd | {"decoder.linear.bias": np.zeros(11)})
+        LSTMNetwork(weights | odd | {"decoder.linear.bias": np.zeros(11)})
     with pytest.raises(ReplicationError, match=r"coder.blocks.0.layers.0.* is missing.* \(and \d+ more\)"):
-        Network(weights | {name: array for name, array in draw(rng, n_blocks=3).items() if ".blocks.2." in name})
+        LSTMNetwork(weights | {name: array for name, array in draw(rng, n_blocks=3).items() if ".blocks.2." in name})
 
 
 @every_form
 def test_spectra_and_latents_that_do_not_fit_are_refused(rng, linear_path):
-    network = Network(draw(rng, linear_path=linear_path))
+    network = LSTMNetwork(draw(rng, linear_path=linear_path))
     for shape in ((3,), (3, CHANNELS * STEPS + 1), (3, 0), (3, CHANNELS, STEPS)):
         with pytest.raises(ReplicationError, match=r"spectra: shape"):
             network.encode(np.zeros(shape))
@@ -338,7 +339,7 @@ def test_spectra_and_latents_that_do_not_fit_are_refused(rng, linear_path):
 def test_weights_and_spectra_are_left_as_they_were(rng):
     weights, spectra = draw(rng, n_blocks=1), draw_spectra(rng)
     before = {name: array.copy() for name, array in weights.items()}, spectra.copy()
-    Network(weights).reconstruct(spectra, ON)
+    LSTMNetwork(weights).reconstruct(spectra, ON)
     np.testing.assert_array_equal(spectra, before[1])
     for name, array in weights.items():
         np.testing.assert_array_equal(array, before[0][name])
@@ -347,7 +348,7 @@ def test_weights_and_spectra_are_left_as_they_were(rng):
 def test_large_weights_overflow_nowhere(rng):
     weights = {name: 1e4 * array for name, array in draw(rng, n_blocks=1).items()}
     with np.errstate(all="raise", under="ignore"):
-        assert np.isfinite(Network(weights).reconstruct(draw_spectra(rng), ON)).all()
+        assert np.isfinite(LSTMNetwork(weights).reconstruct(draw_spectra(rng), ON)).all()
 
 
 def test_it_imports_neither_mxnet_nor_the_models():

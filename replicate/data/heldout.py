@@ -10,8 +10,8 @@ from replicate.data.beps import SHAPE
 from replicate.errors import ReplicationError
 
 
-def spatial_blocks(shape=SHAPE, block=6, n_heldout=20, seed=0):
-    """Choose whole blocks of pixels to hold out: neighbours are alike, so single pixels would not be unseen.
+def spatial_folds(shape=SHAPE, block=6, n_folds=5, seed=0):
+    """Deal whole blocks of pixels into folds, each to be held out in turn: neighbours are alike, so single pixels would not be unseen.
 
     Parameters
     ----------
@@ -19,29 +19,29 @@ def spatial_blocks(shape=SHAPE, block=6, n_heldout=20, seed=0):
         Rows and columns of the grid, each a multiple of `block`.
     block : int
         Side of a block, pixels.
-    n_heldout : int
-        Number of blocks held out.
+    n_folds : int
+        Number of folds; their sizes differ by one block at the most.
     seed : int
+        Of the shuffling of the blocks.
 
     Returns
     -------
-    ndarray of shape (rows * cols,), bool
-        True where a pixel is held out.
+    ndarray of int, shape (rows * cols,)
+        The fold of each pixel.
 
     Raises
     ------
     ReplicationError
-        If the blocks do not tile the grid, or none would be left to hold out or to train on.
+        If the blocks do not tile the grid, or there are fewer blocks than folds.
     """
     rows, cols = shape
     if block < 1 or rows % block or cols % block:
         raise ReplicationError(f"block: {block} x {block} pixels do not tile a grid of {rows} x {cols}; choose a common divisor.")
     n_blocks = (rows // block) * (cols // block)
-    if not 0 < n_heldout < n_blocks:
-        raise ReplicationError(f"n_heldout: {n_heldout} of {n_blocks} blocks; choose from 1 to {n_blocks - 1}.")
-    heldout = np.zeros(n_blocks, dtype=bool)
-    heldout[np.random.default_rng(seed).choice(n_blocks, size=n_heldout, replace=False)] = True
-    return np.kron(heldout.reshape(rows // block, cols // block), np.ones((block, block), dtype=bool)).ravel()
+    if not 1 < n_folds <= n_blocks:
+        raise ReplicationError(f"n_folds: {n_folds} of {n_blocks} blocks; choose from 2 to {n_blocks}.")
+    folds = np.random.default_rng(seed).permutation(np.arange(n_blocks) % n_folds)
+    return np.kron(folds.reshape(rows // block, cols // block), np.ones((block, block), dtype=int)).ravel()
 
 
 class ChannelScaler(TransformerMixin, BaseEstimator):

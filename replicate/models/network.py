@@ -1,141 +1,147 @@
-"""Gluon blocks of the LSTM beta-VAE (paper Section 2, Figure 3).
+"""What the networks of every autoencoder share: latents, linear path, and what the loss is made of (paper Section 2, Figure 3).
 
-Sequences are TNC inside: `(n_steps, n_spectra, features)`, the fast layout of MXNet's fused LSTM on a CPU.
+Spectra are NTC, `(n_spectra, n_steps, n_channels)`. `recurrent`, `dense_vae` and `convolutional_vae` add the layers.
 """
 
 from __future__ import annotations
 
-from mxnet.gluon import HybridBlock, nn, rnn
+from typing import NamedTuple
+
+from mxnet.gluon import HybridBlock, nn
 
 
-class BidirectionalLayer(HybridBlock):
-    """One bidirectional LSTM layer followed by a ReLU; TNC in, TNC out with ``2 * width`` features."""
-
-    def __init__(self, width, in_units, **kwargs):
-        super().__init__(**kwargs)
-        with self.name_scope():
-            self.lstm = rnn.LSTM(width, layout="TNC", bidirectional=True, input_size=in_units)
-
-    def hybrid_forward(self, F, x):  # noqa: D102
-        return F.relu(self.lstm(x))
-
-
-class ResidualBlock(HybridBlock):
-    """`n_layers` bidirectional layers with a skip connection added over them all.
-
-    Where the width changes, the skip is a linear map of each step, as in residual networks.
-    """
-
-    def __init__(self, n_layers, width, in_units, **kwargs):
-        super().__init__(**kwargs)
-        with self.name_scope():
-            self.layers = nn.HybridSequential()
-            for layer in range(n_layers):
-                self.layers.add(BidirectionalLayer(width, in_units if layer == 0 else 2 * width))
-            self.skip = None if in_units == 2 * width else nn.Dense(2 * width, in_units=in_units, flatten=False, use_bias=False)
-
-    def hybrid_forward(self, F, x):  # noqa: D102
-        return self.layers(x) + (x if self.skip is None else self.skip(x))
-
-
-def _residual_stack(n_blocks, n_layers, width, in_units):
-    stack = nn.HybridSequential()
-    for block in range(n_blocks):
-        stack.add(ResidualBlock(n_layers, width, in_units if block == 0 else 2 * width))
-    return stack
-
-
-class Encoder(HybridBlock):
-    """Spectra to the mean and log-variance of their latent distribution.
-
-    Residual blocks, a bidirectional layer of which only the last state is kept (each direction's own last step),
-    a dense embedding with ReLU whose activity is penalised, then two dense layers.
+class Sizes(NamedTuple):
+    """What encoder and decoder are built from, whatever their layers.
 
     Parameters
     ----------
-    n_steps, n_channels, n_latent, n_blocks, n_layers, width : int
+    n_steps, n_channels, n_latent : int
+    n_embedding : int
+        Width of the two embeddings, 0 for none.
     linear_path : bool
-        Add a linear map of the whole spectrum to the mean. Not in the paper.
+        Put a linear map of the whole spectrum around encoder and decoder. Not in the paper.
+    variational : bool
+        Whether there is a log-variance.
     """
 
-    def __init__(self, n_steps, n_channels, n_latent, n_blocks, n_layers, width, linear_path, **kwargs):
-        super().__init__(**kwargs)
+    n_steps: int
+    n_channels: int
+    n_latent: int
+    n_embedding: int
+    linear_path: bool
+    variational: bool
+
+
+class Encoder(HybridBlock):
+    """Spectra to the mean and the log-variance of their latents.
+
+    The layers of a subclass, a dense embedding with ReLU whose activity is penalised, then two dense layers.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    **form
+        What the layers of the subclass are built from.
+    """
+
+    def __init__(self, sizes, **form):
+        super().__init__()
         with self.name_scope():
-            self.blocks = _residual_stack(n_blocks, n_layers, width, n_channels)
-            self.summary = BidirectionalLayer(width, 2 * width if n_blocks else n_channels)
-            self.embedding = nn.Dense(n_latent, in_units=2 * width, activation="relu")
-            self.mean = nn.Dense(n_latent, in_units=n_latent)
-            self.log_variance = nn.Dense(n_latent, in_units=n_latent)
-            self.linear = nn.Dense(n_latent, in_units=n_steps * n_channels) if linear_path else None
-        self._width = width
+            n_features = self.add_layers(sizes, **form)
+            self.embedding = nn.Dense(sizes.n_embedding, in_units=n_features, activation="relu") if sizes.n_embedding else None
+            n_features = sizes.n_embedding or n_features
+            self.mean = nn.Dense(sizes.n_latent, in_units=n_features)
+            self.log_variance = nn.Dense(sizes.n_latent, in_units=n_features) if sizes.variational else None
+            self.linear = nn.Dense(sizes.n_latent, in_units=sizes.n_steps * sizes.n_channels) if sizes.linear_path else None
+
+    def add_layers(self, sizes, **form):
+        """Add the layers of a subclass and return how many features they make of a spectrum."""
+        raise NotImplementedError
+
+    def features(self, F, spectra):
+        """Return what these layers make of spectra, `(n_spectra, n_features)`."""
+        raise NotImplementedError
 
     def hybrid_forward(self, F, spectra):
-        """Return mean, log-variance and embedding, each `(n_spectra, n_latent)`; `spectra` is NTC."""
-        x = self.summary(self.blocks(F.transpose(spectra, axes=(1, 0, 2))))
-        # SequenceLast crashes on the CPU in MXNet 1.9.1; a slice does the same.
-        forward = F.slice_axis(F.slice_axis(x, axis=0, begin=-1, end=None), axis=2, begin=0, end=self._width)
-        backward = F.slice_axis(F.slice_axis(x, axis=0, begin=0, end=1), axis=2, begin=self._width, end=None)
-        embedding = self.embedding(F.reshape(F.concat(forward, backward, dim=2), shape=(-3, -2)))
-        mean = self.mean(embedding)
+        """Return mean, log-variance (of a variational one) and embedding (zeros where there is none), each `(n_spectra, width)`."""
+        features = self.features(F, spectra)
+        if self.embedding is not None:
+            features = self.embedding(features)
+        mean = self.mean(features)
         if self.linear is not None:
             mean = mean + self.linear(F.flatten(spectra))
-        return mean, self.log_variance(embedding), embedding
+        embedding = F.zeros_like(mean) if self.embedding is None else features
+        return (mean, embedding) if self.log_variance is None else (mean, self.log_variance(features), embedding)
 
 
 class Decoder(HybridBlock):
-    """Latents to spectra: dense embedding with ReLU, repeated over the steps, bidirectional layer, residual blocks, dense per step.
+    """Latents to spectra: a dense embedding with ReLU, then the layers of a subclass, the last of which is its ``output``.
 
     Parameters are those of `Encoder`.
     """
 
-    def __init__(self, n_steps, n_channels, n_latent, n_blocks, n_layers, width, linear_path, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, sizes, **form):
+        super().__init__()
+        self._shape = (-1, sizes.n_steps, sizes.n_channels)
         with self.name_scope():
-            self.embedding = nn.Dense(n_latent, in_units=n_latent, activation="relu")
-            self.first = BidirectionalLayer(width, n_latent)
-            self.blocks = _residual_stack(n_blocks, n_layers, width, 2 * width)
-            self.output = nn.Dense(n_channels, in_units=2 * width, flatten=False)
-            self.linear = nn.Dense(n_steps * n_channels, in_units=n_latent) if linear_path else None
-        self._n_steps, self._n_channels = n_steps, n_channels
+            self.embedding = nn.Dense(sizes.n_embedding, in_units=sizes.n_latent, activation="relu") if sizes.n_embedding else None
+            self.add_layers(sizes, sizes.n_embedding or sizes.n_latent, **form)
+            self.linear = nn.Dense(sizes.n_steps * sizes.n_channels, in_units=sizes.n_latent) if sizes.linear_path else None
+
+    def add_layers(self, sizes, n_inputs, **form):
+        """Add the layers of a subclass, which read `n_inputs` features."""
+        raise NotImplementedError
+
+    def spectra(self, F, features):
+        """Return the spectra, NTC, that these layers make of `(n_spectra, n_inputs)`."""
+        raise NotImplementedError
 
     def hybrid_forward(self, F, latents):
-        """Return spectra, NTC, and the embedding `(n_spectra, n_latent)`."""
-        embedding = self.embedding(latents)
-        repeated = F.broadcast_axis(F.expand_dims(embedding, axis=0), axis=0, size=self._n_steps)
-        spectra = F.transpose(self.output(self.blocks(self.first(repeated))), axes=(1, 0, 2))
+        """Return spectra, NTC, and the embedding (zeros where there is none)."""
+        features = latents if self.embedding is None else self.embedding(latents)
+        spectra = self.spectra(F, features)
         if self.linear is not None:
-            spectra = spectra + F.reshape(self.linear(latents), shape=(-1, self._n_steps, self._n_channels))
-        return spectra, embedding
+            spectra = spectra + F.reshape(self.linear(latents), shape=self._shape)
+        return spectra, F.zeros_like(latents) if self.embedding is None else features
 
 
-class VariationalAutoencoder(HybridBlock):
-    """Encoder, sampling and decoder; returns everything that the loss is made of.
+class AutoencoderNetwork(HybridBlock):
+    """Encoder, sampling where it is variational, and decoder; returns everything that the loss is made of.
 
-    Parameters are those of `Encoder`, by name.
+    Parameters
+    ----------
+    encoder : Encoder
+    decoder : Decoder
+    sizes : Sizes
+        Of both.
     """
 
-    def __init__(self, **sizes):
+    def __init__(self, encoder, decoder, sizes):
         super().__init__()
-        with self.name_scope():
-            self.encoder = Encoder(**sizes)
-            self.decoder = Decoder(**sizes)
+        self.variational, self._n_latent = sizes.variational, sizes.n_latent
+        self.encoder, self.decoder = encoder, decoder
 
-    def hybrid_forward(self, F, noisy, spectra, epsilon, channels):
-        """Return MSE, L1 activity (scalars) and the KL of each channel `(n_latent,)`, averaged over the batch.
+    def hybrid_forward(self, F, noisy, spectra, *sampling):
+        """Return MSE, L1 activity (scalars) and the KL of each channel `(n_latent,)`, averaged over the batch; zeros without sampling.
 
         Parameters
         ----------
         noisy, spectra : `(n_spectra, n_steps, n_channels)`
             What the encoder sees, and what the decoder must return.
-        epsilon : `(n_spectra, n_latent)`
-            Standard normal numbers, the only randomness.
-        channels : `(1, n_latent)`
-            1 for a channel in use, 0 for one that is switched off.
+        sampling
+            Of a variational network: epsilon `(n_spectra, n_latent)`, standard normal numbers, the only randomness, and
+            channels `(1, n_latent)`, 1 for a channel in use, 0 for one that is switched off.
         """
-        mean, log_variance, encoder_embedding = self.encoder(noisy)
-        latents = F.broadcast_mul(mean + F.exp(0.5 * log_variance) * epsilon, channels)
+        latents, *log_variance, encoder_embedding = self.encoder(noisy)
+        kl = F.zeros(shape=(self._n_latent,))
+        if self.variational:
+            latents, kl = self._sample(F, latents, *log_variance, *sampling)
         reconstruction, decoder_embedding = self.decoder(latents)
         mse = F.mean(F.square(reconstruction - spectra))
         activity = F.mean(F.sum(encoder_embedding + decoder_embedding, axis=1))
+        return mse, activity, kl
+
+    def _sample(self, F, mean, log_variance, epsilon, channels):
+        latents = F.broadcast_mul(mean + F.exp(0.5 * log_variance) * epsilon, channels)
         kl = -0.5 * F.mean(1 + log_variance - F.square(mean) - F.exp(log_variance), axis=0)
-        return mse, activity, kl * F.reshape(channels, shape=(-1,))
+        return latents, kl * F.reshape(channels, shape=(-1,))

@@ -1,7 +1,8 @@
 """The beta schedule, and the choice of the model by its number of active channels (paper Section 2).
 
 Three phases: warm-up with beta = lambda = 0; a ramp on which beta grows by one constant step, the first of which makes beta KL a
-stated share of the loss; and, in our profiles only, a settling with beta low and the inactive channels switched off.
+stated share of the loss; and, in our profiles only, a settling with beta low and the inactive channels switched off. With beta fixed there
+is only a settling, at that beta and with every channel in use.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from replicate.errors import ReplicationError
 
 ACTIVE_KL = 0.1
 """A channel is active when its mean Kullback-Leibler divergence from the prior exceeds this many nats."""
@@ -34,6 +37,13 @@ class BetaSchedule:
         Epochs of settling, with a learning rate that falls to zero as a cosine. The paper has none.
     settle_beta : float
         beta while settling.
+    fixed_beta : float, optional
+        The only beta that there is: no warm-up, no ramp, and nothing is switched off. Not in the paper.
+
+    Raises
+    ------
+    ReplicationError
+        If beta is fixed and there is no epoch to train in.
     """
 
     warmup_epochs: int = 20
@@ -43,6 +53,13 @@ class BetaSchedule:
     l1_scale: float = 1e-5
     settle_epochs: int = 100
     settle_beta: float = 2e-4
+    fixed_beta: float | None = None
+
+    def __post_init__(self):
+        if self.fixed_beta is not None and self.settle_epochs < 1:
+            raise ReplicationError(
+                f"settle_epochs={self.settle_epochs}: with fixed_beta the settling is all of the training; give it 1 or more."
+            )
 
     def beta_step(self, mse, kl):
         """Return the step of beta that makes beta KL `kl_share` of the loss, from the MSE and KL at the end of the warm-up."""
@@ -59,7 +76,8 @@ class BetaSchedule:
     @property
     def max_epochs(self):
         """The longest that a training can take, in epochs."""
-        return self.warmup_epochs + self.step_epochs * self.max_steps + self.settle_epochs
+        before = 0 if self.fixed_beta is not None else self.warmup_epochs + self.step_epochs * self.max_steps
+        return before + self.settle_epochs
 
 
 def active(channel_kl):

@@ -1,4 +1,4 @@
-"""The training loop of the beta-VAE: one epoch at a time, resumable with the same bits at any epoch boundary."""
+"""The training loop of every autoencoder: one epoch at a time, resumable with the same bits at any epoch boundary."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class TrainingOptions:
     learning_rate: float
     batch_size: int
     input_noise: float
+    weight_decay: float
     seed: int
 
 
@@ -45,11 +46,11 @@ class Progress:
 
 
 class Training:
-    """A training of a `VariationalAutoencoder`, from first epoch to last.
+    """A training of an autoencoder, from first epoch to last.
 
     Parameters
     ----------
-    network : VariationalAutoencoder
+    network : AutoencoderNetwork
         Initialised and hybridised; changed in place.
     spectra : ndarray, shape (n_spectra, n_steps, n_channels)
     schedule : BetaSchedule
@@ -68,9 +69,11 @@ class Training:
     def __init__(self, network, spectra, schedule: BetaSchedule, options: TrainingOptions, validation=None):
         self.network, self.schedule, self.options = network, schedule, options
         self.spectra, self.validation = np.asarray(spectra, dtype=np.float32), validation
-        self.progress, self.history = Progress(), []
+        self.progress, self.history = _start(schedule), []
         self._identity = f"{schedule} {options} {hashlib.sha256(self.spectra.tobytes()).hexdigest()}"
         self._parameters = named_parameters(network)
+        self._decaying = [p for name, p in self._parameters.items() if name.endswith("weight") and ".linear." not in name]
+        self._is_variational = network.variational
         self.channels = np.ones(self._parameters["encoder.mean.bias"].shape[0], dtype=bool)
         self._selected = get_weights(network)
         self._selected_channels = self.channels
@@ -123,8 +126,10 @@ class Training:
         for start in range(0, len(order) - size + 1, size):
             spectra = self.spectra[order[start : start + size]]
             noise = random.standard_normal(spectra.shape, dtype=np.float32) * np.float32(self.options.input_noise)
-            epsilon = random.standard_normal((size, n_latent), dtype=np.float32)
-            sums.append(self._update(*map(mx.nd.array, (spectra + noise, spectra, epsilon)), channels))
+            sampling = []
+            if self._is_variational:
+                sampling = [mx.nd.array(random.standard_normal((size, n_latent), dtype=np.float32)), channels]
+            sums.append(self._update(mx.nd.array(spectra + noise), mx.nd.array(spectra), *sampling))
         loss, mse, activity, kl = (np.mean([values.asnumpy() for values in column], axis=0) for column in zip(*sums))
         if not np.isfinite(loss):
             raise ReplicationError(
@@ -142,8 +147,16 @@ class Training:
         gluon.utils.clip_global_norm(gradients, 1.0, check_isfinite=False)
         for i, (parameter, gradient) in enumerate(zip(self._parameters.values(), gradients)):
             self._optimizer.update(i, parameter.data(), gradient, self._moments[i])
+        if self.options.weight_decay:
+            self._decay()
         self.progress.updates += 1
         return loss, mse, activity, kl
+
+    def _decay(self):
+        keep = 1 - self._optimizer.learning_rate * self.options.weight_decay
+        for parameter in self._decaying:
+            weights = parameter.data()
+            weights *= keep
 
     def _validation_mse(self):
         def reconstruct(spectra):
@@ -162,6 +175,8 @@ class Training:
             self._step_beta(channels)
         elif now.phase == "settle" and now.phase_epoch == schedule.settle_epochs:
             now.phase = "done"
+            if now.selected_count is None:
+                now.selected_count = int(channels.sum())
 
     def _step_beta(self, channels):
         now, target, count = self.progress, self.options.target_channels, int(channels.sum())
@@ -207,3 +222,10 @@ class Training:
         except (KeyError, TypeError, ValueError, ReplicationError) as error:
             raise ReplicationError(f"{path}: not a checkpoint of this training ({error}). Delete it and run again.") from error
         self._optimizer = mx.optimizer.Adam(learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates)
+
+
+def _start(schedule):
+    """Return where a training starts: with beta fixed at its settling, otherwise at its warm-up."""
+    if schedule.fixed_beta is None:
+        return Progress()
+    return Progress(phase="settle", beta=schedule.fixed_beta, selected_beta=schedule.fixed_beta)

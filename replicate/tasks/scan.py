@@ -10,7 +10,7 @@ from replicate import sources
 from replicate.analysis.latents import generate, principal_share
 from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
-from replicate.data.heldout import ChannelScaler, spatial_blocks
+from replicate.data.heldout import ChannelScaler, spatial_folds
 from replicate.tasks.scores import channels, distribution, nonlinearities, reconstruct, shown_components, size
 
 
@@ -64,13 +64,16 @@ class ScanTask:
 
 
 class HeldoutTask:
-    """Fit on most blocks of the scan, channels scaled on those alone, and score on the blocks left out. Not in the paper."""
+    """Fit on four fifths of the blocks of the scan, channels scaled on those alone, and score on the fold left out. Not in the paper.
+
+    Each seed leaves out another fold, so that five seeds are a cross-validation.
+    """
 
     validation = None
 
     def __init__(self, config):
         self.scan, split = sources.load_scan(config["provenance"]["spectra"]), config["data"]
-        self.heldout = spatial_blocks(self.scan.shape, split["block"], split["n_heldout"], split["split_seed"])
+        self.heldout = spatial_folds(self.scan.shape, split["block"], split["n_folds"], split["split_seed"]) == split["fold"]
         scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
         self.spectra = scaler.transform(self.scan.spectra)
         self.train = self.spectra[~self.heldout]

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 
 from replicate.data import beps
-from replicate.data.heldout import ChannelScaler, spatial_blocks
+from replicate.data.heldout import ChannelScaler, spatial_folds
 from replicate.errors import ReplicationError
 
 DATA = os.environ.get("REPLICATE_DATA")
@@ -193,30 +193,29 @@ def test_voltage_must_be_one_bipolar_cycle(files, voltage):
         read(files)
 
 
-def test_blocks_are_whole_and_twenty():
-    heldout = spatial_blocks()
-    assert heldout.shape == (3600,)
-    assert heldout.dtype == bool
-    blocks = heldout.reshape(10, 6, 10, 6).swapaxes(1, 2).reshape(100, 36)
-    assert np.count_nonzero(blocks.all(axis=1)) == 20
-    assert np.count_nonzero(~blocks.any(axis=1)) == 80
+def test_folds_are_whole_blocks_and_every_block_is_in_one():
+    folds = spatial_folds()
+    assert folds.shape == (3600,)
+    blocks = folds.reshape(10, 6, 10, 6).swapaxes(1, 2).reshape(100, 36)
+    assert (blocks == blocks[:, :1]).all()
+    assert np.bincount(blocks[:, 0]).tolist() == [20] * 5
 
 
-def test_blocks_are_seeded():
-    np.testing.assert_array_equal(spatial_blocks(seed=3), spatial_blocks(seed=3))
-    assert not np.array_equal(spatial_blocks(seed=3), spatial_blocks(seed=4))
+def test_folds_are_seeded():
+    np.testing.assert_array_equal(spatial_folds(seed=3), spatial_folds(seed=3))
+    assert not np.array_equal(spatial_folds(seed=3), spatial_folds(seed=4))
 
 
-def test_blocks_of_an_oblong_grid():
-    heldout = spatial_blocks(shape=(4, 8), block=2, n_heldout=3, seed=1).reshape(4, 8)
-    assert heldout.sum() == 12
-    np.testing.assert_array_equal(heldout, np.kron(heldout[::2, ::2], np.ones((2, 2), bool)))
+def test_folds_of_an_oblong_grid_that_do_not_divide():
+    folds = spatial_folds(shape=(4, 8), block=2, n_folds=3, seed=1).reshape(4, 8)
+    np.testing.assert_array_equal(folds, np.kron(folds[::2, ::2], np.ones((2, 2), int)))
+    assert sorted(np.bincount(folds.ravel()) // 4) == [2, 3, 3]
 
 
-@pytest.mark.parametrize("wrong", [{"block": 7}, {"block": 0}, {"n_heldout": 0}, {"n_heldout": 100}, {"shape": (61, 60)}])
-def test_blocks_that_cannot_be(wrong):
-    with pytest.raises(ReplicationError, match="block|n_heldout"):
-        spatial_blocks(**wrong)
+@pytest.mark.parametrize("wrong", [{"block": 7}, {"block": 0}, {"n_folds": 1}, {"n_folds": 101}, {"shape": (61, 60)}])
+def test_folds_that_cannot_be(wrong):
+    with pytest.raises(ReplicationError, match="block|n_folds"):
+        spatial_folds(**wrong)
 
 
 def test_scaler_is_global_per_channel():

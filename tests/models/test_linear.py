@@ -1,104 +1,70 @@
-"""The linear models against scikit-learn's other solvers and against the conditions that define a lasso solution."""
+"""PCA, ICA, sparse PCA and NMF: known answers, and what makes each of them what it is; every linear model from its stored arrays."""
 
 from __future__ import annotations
-
-import inspect
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn import decomposition
+from scipy.optimize import nnls
 from sklearn.base import clone
-from sklearn.linear_model import Lasso
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from replicate.models.linear import PCA, DictionaryLearning, lambda_search
+from replicate.models import linear
+from replicate.models.linear import ICA, NMF, PCA, SparsePCA
+
+EVERY_MODEL = [getattr(linear, name)(n_components=3) for name in linear.__all__ if name[0].isupper()]
+
+
+def error(model, spectra):
+    return np.mean((spectra - model.inverse_transform(model.transform(spectra))) ** 2)
 
 
 @pytest.fixture(scope="module")
-def spectra():
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(60, 3)) @ rng.normal(size=(3, 12)) + 0.05 * rng.normal(size=(60, 12))
+def sources():
+    """Three independent sources, far from Gaussian."""
+    return np.random.default_rng(0).uniform(-1, 1, size=(400, 3))
 
 
 @pytest.fixture(scope="module")
-def dictionary(spectra):
-    return DictionaryLearning(n_components=3, alpha=0.4, transform_alpha=1.1, max_iter=100).fit(spectra)
+def spectra(sources):
+    rng = np.random.default_rng(1)
+    return (sources @ rng.normal(size=(3, 12)) + 0.05 * rng.normal(size=(400, 12))).astype(np.float32)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks(
-    [PCA(n_components=1), DictionaryLearning(n_components=2, max_iter=20), DictionaryLearning(alpha=0.5, transform_alpha=0.2, max_iter=20)]
-)
+@parametrize_with_checks([PCA(n_components=1), ICA(n_components=1), SparsePCA(n_components=1, max_iter=20), NMF(n_components=1)])
 def test_scikit_learn_convention(estimator, check):
     check(estimator)
 
 
-def lasso_codes(spectra, atoms, penalty):
-    """Codes that minimise 0.5 ||x - D g||^2 + penalty ||g||_1, by scikit-learn's other lasso, spectrum by spectrum."""
-    lasso = Lasso(alpha=penalty / atoms.shape[1], fit_intercept=False, tol=1e-12, max_iter=100_000)
-    return np.array([lasso.fit(atoms.T, spectrum).coef_ for spectrum in spectra])
+@pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda model: type(model).__name__)
+def test_a_model_is_its_stored_arrays(model, spectra):
+    model = clone(model).fit(spectra[:60])
+    restored = clone(model)
+    restored.n_features_in_ = spectra.shape[1]
+    for name in ("components_", "mean_", "explained_variance_", "mixing_", "shift_"):
+        if hasattr(model, name):
+            setattr(restored, name, getattr(model, name).copy())
+    latents = restored.transform(spectra[:20])
+    np.testing.assert_allclose(latents, model.transform(spectra[:20]), atol=1e-5)
+    np.testing.assert_allclose(restored.inverse_transform(latents), model.inverse_transform(latents), atol=1e-5)
+    assert restored.n_parameters_ == model.n_parameters_
 
 
-@pytest.mark.parametrize(("transform_alpha", "penalty"), [(1.1, 1.1), (None, 0.4), (0.0625, 0.0625)])
-def test_spectra_are_coded_with_the_penalty_that_is_stated(dictionary, spectra, transform_alpha, penalty):
-    model = clone(dictionary).set_params(transform_alpha=transform_alpha)
-    model.components_ = dictionary.components_
-    model.n_features_in_ = dictionary.n_features_in_
-    np.testing.assert_allclose(model.transform(spectra), lasso_codes(spectra, dictionary.components_, penalty), atol=2e-3)
+@pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda model: type(model).__name__)
+def test_same_seed_same_latents(model, spectra):
+    first, second = (clone(model).set_params(random_state=1).fit(spectra[:60]).transform(spectra) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert first.shape == (400, 3)
 
 
-def test_codes_satisfy_the_conditions_of_a_minimum(dictionary, spectra):
-    """Where a code is not 0, the correlation of its atom with what is left over is the penalty; elsewhere it is less."""
-    codes = dictionary.transform(spectra)
-    correlation = (spectra - dictionary.inverse_transform(codes)) @ dictionary.components_.T
-    used = codes != 0
-    assert 0.1 < used.mean() < 0.95
-    np.testing.assert_allclose(correlation[used], 1.1 * np.sign(codes[used]), atol=5e-3)
-    assert np.abs(correlation[~used]).max() <= 1.1 + 5e-3
-
-
-def test_fit_transform_codes_with_the_stated_penalty_too(dictionary, spectra):
-    np.testing.assert_array_equal(clone(dictionary).fit_transform(spectra), dictionary.transform(spectra))
-
-
-def test_fitting_does_not_depend_on_the_coding_penalty(dictionary, spectra):
-    other = clone(dictionary).set_params(transform_alpha=0.01).fit(spectra)
-    np.testing.assert_array_equal(other.components_, dictionary.components_)
-    assert (other.transform(spectra) != 0).mean() > (dictionary.transform(spectra) != 0).mean()
-
-
-def test_atoms_are_in_the_unit_ball(dictionary):
-    assert np.linalg.norm(dictionary.components_, axis=1) == pytest.approx(1, abs=1e-6)
-
-
-def test_inverse_is_a_sum_of_atoms(dictionary, rng):
-    codes = rng.normal(size=(5, 3))
-    by_hand = [sum(code * atom for code, atom in zip(row, dictionary.components_)) for row in codes]
-    np.testing.assert_allclose(dictionary.inverse_transform(codes), by_hand)
-    np.testing.assert_allclose(dictionary.inverse_transform(np.eye(3)), dictionary.components_)
-
-
-def test_what_the_paper_does_not_state_is_scikit_learn_s_default():
-    theirs = inspect.signature(decomposition.DictionaryLearning).parameters
-    ours = DictionaryLearning()
-    stated = ("n_components", "fit_algorithm", "transform_algorithm", "transform_max_iter", "random_state")
-    assert {name: getattr(ours, name) for name in theirs if name not in stated} == {
-        name: parameter.default for name, parameter in theirs.items() if name not in stated
-    }
-
-
-def test_same_seed_same_atoms(spectra):
-    first, second = (DictionaryLearning(3, alpha=0.4, max_iter=20, random_state=1).fit(spectra) for _ in range(2))
-    np.testing.assert_array_equal(first.components_, second.components_)
-
-
-@pytest.mark.parametrize(("n_components", "n_features"), [(3, 25), (5, 192)])
-def test_parameters_are_counted(rng, n_components, n_features):
-    spectra = rng.normal(size=(30, n_features))
-    assert PCA(n_components).fit(spectra).n_parameters_ == n_components * n_features + n_features
-    assert DictionaryLearning(n_components, max_iter=2).fit(spectra).n_parameters_ == n_components * n_features
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda model: type(model).__name__)
+def test_parameters_are_counted(model, rng):
+    """Atoms and, where the model has an offset, one spectrum more."""
+    fitted = clone(model).fit(rng.normal(size=(30, 25)))
+    assert fitted.n_parameters_ == (3 if "Dictionary" in type(model).__name__ else 4) * 25
 
 
 @given(st.integers(1, 8))
@@ -111,41 +77,64 @@ def test_pca_leaves_the_trailing_singular_values(n_components):
     assert left == pytest.approx((singular[n_components:] ** 2).sum(), abs=1e-9)
 
 
-LAMBDAS = (0.1, 0.4, 2.0)
+@pytest.mark.parametrize("n_components", [1, 2, 3])
+def test_ica_leaves_what_pca_leaves(spectra, n_components):
+    assert error(ICA(n_components).fit(spectra), spectra) == pytest.approx(error(PCA(n_components).fit(spectra), spectra), rel=1e-3)
 
 
-@pytest.fixture(scope="module")
-def search(spectra):
-    return lambda_search(spectra[:40], spectra[40:], LAMBDAS)
+def test_ica_finds_the_sources_and_pca_does_not(spectra, sources):
+    def match(model):
+        """Return the greatest correlation of each source with a latent."""
+        return np.abs(np.corrcoef(model.fit_transform(spectra).T, sources.T)[:3, 3:]).max(axis=0)
+
+    assert match(ICA(3)).min() > 0.98
+    assert match(PCA(3)).min() < 0.9
 
 
-def test_lambda_search_gives_one_value_a_lambda(search):
-    assert set(search) == {"lambda", "mse", "mse_coded_at_1", "objective"}
-    np.testing.assert_array_equal(search["lambda"], LAMBDAS)
-    assert all(values.shape == (3,) and np.isfinite(values).all() for values in search.values())
+def test_sparse_pca_without_a_penalty_is_pca(spectra):
+    assert error(SparsePCA(3, alpha=0.0).fit(spectra), spectra) == pytest.approx(error(PCA(3).fit(spectra), spectra), rel=0.05)
 
 
-@pytest.mark.parametrize("index", range(3))
-def test_lambda_search_against_a_direct_computation(search, spectra, index):
-    train, validation, penalty = spectra[:40], spectra[40:], LAMBDAS[index]
-    atoms = DictionaryLearning(3, penalty, penalty, random_state=0).fit(train).components_
-    codes = {coding: lasso_codes(validation, atoms, coding) for coding in (penalty, 1.0)}
-    left = {coding: validation - codes[coding] @ atoms for coding in codes}
-    assert search["mse"][index] == pytest.approx(np.mean(left[penalty] ** 2), rel=1e-2)
-    assert search["mse_coded_at_1"][index] == pytest.approx(np.mean(left[1.0] ** 2), rel=1e-2)
-    objective = np.mean(0.5 * (left[penalty] ** 2).sum(axis=1) + penalty * np.abs(codes[penalty]).sum(axis=1))
-    assert search["objective"][index] == pytest.approx(objective, rel=1e-3)
+def test_a_penalty_makes_components_sparse_and_costs(spectra):
+    models = [SparsePCA(3, alpha).fit(spectra) for alpha in (0.0, 0.1, 0.3)]
+    zeros = [np.mean(model.components_ == 0) for model in models]
+    assert zeros[0] == 0 and zeros[1] < zeros[2]
+    assert np.all(np.diff([error(model, spectra) for model in models]) > 0)
 
 
-def test_a_greater_penalty_costs_more(search):
-    assert (np.diff(search["mse"]) > 0).all()
-    assert (np.diff(search["objective"]) > 0).all()
+def test_sparse_pca_drops_what_moves_less_than_its_penalty():
+    """One source moves four features by 1, 0.5, 0.15 and 0.05 standard deviations; few or many spectra, the last is dropped."""
+    loadings = np.array([[1, 0.5, 0.15, 0.05]])
+    for n in (50, 5000):
+        model = SparsePCA(1, alpha=0.1).fit(np.tile([[1.0], [-1.0]], (n // 2, 1)) @ loadings)
+        np.testing.assert_array_equal(model.components_ != 0, [[True, True, True, False]])
 
 
-def test_lambda_search_fits_the_training_spectra_only(spectra, monkeypatch):
-    fitted = []
-    original = DictionaryLearning.fit
-    monkeypatch.setattr(DictionaryLearning, "fit", lambda self, X: fitted.append(X) or original(self, X))
-    lambda_search(spectra[:40], spectra[40:], [2.0])
-    assert len(fitted) == 1
-    np.testing.assert_array_equal(fitted[0], spectra[:40])
+def test_sparse_pca_codes_are_least_squares(spectra):
+    model = SparsePCA(3).fit(spectra)
+    expected = np.linalg.lstsq(model.components_.T, (spectra - spectra.mean(axis=0)).T, rcond=None)[0].T
+    np.testing.assert_allclose(model.transform(spectra), expected, atol=1e-3)
+
+
+def test_nmf_of_as_many_parts_as_there_are_is_nearly_exact():
+    """The offset is found too: each part is absent from some spectrum, so the least of each feature is what all of them share."""
+    rng = np.random.default_rng(2)
+    parts, offset = rng.uniform(size=(3, 12)), rng.normal(size=12)
+    amounts = rng.exponential(size=(200, 3))
+    amounts[0] = 0
+    spectra = amounts @ parts + offset
+    model = NMF(3).fit(spectra)
+    np.testing.assert_allclose(model.shift_, offset)
+    assert error(model, spectra) < 1e-4 * spectra.var()
+
+
+def test_nmf_codes_are_the_best_that_are_not_negative(spectra):
+    model = NMF(3).fit(spectra[:200])
+    new = spectra[200:] - 0.5
+    clipped = np.maximum(new - model.shift_, 0)
+    assert (clipped == 0).any()
+    codes = model.transform(new)
+    expected = [nnls(model.components_.T.astype(float), spectrum)[0] for spectrum in clipped.astype(float)]
+    assert codes.min() == 0
+    np.testing.assert_allclose(codes @ model.components_, expected @ model.components_, atol=0.02)
+    np.testing.assert_allclose(model.inverse_transform(codes), codes @ model.components_ + model.shift_, rtol=1e-6)

@@ -11,39 +11,59 @@ from scipy.stats import norm
 
 mx = pytest.importorskip("mxnet")
 
+from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencoder  # noqa: E402
+from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
 from replicate.models.inference import get_weights, named_parameters, set_weights  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
-from replicate.models.network import Decoder, Encoder, VariationalAutoencoder  # noqa: E402
-from replicate.reference import Network, kl  # noqa: E402
+from replicate.reference import kl  # noqa: E402
+from replicate.reference import network as in_reference  # noqa: E402
 
-DEPTHS = [(0, 1), (1, 1), (3, 2)]
+STEPS, LATENTS = 7, 4
+LSTM = {"width": 3}
+FAMILY = {
+    "lstm": (LSTMVariationalAutoencoder, LSTM),
+    "lstm, 1 block": (LSTMVariationalAutoencoder, LSTM | {"n_blocks": 1}),
+    "lstm, 3 blocks": (LSTMVariationalAutoencoder, LSTM | {"n_blocks": 3, "n_layers": 2}),
+    "lstm, wide embedding": (LSTMVariationalAutoencoder, LSTM | {"n_embedding": 9}),
+    "lstm, no embedding": (LSTMVariationalAutoencoder, LSTM | {"n_embedding": 0}),
+    "dense": (DenseVariationalAutoencoder, {"hidden": (8, 5)}),
+    "dense, tanh": (DenseVariationalAutoencoder, {"hidden": (5, 6, 7), "activation": "tanh"}),
+    "dense, softsign": (DenseVariationalAutoencoder, {"hidden": (6,), "activation": "softsign", "n_embedding": 3}),
+    "linear": (DenseVariationalAutoencoder, {"hidden": ()}),
+    "convolutional": (ConvolutionalVariationalAutoencoder, {"filters": (3, 4, 5)}),
+    "convolutional, narrow": (ConvolutionalVariationalAutoencoder, {"filters": (6,), "kernel_size": 3, "n_embedding": 5}),
+    "convolutional, pointwise": (ConvolutionalVariationalAutoencoder, {"filters": (4, 6), "kernel_size": 1}),
+}
+members = pytest.mark.parametrize("member", FAMILY)
+some_members = pytest.mark.parametrize("member", ["lstm", "lstm, 3 blocks", "dense", "dense, softsign", "convolutional"])
 every_form = pytest.mark.parametrize(
-    ("n_blocks", "n_layers", "n_channels", "linear_path"),
-    [(*depth, n_channels, linear) for depth in DEPTHS for n_channels in (1, 2) for linear in (False, True)],
+    ("n_channels", "linear_path", "variational"), [(1, False, True), (1, True, False), (2, True, True), (2, False, False)]
 )
 
 
-def sizes(n_blocks=0, n_layers=1, n_channels=2, linear_path=True, n_steps=7, n_latent=4, width=3):
-    names = {"n_steps": n_steps, "n_channels": n_channels, "n_latent": n_latent, "n_blocks": n_blocks, "n_layers": n_layers}
-    return names | {"width": width, "linear_path": linear_path}
+def estimator(member="lstm", **changes):
+    cls, form = FAMILY[member]
+    return cls(**{"n_channels": 2, "n_components": LATENTS} | form | changes)
 
 
-def build(block=VariationalAutoencoder, hybrid=True, seed=0, scale=0.4, **changes):
+def build(member="lstm", hybrid=True, seed=0, scale=0.4, n_steps=STEPS, **changes):
     """Make a network whose every weight, bias and all, is drawn at random."""
-    network = block(**sizes(**changes))
-    network.initialize()
-    if hybrid:
-        network.hybridize(static_alloc=True, static_shape=True)
+    model = estimator(member, **changes)
+    network = model._build(model.n_channels * n_steps)
+    network.hybridize(hybrid, static_alloc=hybrid, static_shape=hybrid)
     random = np.random.default_rng(seed)
     shapes = {name: parameter.shape for name, parameter in named_parameters(network).items()}
     set_weights(network, {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in sorted(shapes.items())})
     return network
 
 
-def batch(n_channels=2, n_spectra=5, n_steps=7, n_latent=4, seed=1):
+def batch(member="lstm", n_channels=2, n_spectra=5, n_steps=STEPS, n_latent=LATENTS, seed=1):
+    """What the encoder sees, what the decoder must return, and epsilon; to a dense network a spectrum is one long channel."""
     random = np.random.default_rng(seed)
     spectra, noise = random.normal(size=(2, n_spectra, n_steps, n_channels)).astype(np.float32)
-    return spectra + 0.1 * noise, spectra, random.normal(size=(n_spectra, n_latent)).astype(np.float32)
+    shape = (n_spectra, -1, 1 if issubclass(FAMILY[member][0], DenseVariationalAutoencoder) else n_channels)
+    epsilon = random.normal(size=(n_spectra, n_latent)).astype(np.float32)
+    return (spectra + 0.1 * noise).reshape(shape), spectra.reshape(shape), epsilon
 
 
 def run(network, *inputs):
@@ -58,98 +78,119 @@ def stacked(spectra):
 
 def in_numpy(weights, spectra, latents):
     """What the encoder makes of spectra, NTC, and the decoder of latents, in the order of the Gluon blocks; spectra stacked."""
-    reference = Network(weights)
-    encoded = [*reference.encode(stacked(spectra)), reference.encoder_embedding(stacked(spectra))]
-    return [*encoded, reference.decode(latents, spectra.shape[1]), reference.decoder_embedding(latents)]
+    reference = in_reference(weights)
+    encoded = [array for array in reference.encode(stacked(spectra)) if array is not None]
+    embeddings = [reference.encoder_embedding(stacked(spectra))], [reference.decoder_embedding(latents)]
+    of_encoder, of_decoder = embeddings if reference.n_embedding else ([], [])
+    return [*encoded, *of_encoder, reference.decode(latents, spectra.shape[1]), *of_decoder]
 
 
 def in_gluon(network, spectra, latents):
-    decoded, embedding = run(network.decoder, latents)
-    return [*run(network.encoder, spectra), stacked(decoded), embedding]
+    *encoded, of_encoder = run(network.encoder, spectra)
+    decoded, of_decoder = run(network.decoder, latents)
+    if network.encoder.embedding is None:
+        assert not of_encoder.any()
+        assert not of_decoder.any()
+        return [*encoded, stacked(decoded)]
+    return [*encoded, of_encoder, stacked(decoded), of_decoder]
 
 
-def losses(weights, noisy, spectra, epsilon, channels):
+def losses(weights, noisy, spectra, epsilon=0, channels=1):
     """MSE, activity and KL of each channel, of the forward pass in NumPy."""
-    reference = Network(weights)
+    reference = in_reference(weights)
     mean, log_variance = reference.encode(stacked(noisy))
-    latents = (mean + np.exp(log_variance / 2) * epsilon) * channels
+    latents = mean if log_variance is None else (mean + np.exp(log_variance / 2) * epsilon) * channels
     embeddings = reference.encoder_embedding(stacked(noisy)), reference.decoder_embedding(latents)
-    activity = sum(np.abs(embedding).sum(axis=1) for embedding in embeddings)
+    activity = sum(np.abs(embedding).sum(axis=1).mean() for embedding in embeddings) if reference.n_embedding else 0
     mse = ((reference.decode(latents, spectra.shape[1]) - stacked(spectra)) ** 2).mean()
-    return mse, activity.mean(), kl(mean, log_variance) * channels[0]
-
-
-@every_form
-def test_shapes(n_blocks, n_layers, n_channels, linear_path):
-    form = {"n_blocks": n_blocks, "n_layers": n_layers, "n_channels": n_channels, "linear_path": linear_path}
-    noisy, _, epsilon = batch(n_channels)
-    assert [output.shape for output in run(build(Encoder, **form), noisy)] == [(5, 4)] * 3
-    assert [output.shape for output in run(build(Decoder, **form), epsilon)] == [(5, 7, n_channels), (5, 4)]
+    return mse, activity, np.zeros(reference.n_latent) if log_variance is None else kl(mean, log_variance) * channels[0]
 
 
 def assert_all_close(found, expected):
+    assert len(found) == len(expected)
     for one, other in zip(found, expected):
         assert one.shape == other.shape
         assert np.abs(one).max() > 0
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
+@members
 @every_form
-def test_encoder_and_decoder_against_numpy(n_blocks, n_layers, n_channels, linear_path):
-    network = build(n_blocks=n_blocks, n_layers=n_layers, n_channels=n_channels, linear_path=linear_path)
-    spectra, _, latents = batch(n_channels)
+def test_encoder_and_decoder_against_numpy(member, n_channels, linear_path, variational):
+    network = build(member, n_channels=n_channels, linear_path=linear_path, variational=variational)
+    spectra, _, latents = batch(member, n_channels)
+    assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 8, 9, 13])
+@pytest.mark.parametrize("linear_path", [False, True])
+def test_convolutions_of_any_number_of_steps(n_steps, linear_path):
+    network = build("convolutional", n_steps=n_steps, linear_path=linear_path)
+    spectra, _, latents = batch("convolutional", n_steps=n_steps)
     assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
 
 
 @pytest.mark.parametrize("linear_path", [False, True])
 @pytest.mark.parametrize("n_channels", [1, 2])
-@pytest.mark.parametrize(("n_blocks", "n_layers", "width", "scale"), [(0, 1, 32, 0.2), (3, 2, 128, 0.1), (0, 1, 8, 0.4)])
-def test_the_networks_of_the_study_against_numpy(n_blocks, n_layers, width, scale, n_channels, linear_path):
+@pytest.mark.parametrize(
+    ("cls", "form", "scale"),
+    [
+        (LSTMVariationalAutoencoder, {}, 0.2),
+        (LSTMVariationalAutoencoder, {"n_blocks": 3, "n_layers": 2, "width": 128}, 0.1),
+        (LSTMVariationalAutoencoder, {"width": 8}, 0.4),
+        (DenseVariationalAutoencoder, {}, 0.05),
+        (ConvolutionalVariationalAutoencoder, {}, 0.1),
+    ],
+)
+def test_the_networks_of_the_study_against_numpy(monkeypatch, cls, form, scale, n_channels, linear_path):
     """The layers of every profile; the larger they are, the smaller the weights, so that the states do not all saturate."""
-    form = {"n_blocks": n_blocks, "n_layers": n_layers, "width": width, "n_channels": n_channels, "linear_path": linear_path}
-    network = build(scale=scale, n_latent=16, n_steps=9, **form)
-    spectra, _, latents = batch(n_channels, n_spectra=3, n_steps=9, n_latent=16)
+    monkeypatch.setitem(FAMILY, "member", (cls, form))
+    network = build("member", scale=scale, n_components=16, n_steps=9, n_channels=n_channels, linear_path=linear_path)
+    spectra, _, latents = batch("member", n_channels, n_spectra=3, n_steps=9, n_latent=16)
     assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
 
 
+@some_members
 @pytest.mark.parametrize("linear_path", [False, True])
-def test_the_estimator_against_numpy(rng, linear_path):
+def test_the_estimator_against_numpy(rng, member, linear_path):
     """From stacked spectra to stacked reconstructions, with a channel switched off and another merely inactive."""
-    network = build(linear_path=linear_path)
-    model = LSTMVariationalAutoencoder(2, 4, linear_path=linear_path, width=3)
-    model.weights_, model.channel_kl_, model.n_features_in_ = get_weights(network), np.array([3, 0, 0.01, 2]), 14
+    model = estimator(member, linear_path=linear_path)
+    model.weights_ = get_weights(build(member, linear_path=linear_path))
+    model.channel_kl_, model.n_features_in_ = np.array([3, 0, 0.01, 2]), 14
     spectra = rng.normal(size=(11, 14)).astype(np.float32)
     found = model.inverse_transform(model.transform(spectra))
-    reference = Network(model.weights_)
+    reference = in_reference(model.weights_)
     assert_all_close([found], [reference.reconstruct(spectra, model.channel_kl_ != 0)])
-    for other in ([True] * 4, model.channel_kl_ > 0.1):
-        assert np.abs(found - reference.reconstruct(spectra, other)).max() > 1e-3
+    for other in (None, model.channel_kl_ > 0.1):
+        assert np.abs(found - reference.reconstruct(spectra, other)).max() > 1e-4
 
 
-@pytest.mark.parametrize(("n_blocks", "n_layers"), DEPTHS)
-def test_losses_against_numpy(n_blocks, n_layers):
-    network = build(n_blocks=n_blocks, n_layers=n_layers)
-    inputs = (*batch(), np.array([[1, 0, 1, 1]], dtype=np.float32))
+@members
+@pytest.mark.parametrize("variational", [False, True])
+def test_losses_against_numpy(member, variational):
+    network = build(member, variational=variational)
+    inputs = (*batch(member), np.array([[1, 0, 1, 1]], dtype=np.float32))[: 4 if variational else 2]
     for one, other in zip(run(network, *inputs), losses(get_weights(network), *inputs)):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("n_blocks", "n_layers"), DEPTHS)
-def test_hybridised_is_eager(n_blocks, n_layers):
+@some_members
+def test_hybridised_is_eager(member):
     """Also where the number of spectra changes from call to call, as it does between training and scoring."""
-    eager, hybrid = (build(hybrid=hybrid, n_blocks=n_blocks, n_layers=n_layers) for hybrid in (False, True))
+    eager, hybrid = (build(member, hybrid=hybrid) for hybrid in (False, True))
     for n_spectra in (5, 2, 9, 5):
-        inputs = (*batch(n_spectra=n_spectra), np.ones((1, 4), dtype=np.float32))
+        inputs = (*batch(member, n_spectra=n_spectra), np.ones((1, 4), dtype=np.float32))
         for one, other in zip(run(eager, *inputs), run(hybrid, *inputs)):
             np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize(("n_blocks", "n_layers"), DEPTHS)
-def test_gradients(n_blocks, n_layers, linear_path, rng):
+@pytest.mark.parametrize(("linear_path", "variational"), [(False, True), (True, True), (True, False)])
+@some_members
+def test_gradients(member, linear_path, variational, rng):
     """Every parameter has a finite gradient, and the loss of the NumPy network rises in any direction as steeply as they say."""
-    network = build(n_blocks=n_blocks, n_layers=n_layers, linear_path=linear_path, width=8, n_latent=8)
-    inputs = (*batch(n_latent=8), np.ones((1, 8), dtype=np.float32))
+    changes = {"width": 8} if member.startswith("lstm") else {}
+    network = build(member, linear_path=linear_path, variational=variational, n_components=8, **changes)
+    inputs = (*batch(member, n_latent=8, n_spectra=20), np.ones((1, 8), dtype=np.float32))[: 4 if variational else 2]
     with mx.autograd.record():
         mse, activity, channel_kl = network(*map(mx.nd.array, inputs))
         loss = mse + 0.01 * activity + 0.1 * channel_kl.mean()
@@ -170,6 +211,10 @@ def test_gradients(n_blocks, n_layers, linear_path, rng):
         assert (loss_at(1e-6, direction) - loss_at(-1e-6, direction)) / 2e-6 == pytest.approx(slope, rel=1e-4, abs=1e-4)
 
 
+def count(network):
+    return sum(np.prod(parameter.shape) for parameter in named_parameters(network).values())
+
+
 def n_lstm(inputs, width):
     """Weights of a bidirectional layer: four gates, each with input, recurrent and two bias terms."""
     return 2 * 4 * width * (inputs + width + 2)
@@ -185,19 +230,40 @@ def n_paper(n_channels, width=128, n_latent=16):
 
 @pytest.mark.parametrize(("n_channels", "n_steps", "literal"), [(1, 25, 5_032_257), (2, 96, 5_033_794)])
 def test_size_of_the_paper_s_network(n_channels, n_steps, literal):
-    network = VariationalAutoencoder(**sizes(3, 2, n_channels, linear_path=False, n_steps=n_steps, n_latent=16, width=128))
-    assert sum(np.prod(parameter.shape) for parameter in named_parameters(network).values()) == n_paper(n_channels) == literal
+    paper = LSTMVariationalAutoencoder(n_channels, n_blocks=3, n_layers=2, width=128, linear_path=False)
+    assert count(paper._build(n_channels * n_steps)) == n_paper(n_channels) == literal
 
 
 @pytest.mark.parametrize(("linear_path", "n_channels"), [(False, 1), (True, 1), (True, 2)])
 def test_size_of_our_network(linear_path, n_channels):
     steps, latent, width = 25, 16, 32
-    network = VariationalAutoencoder(**sizes(0, 1, n_channels, linear_path, steps, latent, width))
+    network = LSTMVariationalAutoencoder(n_channels, linear_path=linear_path)._build(n_channels * steps)
     encoder = n_lstm(n_channels, width) + (2 * width + 1) * latent + 2 * (latent + 1) * latent
     decoder = (latent + 1) * latent + n_lstm(latent, width) + (2 * width + 1) * n_channels
     linear = (2 * latent + 1) * steps * n_channels + latent
-    found = sum(np.prod(parameter.shape) for parameter in named_parameters(network).values())
-    assert found == encoder + decoder + linear_path * linear
+    assert count(network) == encoder + decoder + linear_path * linear
+
+
+@pytest.mark.parametrize(("variational", "n_heads"), [(False, 1), (True, 2)])
+def test_size_of_the_dense_network(variational, n_heads):
+    """192 inputs, two hidden layers of 256 and 16 latents; a plain autoencoder has no second head."""
+    network = DenseVariationalAutoencoder(2, linear_path=False, variational=variational)._build(192)
+    hidden = 193 * 256 + 257 * 256 + n_heads * 257 * 16
+    assert count(network) == hidden + 17 * 256 + 257 * 256 + 257 * 192
+
+
+def test_size_of_the_convolutional_network():
+    """Of 96 steps 12 are left; decoder and encoder differ by their biases and by the second head."""
+    network = ConvolutionalVariationalAutoencoder(2, linear_path=False)._build(192)
+    filters = 5 * (2 * 16 + 16 * 32 + 32 * 64)
+    encoder = filters + (16 + 32 + 64) + 2 * (12 * 64 + 1) * 16
+    decoder = 17 * 12 * 64 + filters + (32 + 16 + 2)
+    assert count(network) == encoder + decoder
+
+
+def test_a_filter_of_an_even_number_of_steps_is_refused():
+    with pytest.raises(ValueError, match="kernel_size=4 is even"):
+        ConvolutionalVariationalAutoencoder(kernel_size=4)._build(10)
 
 
 def posterior(mean, log_variance):
@@ -227,9 +293,9 @@ def test_kl_is_the_integral_that_defines_it(mean, log_variance):
 def test_the_decoder_sees_mean_plus_deviation_times_epsilon():
     """With a decoder that copies its latents, the reconstruction is the sample itself."""
     network = posterior([1, -2, 0, 0.5], [0, 2, -2, -60])
-    network.decoder = Decoder(**sizes(n_channels=1, n_steps=4))
-    network.decoder.initialize(mx.init.Zero())
-    network.decoder.linear.weight.set_data(mx.nd.array(np.eye(4)))
+    copy = build(n_channels=1, n_steps=4, scale=0).decoder
+    copy.linear.weight.set_data(mx.nd.array(np.eye(4)))
+    network.decoder = copy
     noisy, _, epsilon = batch()
     sample = np.array([1, -2, 0, 0.5]) + np.exp([0, 1, -1, -30]) * epsilon
     mse = run(network, noisy, sample[:, :, None], epsilon, np.ones((1, 4), dtype=np.float32))[0]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replicate.errors import ReplicationError
 from replicate.models.schedule import ACTIVE_KL, BetaSchedule, active, is_nearer
 
 positive = st.floats(1e-6, 1e3)
@@ -43,7 +44,14 @@ def test_settling_rate_falls_as_half_a_cosine():
 
 
 def test_longest_training():
-    assert BetaSchedule(warmup_epochs=7, step_epochs=3, max_steps=5, settle_epochs=11).max_epochs == 7 + 15 + 11
+    lengths = {"warmup_epochs": 7, "step_epochs": 3, "max_steps": 5, "settle_epochs": 11}
+    assert BetaSchedule(**lengths).max_epochs == 7 + 15 + 11
+    assert BetaSchedule(**lengths, fixed_beta=0.0).max_epochs == 11
+
+
+def test_a_fixed_beta_needs_epochs_to_settle_in():
+    with pytest.raises(ReplicationError, match="settle_epochs=0.*fixed_beta"):
+        BetaSchedule(fixed_beta=0.0, settle_epochs=0)
 
 
 def test_a_channel_is_active_above_a_tenth_of_a_nat():

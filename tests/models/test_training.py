@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ mx = pytest.importorskip("mxnet")
 
 from replicate.errors import ReplicationError  # noqa: E402
 from replicate.files import read_npz, write_npz  # noqa: E402
+from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencoder  # noqa: E402
+from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
 from replicate.models.inference import get_weights, in_batches, named_parameters, set_weights  # noqa: E402
-from replicate.models.network import VariationalAutoencoder  # noqa: E402
+from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
 from replicate.models.training import Training, TrainingOptions  # noqa: E402
 
@@ -23,24 +26,25 @@ SCHEDULE = BetaSchedule(warmup_epochs=2, step_epochs=2, max_steps=2, settle_epoc
 PHASES = ["warmup"] * 2 + ["ramp"] * 4 + ["settle"] * 3
 
 
-def build(seed=0, width=4, linear_path=True):
+FIXED = BetaSchedule(settle_epochs=4, fixed_beta=0.02)
+
+
+def build(seed=0, cls=LSTMVariationalAutoencoder, linear_path=True, **form):
     mx.random.seed(seed)
-    network = VariationalAutoencoder(
-        n_steps=5, n_channels=2, n_latent=N_LATENT, n_blocks=0, n_layers=1, width=width, linear_path=linear_path
-    )
-    network.initialize(mx.init.Xavier())
-    network.hybridize(static_alloc=True, static_shape=True)
-    network.encoder.log_variance.bias.set_data(mx.nd.full(N_LATENT, -4.0))
+    form = {"width": 4} | form if cls is LSTMVariationalAutoencoder else form
+    network = cls(n_channels=2, n_components=N_LATENT, linear_path=linear_path, **form)._build(10)
+    if network.variational:
+        network.encoder.log_variance.bias.set_data(mx.nd.full(N_LATENT, -4.0))
     return network
 
 
-def spectra(n=23, seed=0):
-    return np.random.default_rng(seed).normal(size=(n, 5, 2)).astype(np.float32)
+def spectra(n=23, seed=0, shape=(5, 2)):
+    return np.random.default_rng(seed).normal(size=(n, *shape)).astype(np.float32)
 
 
 def make(cls=Training, network=None, data=None, schedule=SCHEDULE, validation=None, **changes):
     """Make a training whose channels all stay active, so that its ramp runs to the end unless a target is set."""
-    options = {"target_channels": 0, "learning_rate": 1e-2, "batch_size": 6, "input_noise": 0.1, "seed": 0} | changes
+    options = {"target_channels": 0, "learning_rate": 1e-2, "batch_size": 6, "input_noise": 0.1, "weight_decay": 0.0, "seed": 0} | changes
     return cls(network or build(), spectra() if data is None else data, schedule, TrainingOptions(**options), validation)
 
 
@@ -109,6 +113,37 @@ def test_interrupted_and_resumed(tmp_path, finished, epoch):
     assert_same_bits(resumed, finished)
     assert [row["epoch"] for row in rows] == list(range(epoch + 1, len(PHASES)))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+DENSE = {"cls": DenseVariationalAutoencoder, "hidden": (6, 5)}
+CONVOLUTIONAL = {"cls": ConvolutionalVariationalAutoencoder, "filters": (3, 4)}
+PLAIN = {"variational": False}
+
+
+@pytest.mark.parametrize(
+    ("form", "schedule"),
+    [
+        (DENSE, SCHEDULE),
+        (CONVOLUTIONAL, SCHEDULE),
+        ({}, FIXED),
+        (DENSE, FIXED),
+        (PLAIN, FIXED),
+        (DENSE | PLAIN, FIXED),
+        (CONVOLUTIONAL | PLAIN, FIXED),
+    ],
+    ids=["dense", "convolutional", "fixed beta", "dense, fixed beta", "plain", "plain dense", "plain convolutional"],
+)
+def test_every_member_of_the_family_resumes_to_the_same_bits(tmp_path, form, schedule):
+    data = spectra(shape=(10, 1) if form.get("cls") is DenseVariationalAutoencoder else (5, 2))
+    schedule = replace(schedule, fixed_beta=0.0) if "variational" in form else schedule
+    whole, first, resumed = (make(network=build(seed, **form), data=data, schedule=schedule, weight_decay=0.1) for seed in (0, 0, 9))
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        first.run(tmp_path / "checkpoint.npz", interrupt_after(2))
+    resumed.run(tmp_path / "checkpoint.npz")
+    assert_same_bits(resumed, whole)
+    assert len(whole.history) == schedule.max_epochs
+    assert whole.history[-1]["mse"] < whole.history[0]["mse"]
 
 
 def test_interrupted_at_every_epoch(tmp_path, finished):
@@ -194,6 +229,7 @@ def test_checkpoint_with_a_foreign_state(checkpoint, state):
         {"batch_size": 5},
         {"target_channels": 2},
         {"input_noise": 0.2},
+        {"weight_decay": 0.1},
         {"schedule": BetaSchedule(warmup_epochs=2, step_epochs=2, max_steps=2, settle_epochs=4)},
         {"data": spectra(seed=1)},
         {"data": spectra(n=24)},
@@ -204,7 +240,7 @@ def test_checkpoint_of_another_training(checkpoint, changes):
     assert_refused(checkpoint, make(**changes))
 
 
-@pytest.mark.parametrize("form", [{"width": 3}, {"linear_path": False}])
+@pytest.mark.parametrize("form", [{"width": 3}, {"linear_path": False}, {"n_embedding": 0}, PLAIN, DENSE])
 def test_checkpoint_of_another_network(checkpoint, form):
     assert_refused(checkpoint, make(network=build(**form)))
 
@@ -254,6 +290,25 @@ def test_settling_has_a_low_beta_and_a_falling_rate(finished):
     assert [row["beta"] for row in settle] == [SCHEDULE.settle_beta] * 3
     assert [row["learning_rate"] for row in settle] == pytest.approx([1e-2, 0.75e-2, 0.25e-2])
     assert [row["learning_rate"] for row in finished.history[:6]] == [1e-2] * 6
+
+
+def test_with_beta_fixed_there_is_only_a_settling_of_every_channel():
+    """Also where beta is such that the last of them are not active."""
+    training = make(schedule=replace(FIXED, fixed_beta=5.0, settle_epochs=20), learning_rate=0.1)
+    training.run()
+    assert [(row["phase"], row["beta"]) for row in training.history] == [("settle", 5.0)] * 20
+    assert [row["learning_rate"] for row in training.history] == pytest.approx([0.05 * (1 + np.cos(np.pi * i / 20)) for i in range(20)])
+    assert training.progress.selected_beta == 5.0
+    assert training.progress.selected_count == training.history[-1]["active_channels"] < training.history[0]["active_channels"]
+    assert training.channels.all()
+
+
+def test_a_plain_autoencoder_minimises_the_error_alone():
+    """Nothing is drawn in its updates, and nothing but the error moves its weights."""
+    training = make(network=build(variational=False), schedule=replace(FIXED, fixed_beta=0.0), input_noise=0.0)
+    training.run()
+    assert [(row["kl"], row["l1_weight"], row["active_channels"]) for row in training.history] == [(0, 0, 0)] * 4
+    assert not [name for name in named_parameters(training.network) if "log_variance" in name]
 
 
 class Scripted(Training):
@@ -403,11 +458,12 @@ def test_noise_is_on_what_the_encoder_sees(recorded, input_noise):
     assert len(np.unique(epsilon)) > 0.99 * epsilon.size
 
 
-def test_updates_are_those_of_adam_on_clipped_gradients(recorded):
+@pytest.mark.parametrize("weight_decay", [0.0, 2.0])
+def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
     """The second computation: gradients of another copy of the network, everything else in NumPy."""
     data = 3 * spectra()
     schedule = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=0)
-    training, twin = make(data=data, schedule=schedule), build()
+    training, twin = make(data=data, schedule=schedule, weight_decay=weight_decay), build()
     training.run()
     parameters = named_parameters(twin)
     first, second = ({name: np.zeros(p.shape) for name, p in parameters.items()} for _ in range(2))
@@ -426,7 +482,9 @@ def test_updates_are_those_of_adam_on_clipped_gradients(recorded):
             first[name] = 0.9 * first[name] + 0.1 * gradient
             second[name] = 0.999 * second[name] + 0.001 * gradient**2
             rate = 1e-2 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-            parameter.set_data(mx.nd.array(parameter.data().asnumpy() - rate * first[name] / (np.sqrt(second[name]) + 1e-8)))
+            moved = parameter.data().asnumpy() - rate * first[name] / (np.sqrt(second[name]) + 1e-8)
+            decays = not name.endswith("bias") and name not in ("encoder.linear.weight", "decoder.linear.weight")
+            parameter.set_data(mx.nd.array(moved * (1 - decays * weight_decay * 1e-2)))
     assert any(clipped)
     assert recorded[-1][1] > 0
     for name, array in get_weights(twin).items():

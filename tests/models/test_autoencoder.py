@@ -1,4 +1,4 @@
-"""The LSTM beta-VAE as a scikit-learn transformer: conventions, start, bad input, and that it learns what PCA cannot."""
+"""The autoencoders as scikit-learn transformers: conventions, start, bad input, and that it learns what PCA cannot."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 mx = pytest.importorskip("mxnet")
 
 from replicate.errors import ReplicationError  # noqa: E402
-from replicate.models import lstm_vae  # noqa: E402
+from replicate.models import autoencoder  # noqa: E402
+from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencoder  # noqa: E402
+from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
 from replicate.models.inference import named_parameters  # noqa: E402
 from replicate.models.linear import PCA  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
+from replicate.stored import restore  # noqa: E402
 
 BRIEF = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=1)
 # The paper's lambda is a power of ten of beta, and meant for spectra of unit variance; those of scikit-learn's checks reach 100.
@@ -30,6 +33,30 @@ UNSCALED = replace(BRIEF, l1_scale=0.0)
 def tiny(**changes):
     """At a width of 1 or 2, MXNet's fused LSTM rounds the last bit as the memory happens to be aligned; from 3 on it does not."""
     return LSTMVariationalAutoencoder(**{"n_components": 2, "width": 4, "schedule": BRIEF, "target_channels": 1} | changes)
+
+
+def small(**changes):
+    """The other members of the family, as small."""
+    return {"n_components": 2, "schedule": BRIEF, "target_channels": 1} | changes
+
+
+def dense(**changes):
+    return DenseVariationalAutoencoder(**small(**{"hidden": (6, 5)} | changes))
+
+
+def convolutional(**changes):
+    return ConvolutionalVariationalAutoencoder(**small(**{"filters": (3, 4)} | changes))
+
+
+FAMILY = {
+    "lstm": tiny,
+    "dense": dense,
+    "convolutional": convolutional,
+    "plain": lambda **changes: tiny(variational=False, **changes),
+    "plain dense": lambda **changes: dense(variational=False, **changes),
+    "plain convolutional": lambda **changes: convolutional(variational=False, **changes),
+}
+members = pytest.mark.parametrize("make", FAMILY.values(), ids=FAMILY)
 
 
 def stacked(n=40, n_channels=2, n_steps=6, seed=0):
@@ -49,12 +76,12 @@ def spectra():
     return stacked()
 
 
-@pytest.fixture(scope="module")
-def fitted(spectra):
-    return tiny(n_channels=2, n_components=3, target_channels=3).fit(spectra)
+@pytest.fixture(scope="module", params=FAMILY.values(), ids=FAMILY)
+def fitted(request, spectra):
+    return request.param(n_channels=2, n_components=3, target_channels=3).fit(spectra)
 
 
-@parametrize_with_checks([tiny(), tiny(linear_path=False, n_blocks=1, schedule=UNSCALED)])
+@parametrize_with_checks([tiny(), tiny(linear_path=False, n_blocks=1, schedule=UNSCALED), dense(), convolutional(variational=False)])
 def test_scikit_learn_convention(estimator, check):
     check(estimator)
 
@@ -67,7 +94,7 @@ def test_shapes(fitted, spectra):
     assert (latents.shape, latents.dtype) == ((40, 3), np.float32)
     assert fitted.inverse_transform(latents).shape == spectra.shape
     assert fitted.inverse_transform(latents[:1]).shape == (1, 12)
-    assert list(fitted.get_feature_names_out()) == [f"lstmvariationalautoencoder{i}" for i in range(3)]
+    assert list(fitted.get_feature_names_out()) == [f"{type(fitted).__name__.lower()}{i}" for i in range(3)]
 
 
 def test_transform_gives_posterior_means(fitted, spectra):
@@ -76,10 +103,12 @@ def test_transform_gives_posterior_means(fitted, spectra):
     mx.random.seed(99)
     mx.nd.random.normal(shape=100).wait_to_read()
     np.testing.assert_array_equal(fitted.transform(spectra), first)
-    mean = fitted._network.encoder(mx.nd.array(spectra.reshape(40, 2, 6).transpose(0, 2, 1)))[0].asnumpy()
-    np.testing.assert_allclose(first, mean * (fitted.channel_kl_ > 0), atol=1e-6)
+    mean = fitted._network.encoder(mx.nd.array(fitted._unstack(spectra)))[0].asnumpy()
+    in_use = fitted.channel_kl_ > 0 if fitted.variational else np.ones(3)
+    np.testing.assert_allclose(first, mean * in_use, atol=1e-6)
 
 
+@pytest.mark.parametrize("fitted", [tiny, convolutional], indirect=True)
 def test_spectra_are_channel_major_on_both_sides(fitted, rng):
     latents = rng.normal(size=(4, 3)).astype(np.float32)
     decoded = fitted._network.decoder(mx.nd.array(latents))[0].asnumpy()
@@ -98,7 +127,9 @@ def test_a_spectrum_s_latents_do_not_depend_on_its_company(fitted):
 
 
 def test_channel_kl_is_that_of_the_training_spectra(fitted, spectra):
-    mean, log_variance, _ = (o.asnumpy() for o in fitted._network.encoder(mx.nd.array(spectra.reshape(40, 2, 6).transpose(0, 2, 1))))
+    if not fitted.variational:
+        pytest.skip("a plain autoencoder has no KL")
+    mean, log_variance, _ = (output.asnumpy() for output in fitted._network.encoder(mx.nd.array(fitted._unstack(spectra))))
     kl = ((mean**2 + np.exp(log_variance) - 1 - log_variance) / 2).mean(axis=0)
     np.testing.assert_allclose(fitted.channel_kl_, kl, rtol=1e-4)
     np.testing.assert_array_equal(fitted.active_, kl > 0.1)
@@ -147,19 +178,22 @@ def test_parameters_are_counted(fitted):
 
 
 def test_history_and_selection(fitted):
-    assert [row["phase"] for row in fitted.history_] == ["warmup", "ramp", "settle"]
+    assert [row["phase"] for row in fitted.history_] == (["warmup", "ramp", "settle"] if fitted.variational else ["settle"])
+    if not fitted.variational:
+        return
     assert fitted.selected_["beta"] == fitted.history_[1]["beta"] > 0
     assert fitted.selected_["active_channels"] == fitted.history_[1]["active_channels"]
 
 
 def test_every_parameter_reaches_the_training(spectra, monkeypatch):
     given = []
-    monkeypatch.setattr(lstm_vae, "Training", lambda *arguments: given.append(arguments) or 1 / 0)
-    model = tiny(target_channels=7, learning_rate=0.5, batch_size=9, input_noise=0.3, random_state=11)
+    monkeypatch.setattr(autoencoder, "Training", lambda *arguments: given.append(arguments) or 1 / 0)
+    model = tiny(target_channels=7, learning_rate=0.5, batch_size=9, input_noise=0.3, weight_decay=0.1, random_state=11)
     with pytest.raises(ZeroDivisionError):
         model.fit(spectra, validation=spectra[:3])
     ((_, sequences, schedule, options, validation),) = given
-    assert asdict(options) == {"target_channels": 7, "learning_rate": 0.5, "batch_size": 9, "input_noise": 0.3, "seed": 11}
+    named = {"target_channels": 7, "learning_rate": 0.5, "batch_size": 9, "input_noise": 0.3, "weight_decay": 0.1, "seed": 11}
+    assert asdict(options) == named
     assert schedule == BRIEF
     np.testing.assert_array_equal(sequences, spectra[:, :, None])
     np.testing.assert_array_equal(validation, spectra[:3, :, None])
@@ -173,25 +207,78 @@ def test_resumed_fit_has_the_same_bits(tmp_path, fitted, spectra):
         clone(fitted).fit(spectra, checkpoint=tmp_path / "checkpoint.npz", on_epoch=interrupt)
     resumed = clone(fitted).fit(spectra, checkpoint=tmp_path / "checkpoint.npz")
     assert all((resumed.weights_[name] == array).all() for name, array in fitted.weights_.items())
-    np.testing.assert_array_equal(resumed.channel_kl_, fitted.channel_kl_)
+    np.testing.assert_array_equal(resumed.transform(spectra), fitted.transform(spectra))
+
+
+def test_restored_from_its_weights_alone(fitted, spectra):
+    """As `verify` does, without MXNet."""
+    arrays = fitted.weights_ | ({"in_use": fitted.channel_kl_ != 0} if fitted.variational else {})
+    restored = restore(None, arrays, spectra)
+    latents = fitted.transform(spectra)
+    np.testing.assert_allclose(restored.transform(spectra), latents, atol=1e-5)
+    np.testing.assert_allclose(restored.inverse_transform(latents), fitted.inverse_transform(latents), atol=1e-5)
+    assert restored.n_parameters_ == fitted.n_parameters_
+    assert hasattr(restored, "active_") == fitted.variational
+    if fitted.variational:
+        np.testing.assert_allclose(restored.channel_kl_, fitted.channel_kl_, rtol=1e-4)
+
+
+# Plain autoencoders and a fixed beta
+
+
+def test_a_plain_autoencoder_tells_of_no_channels(spectra):
+    """Nor where it was fitted as a variational one before."""
+    model = dense(n_channels=2).fit(spectra).set_params(variational=False).fit(spectra)
+    assert not [name for name in ("channel_kl_", "active_", "selected_") if hasattr(model, name)]
+    np.testing.assert_array_equal(model.transform(spectra), clone(model).fit(spectra).transform(spectra))
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize("make", [dense, convolutional, tiny], ids=["dense", "convolutional", "lstm"])
+def test_widths_that_mxnet_s_cpu_library_has_layouts_for(make, n_channels):
+    """Of 8 and 16 units and filters some operators take other paths, not all of which work."""
+    form = {"width": 16} if make is tiny else {"hidden": (16, 8)} if make is dense else {"filters": (16, 32)}
+    model = make(n_channels=n_channels, n_components=16, **form).fit(stacked(n_channels=n_channels, n_steps=8))
+    assert np.isfinite(model.history_[-1]["mse"])
+
+
+@members
+def test_a_fixed_beta_is_the_only_one(make, spectra):
+    model = make(n_channels=2, n_components=4, schedule=BetaSchedule(settle_epochs=3, fixed_beta=0.01)).fit(spectra)
+    assert {row["phase"] for row in model.history_} == {"settle"}
+    assert {row["beta"] for row in model.history_} == {0.01 if model.variational else 0.0}
+    assert model.transform(spectra).any(axis=0).all()
+    if model.variational:
+        assert model.selected_ == {"beta": 0.01, "active_channels": model.history_[-1]["active_channels"]}
+
+
+def test_a_linear_autoencoder_reaches_the_error_of_pca():
+    scales = np.array([3, 2, 1.5, *[0.3] * 9], dtype=np.float32)
+    spectra = (stacked(n=400) * scales) @ np.linalg.qr(stacked(n=12, seed=1))[0] + 1
+    form = {"hidden": (), "variational": False, "linear_path": False, "n_components": 3}
+    schedule = BetaSchedule(settle_epochs=60)
+    model = DenseVariationalAutoencoder(**form, learning_rate=1e-1, batch_size=50, schedule=schedule).fit(spectra)
+    linear, pca = (np.mean((fit.inverse_transform(fit.transform(spectra)) - spectra) ** 2) for fit in (model, PCA(3).fit(spectra)))
+    assert pca * (1 - 1e-5) <= linear < 1.01 * pca
 
 
 # The start of the linear path
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3])
-def test_linear_path_starts_at_the_principal_components(n_channels):
+@members
+def test_linear_path_starts_at_the_principal_components(make, n_channels):
     """Taken alone, the linear map in and out reconstructs as PCA does, by way of latents of unit variance."""
     spectra = 2 + stacked(n_channels=n_channels) @ np.diag(np.linspace(3, 0.1, 6 * n_channels)).astype(np.float32)
-    model = tiny(n_channels=n_channels, n_components=4)
+    model = make(n_channels=n_channels, n_components=4)
     network = model._new_network(spectra)
     x = mx.nd.array(model._unstack(spectra))
     latents = network.encoder.linear(mx.nd.flatten(x))
-    linear = network.decoder.linear(latents).asnumpy().reshape(40, 6, n_channels).transpose(0, 2, 1).reshape(40, -1)
+    linear = network.decoder.linear(latents).asnumpy().reshape(x.shape).transpose(0, 2, 1).reshape(40, -1)
     pca = PCA(4).fit(spectra)
     np.testing.assert_allclose(linear, pca.inverse_transform(pca.transform(spectra)), atol=1e-4)
     whole = network.decoder(latents)[0].asnumpy().transpose(0, 2, 1).reshape(40, -1)
-    np.testing.assert_allclose(whole, linear, atol=1e-5, err_msg="the recurrent path starts as no correction")
+    np.testing.assert_allclose(whole, linear, atol=1e-5, err_msg="the other path starts as no correction")
     covariance = np.cov(latents.asnumpy().T, ddof=0)
     np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
 

@@ -1,0 +1,125 @@
+"""Measures of disentanglement on codes whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from replicate.analysis.disentanglement import dci, mutual_information_gap, nonlinear_r2, sap
+
+N = 2000
+
+
+def measure(latents, factors):
+    """Return every measure by name."""
+    return {
+        "mig": mutual_information_gap(latents, factors),
+        "sap": sap(latents, factors),
+        "nonlinear_r2": nonlinear_r2(latents, factors),
+        **dci(latents, factors),
+    }
+
+
+@pytest.fixture(scope="module")
+def factors():
+    return np.random.default_rng(0).uniform(size=(N, 3))
+
+
+@pytest.fixture(scope="module")
+def perfect(factors):
+    return measure(factors, factors)
+
+
+def test_a_perfect_code(perfect):
+    assert set(perfect) == {"mig", "sap", "nonlinear_r2", "disentanglement", "completeness", "informativeness"}
+    assert all(0.95 < value <= 1 for value in perfect.values())
+
+
+def test_a_constant_code(factors):
+    assert measure(np.full((N, 4), 0.1), factors) == dict.fromkeys(measure(np.zeros((N, 1)), factors), 0.0)
+
+
+def test_a_code_of_noise(factors):
+    found = measure(np.random.default_rng(1).normal(size=(N, 3)), factors)
+    assert all(value < 0.05 for value in found.values())
+
+
+def test_a_duplicated_code(factors):
+    """Two latents a factor: nothing is lost and each latent is pure, but no latent is the only one."""
+    found = measure(np.hstack([factors, factors]), factors)
+    assert found["mig"] == pytest.approx(0, abs=1e-12)
+    assert found["sap"] == pytest.approx(0, abs=1e-12)
+    assert min(found["informativeness"], found["nonlinear_r2"], found["disentanglement"]) > 0.95
+    # Shared evenly by two of six latents: 1 - log 2 / log 6.
+    assert found["completeness"] == pytest.approx(0.613, abs=0.05)
+
+
+def test_a_rotated_code(factors):
+    """By a sixth of a turn about the grey diagonal, each factor is shared by the latents as 4 : 4 : 1."""
+    latents = (factors - 0.5) @ Rotation.from_rotvec(np.pi / 3 * np.ones(3) / np.sqrt(3)).as_matrix()
+    found = measure(latents, factors)
+    assert min(found["informativeness"], found["nonlinear_r2"]) > 0.85
+    assert max(found["mig"], found["sap"]) < 0.05
+    assert max(found["disentanglement"], found["completeness"]) < 0.5
+
+
+def test_a_code_that_lacks_one_factor(factors):
+    found = measure(factors[:, :2], factors)
+    for name in ("mig", "sap", "nonlinear_r2", "informativeness"):
+        assert found[name] == pytest.approx(2 / 3, abs=0.03)
+
+
+def test_latents_that_say_nothing_change_little(factors, perfect):
+    """A constant channel and one of noise beside a perfect code."""
+    noise = np.random.default_rng(1).normal(size=(N, 1))
+    found = measure(np.hstack([factors, noise, np.zeros((N, 1))]), factors)
+    assert found == pytest.approx(perfect, abs=0.02)
+
+
+def test_order_and_sign_of_the_latents_do_not_matter(factors, perfect):
+    assert measure(-factors[:, [2, 0, 1]], factors) == pytest.approx(perfect, abs=2e-3)
+
+
+def test_a_monotone_function_matters_to_sap_alone(factors, perfect):
+    found = measure(np.exp(5 * factors), factors)
+    assert found.pop("sap") < 0.8
+    assert found == pytest.approx({name: value for name, value in perfect.items() if name != "sap"}, abs=5e-3)
+
+
+def test_any_linear_scale_leaves_sap_alone(factors):
+    latents = factors + 0.3 * factors[:, [1, 2, 0]]
+    assert sap(latents * [1e-6, -1, 1e6] + 7, factors) == pytest.approx(sap(latents, factors), rel=1e-6)
+
+
+def test_mutual_information_of_a_code_by_hand():
+    """Two bits of a factor of four values against one bit and none: the gap is half of the entropy."""
+    factor = np.repeat(np.arange(4), 100).astype(float)[:, None]
+    assert mutual_information_gap(factor, factor) == pytest.approx(1)
+    assert mutual_information_gap(np.hstack([factor, factor // 2]), factor) == pytest.approx(0.5)
+    assert mutual_information_gap(factor // 2, factor) == pytest.approx(0.5)
+
+
+def test_sap_by_hand(rng):
+    latents, factors = rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
+    squared = np.sort(np.corrcoef(latents.T, factors.T)[:3, 3:] ** 2, axis=0)
+    assert sap(latents, factors) == pytest.approx(np.mean(squared[2] - squared[1]))
+
+
+def test_the_same_bits_again(factors):
+    latents = factors + 0.1 * factors[:, [1, 2, 0]]
+    assert measure(latents, factors) == measure(latents, factors)
+
+
+@pytest.mark.parametrize("function", [mutual_information_gap, sap, dci, nonlinear_r2])
+@pytest.mark.parametrize(
+    ("latents", "factors", "message"),
+    [
+        (np.zeros((9, 2)), np.eye(10), "inconsistent"),
+        (np.full((10, 2), np.nan), np.eye(10), "NaN"),
+        (np.zeros((10, 2)), np.eye(10)[:, [0, 1]] * [1, 0], "does not vary"),
+    ],
+)
+def test_what_cannot_be_measured(function, latents, factors, message):
+    with pytest.raises(ValueError, match=message):
+        function(latents, factors)
