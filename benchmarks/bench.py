@@ -13,7 +13,7 @@ from pathlib import Path
 
 import rows
 
-from replicate import cli, pipeline, study, tables
+from replicate import cli, pipeline, study, sweeps, tables
 from replicate.errors import ReplicationError
 from replicate.runs import Run
 
@@ -43,12 +43,12 @@ def sweep(jobs, provenance, results, n_processes=None, cluster=None):
 
 def bench(options):
     """Sweep as the command line asks, write and print what came out, and return 0, or 1 where a run failed or a plot is missing."""
-    jobs = study.jobs(options.profile, options.only, range(options.seeds))
+    seeds = range(options.seeds)
+    jobs = study.jobs(options.profile, options.only, seeds, whole_family=True) + sweeps.jobs(options.profile, options.only)
     provenance = cli.announce(jobs, options.data)
     path, failures = sweep(jobs, provenance, options.results, options.jobs, options.dask)
     cli.print_failures(failures)
-    everything = study.jobs(options.profile, seeds=range(options.seeds))
-    metrics_path, document = pipeline.collect(everything, provenance, options.results)
+    metrics_path, document = pipeline.collect(options.profile, seeds, provenance, options.results)
     written = tables.write_tables(document["metrics"], metrics_path.parent)
     drawn = cli.draw([*cli.FIGURES, cli.REPORT.stem], options.results, options.profile) or bool(options.only)
     print(f"\n{tables.results_table(document['metrics']).to_string(index=False)}\n{tables.caption(document['metrics'])}\n")

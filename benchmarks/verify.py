@@ -33,7 +33,7 @@ from replicate.tasks import load_task
 
 TOLERANCE = 1e-5
 INDEX_TOLERANCE = 1e-5  # z-scores
-PROVENANCE = {"toy": {"spectra": "formula", "picture": "painting"}, "beps": {"spectra": "measured"}}
+PROVENANCE = {"scan": "measured", "picture": "painting"}
 
 
 def data_checks():

@@ -9,6 +9,9 @@ from replicate import study, style
 from replicate.errors import ReplicationError
 from replicate.runs import Run
 
+MODELS = study.PAPER_STUDY["beps"]
+"""Of the paper's study; the rest of the family has figures of its own."""
+
 
 def load(results, profile, dataset):
     """Return the complete runs of each model that has some, by name, in the order of their seeds.
@@ -19,7 +22,7 @@ def load(results, profile, dataset):
         If there are none, or they were made on different data.
     """
     folder = Path(results) / profile / dataset
-    loaded = {model: [run for run in map(Run, folder.glob(f"{model}/seed*")) if run.status == "complete"] for model in study.MODELS}
+    loaded = {model: [run for run in map(Run, folder.glob(f"{model}/seed*")) if run.status == "complete"] for model in MODELS}
     loaded = {model: sorted(runs, key=lambda run: run.record["seed"]) for model, runs in loaded.items() if runs}
     if not loaded:
         command = f"nox -s replicate -- --profile {profile} --only {dataset}"
@@ -54,7 +57,7 @@ def finish(fig, loaded, profile, note, roles=("spectra",)):
     """
     absent = {}
     for job in study.jobs(profile):
-        if job.model not in loaded.get(job.dataset, study.MODELS):
+        if job.model not in loaded.get(job.dataset, MODELS):
             absent.setdefault(style.LABELS[job.model], []).append(job.dataset)
     if absent:
         missing = "; ".join(f"{model} on {', '.join(datasets)}" for model, datasets in absent.items())

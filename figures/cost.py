@@ -18,7 +18,7 @@ TITLES = {"toy": "toy", "toy_shuffled": "toy,\nshuffled", "beps": "BEPS", "beps_
 
 def draw(results, profile, _seed=0):
     """Draw the costs of every run by data set and model."""
-    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in study.DATASETS}
+    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in study.PAPER_STUDY}
     records = all_seeds.records(loaded)
     rows = [{"dataset": TITLES[record["dataset"]], "model": style.LABELS[record["model"]], **record["metrics"]} for record in records]
     fig = style.figure(height=2.8)

@@ -60,7 +60,7 @@ def table(results, profile, seed=0):
     """Return the table, one row a measurement, its numbers unrounded."""
     listed = study.jobs(profile, seeds=[seed])
     loaded, provenances = {}, {}
-    for dataset in study.DATASETS:
+    for dataset in study.PAPER_STUDY:
         models = [model for model in style.LABELS if study.Job(profile, dataset, model, seed) in listed]
         loaded[dataset], provenances[dataset] = common.load(results, profile, dataset, seed, models)
     rows = []

@@ -74,7 +74,7 @@ def add_selection(parser):
     """Add the options that say what is run, and on which data."""
     choices = ("auto", "measured", "simulated")
     parser.add_argument("--data", choices=choices, default="auto", help="auto: simulated where the real cannot be had")
-    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join(study.DATASETS + study.MODELS)}")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join((*study.DATASETS, *study.MODELS))}")
 
 
 def _add_common(parser):
@@ -115,8 +115,7 @@ def _run(options):
         _announce_duration(jobs)
     failures = pipeline.run_all(jobs, provenance, options.results, options.processes)
     print_failures(failures)
-    everything = study.jobs(options.profile, seeds=options.seed)
-    path, document = pipeline.collect(everything, provenance, options.results)
+    path, document = pipeline.collect(options.profile, options.seed, provenance, options.results)
     drawn = options.no_figures or draw([*FIGURES, REPORT.stem], options.results, options.profile, options.seed[0]) or bool(options.only)
     print(f"\n{results_table(document['metrics']).to_string(index=False)}")
     print(caption(document["metrics"]))

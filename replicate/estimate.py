@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from replicate import study
+from replicate import family, study
 
 N_SPECTRA = {"beps": 3600, "beps_heldout": 2880}
 N_FEATURES = {"toy": 25, "beps": 192, "beps_heldout": 192}
@@ -20,7 +20,7 @@ def longest_seconds(job):
     job : Job
         Of an LSTM beta-VAE. One batch of noise is trained on a few times.
     """
-    model = study.build(job)
+    model = family.build(job)
     schedule = model.schedule
     n_spectra = N_SPECTRA.get(job.dataset) or study.data_sizes(job.profile)["n_train"]
     model.set_params(schedule=replace(schedule, warmup_epochs=1, step_epochs=1, max_steps=2, settle_epochs=0), target_channels=0)

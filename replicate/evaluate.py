@@ -8,9 +8,13 @@ import numpy as np
 from sklearn.base import clone
 
 from replicate import study
+from replicate.family import COMPONENTS
 from replicate.models.linear import authors_rms, lambda_search
 from replicate.models.schedule import BetaSchedule
 from replicate.tasks import load_task
+
+LEARNED = ("components_", "mean_", "explained_variance_", "mixing_", "shift_")
+"""Attributes of the linear models from which they can be put together again."""
 
 
 def evaluate(model, config, run, report):
@@ -48,7 +52,7 @@ def evaluate(model, config, run, report):
 def _search_lambda(data, config):
     """Look for the lambda of the least error (paper Figure S3)."""
     few = data.train[: study.N_SEARCH[config["profile"]]]
-    search = lambda_search(few, data.validation, study.LAMBDAS, study.COMPONENTS["toy"], config["seed"])
+    search = lambda_search(few, data.validation, study.LAMBDAS, COMPONENTS["toy"], config["seed"])
     mse = search["mse"]
     metrics = {"best_lambda": float(search["lambda"][np.argmin(mse)]), "lambda_influence": float(mse.max() / mse.min())}
     return metrics, {f"search_{name}": values for name, values in search.items()}
@@ -58,7 +62,7 @@ def _follow_authors(data, config):
     """Look for what gives the paper's BEPS error of dictionary learning, which lambda = 1 on these arrays does not."""
     few = data.train[:: study.AUTHORS_STRIDE[config["profile"]]]
     khz = np.array([1.0, 4.0, 5.0])
-    rms = np.array([authors_rms(few, scale, study.COMPONENTS["beps"], config["seed"]) for scale in khz])
+    rms = np.array([authors_rms(few, scale, COMPONENTS["beps"], config["seed"]) for scale in khz])
     needed = np.interp(study.PAPER_BEPS_ERROR, rms[1:], khz[1:]) if rms[1] <= study.PAPER_BEPS_ERROR <= rms[2] else np.nan
     metrics = {"authors_rms": float(rms[0])} | ({"authors_khz": float(needed)} if np.isfinite(needed) else {})
     return metrics, {"authors_khz": khz, "authors_rms": rms}
@@ -68,7 +72,7 @@ def weights(model):
     """Return every learned array of a model by name."""
     if hasattr(model, "weights_"):
         return model.weights_
-    return {name: getattr(model, name) for name in ("components_", "mean_", "explained_variance_") if hasattr(model, name)}
+    return {name: getattr(model, name) for name in LEARNED if hasattr(model, name)}
 
 
 def _warm_up(model, spectra):
@@ -113,6 +117,7 @@ def _training_metrics(model):
     """Tell where the schedule of a network ended, and when its validation error passed the paper's."""
     if not hasattr(model, "history_"):
         return {}
-    metrics = {"selected_beta": model.selected_["beta"], "selected_active_channels": model.selected_["active_channels"]}
+    selected = getattr(model, "selected_", {})
+    metrics = {f"selected_{name}": value for name, value in selected.items()}
     reached = [row["seconds"] for row in model.history_ if row.get("validation_mse", np.inf) <= study.PAPER_TOY_MSE]
     return metrics | ({"seconds_to_paper_mse": reached[0]} if reached else {})

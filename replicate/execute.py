@@ -11,10 +11,11 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import asdict
 
 import threadpoolctl
 
-from replicate import machine, runs, sources, study
+from replicate import family, machine, runs, sources, study
 from replicate.errors import ReplicationError
 from replicate.evaluate import evaluate, weights
 from replicate.files import write_npz
@@ -29,7 +30,8 @@ def configuration(job, provenance):
     provenance : dict of str to str
         Of ``scan`` and ``picture``, as `sources.resolve` returns it.
     """
-    where = {"spectra": "formula", "picture": provenance["picture"]} if job.data == "toy" else {"spectra": provenance["scan"]}
+    scan = {"spectra": "simulated twin" if job.dataset == "twin" else provenance["scan"]}
+    where = {"spectra": "formula", "picture": provenance["picture"]} if job.data == "toy" else scan
     hashes = {key: value for name in where.values() for key, value in sources.data_hashes(name).items()}
     packages = {name: version for name, version in machine.versions().items() if name in ("mxnet", "numpy", "scikit-learn")}
     return study.describe(job) | {"provenance": where, "data_sha256": hashes, "code": machine.code_hash(), "packages": packages}
@@ -53,13 +55,13 @@ def execute(job, provenance, results, report=lambda **progress: None):
     """
     run, config = runs.Run.of(results, job), configuration(job, provenance)
     run.prepare(config)
-    record = {"dataset": job.dataset, "model": job.model, "seed": job.seed, "profile": job.profile, "provenance": config["provenance"]}
+    record = asdict(job) | {"provenance": config["provenance"]}
     record |= {"data_sha256": config["data_sha256"], "git_commit": machine.git_commit()}
     record |= {"machine": machine.hardware(), "versions": machine.versions()}
     start = time.perf_counter()
     try:
         machine.seed_everything(job.seed)
-        model = study.build(job)
+        model = family.build(job)
         metrics, arrays = evaluate(model, config, run, report)
         write_npz(run.folder / "weights.npz", **weights(model))
         write_npz(run.folder / "arrays.npz", **arrays)

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from replicate import machine
+from replicate import machine, study, sweeps
 from replicate.child import run_child
 from replicate.cluster import run_on_cluster
-from replicate.comparisons import against_dictionary
+from replicate.comparisons import compare
 from replicate.errors import ReplicationError
 from replicate.execute import configuration
-from replicate.files import atomic_path
+from replicate.files import atomic_path, write_text
 from replicate.metrics import SCHEMA_VERSION, summarise, write_metrics
 from replicate.runs import Run
-from replicate.study import Job
 
 MAX_PROCESSES = 4
 
@@ -112,40 +111,40 @@ def _unrecorded(run, config):
     )
 
 
-def collect(jobs, provenance, results):
-    """Write `metrics.json` of a profile from the complete and current runs among `jobs`, and return its path and content.
+def collect(profile, seeds, provenance, results):
+    """Write `metrics.json` of a profile from every complete and current run of these seeds, and return its path and content.
+
+    The numbers of sweeps go into `sweeps.csv` beside it.
 
     Raises
     ------
     ReplicationError
         If no run is complete.
     """
-    current = [job for job in jobs if Run.of(results, job).is_complete(configuration(job, provenance))]
-    if not current:
+    jobs = [*study.jobs(profile, seeds=seeds, whole_family=True), *sweeps.jobs(profile)]
+    complete = [
+        job for job in jobs if (run := Run.of(results, job)).status == "complete" and run.is_complete(configuration(job, provenance))
+    ]
+    records = {job: Run.of(results, job).record for job in complete}
+    studied = {job: record for job, record in records.items() if not job.variant}
+    if not studied:
         raise ReplicationError(f"{results}: no complete run to take metrics from.")
-    records = [Run.of(results, job).record for job in current]
-    _compare_models(current, records, results)
+    folder = Path(results) / profile
+    errors = {job: Run.of(results, job).arrays["mse"] for job in studied if job.dataset == "beps"}
+    for job, compared in compare(records, errors).items():
+        studied[job]["metrics"] |= compared
     document = {
         "schema_version": SCHEMA_VERSION,
-        "profile": jobs[0].profile,
+        "profile": profile,
         "git_commit": machine.git_commit(),
-        "machine": _united(record["machine"] for record in records),
-        "versions": _united(record["versions"] for record in records),
-        "metrics": summarise(records),
+        "machine": _united(record["machine"] for record in studied.values()),
+        "versions": _united(record["versions"] for record in studied.values()),
+        "metrics": summarise(studied.values()),
     }
-    path = Path(results) / jobs[0].profile / "metrics.json"
-    write_metrics(path, document)
-    return path, document
-
-
-def _compare_models(jobs, records, results):
-    """Add to the records on the whole scan what is measured of one model against another of the same seed."""
-    scans = [(job, record) for job, record in zip(jobs, records) if job.dataset == "beps"]
-    for seed in {job.seed for job, _ in scans}:
-        family = {job.model: record for job, record in scans if job.seed == seed}
-        errors = {model: Run.of(results, Job(jobs[0].profile, "beps", model, seed)).arrays["mse"] for model in family}
-        for model, compared in against_dictionary(errors).items():
-            family[model]["metrics"] |= compared
+    write_metrics(folder / "metrics.json", document)
+    if len(records) > len(studied):
+        write_text(folder / "sweeps.csv", sweeps.table(records).to_csv(index=False, lineterminator="\n"))
+    return folder / "metrics.json", document
 
 
 def _united(tables):

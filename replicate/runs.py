@@ -24,7 +24,7 @@ class Run:
     @classmethod
     def of(cls, results, job):
         """Return the run of a job in a results folder."""
-        return cls(Path(results) / job.profile / job.dataset / job.model / f"seed{job.seed}")
+        return cls(Path(results) / job.profile / str(job))
 
     @property
     def checkpoint(self):

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from replicate import study
+from replicate import family
 from replicate.models.schedule import active
 from replicate.reference import kl, network
 
@@ -81,7 +81,7 @@ def restore(job, arrays, train):
         return StoredVariationalAutoencoder(weights, train, arrays["in_use"])
     if "encoder.mean.bias" in arrays:
         return StoredAutoencoder(arrays, train)
-    model = study.build(job)
+    model = family.build(job)
     model.n_features_in_ = train.shape[1]
     for name, array in arrays.items():
         setattr(model, name, np.asarray(array))

@@ -44,12 +44,32 @@ RC = {
 }
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
-COLOURS = {"pca": "#009E73", "dictionary_learning": "#D55E00", "lstm_vae": "#0072B2", "lstm_vae_plain": "#56B4E9"}
+COLOURS = {
+    "pca": "#009E73",
+    "dictionary_learning": "#D55E00",
+    "dense_ae": "#CC79A7",
+    "dense_vae": "#E69F00",
+    "conv_vae": "#B5A800",
+    "lstm_ae": "#333333",
+    "lstm_vae": "#0072B2",
+    "lstm_vae_plain": "#56B4E9",
+}
 LABELS = {
     "pca": "PCA",
+    "ica": "ICA",
+    "nmf": "NMF",
+    "sparse_pca": "Sparse PCA",
     "dictionary_learning": "Dictionary learning",
-    "lstm_vae": "LSTM β-VAE",
+    "dictionary_omp": "Dictionary learning, OMP",
+    "dictionary_positive": "Dictionary learning, positive",
+    "linear_ae": "Linear autoencoder",
+    "dense_ae": "Dense autoencoder",
+    "dense_vae": "Dense β-VAE",
+    "conv_vae": "Convolutional β-VAE",
+    "lstm_ae": "LSTM autoencoder",
+    "lstm_vae_fixed": "LSTM β-VAE, β fixed",
     "lstm_vae_plain": "LSTM β-VAE, paper's form",
+    "lstm_vae": "LSTM β-VAE",
 }
 SHORT_LABELS = {"pca": "PCA", "dictionary_learning": "DL", "lstm_vae": "VAE"}
 LATENT_NAMES = {"dictionary_learning": "coefficient (a.u.)", "lstm_vae": "latent mean (a.u.)"}

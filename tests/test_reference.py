@@ -13,10 +13,9 @@ from math import exp, log, tanh
 import numpy as np
 import pytest
 
-from replicate import reference.network
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
-from replicate.reference import kl
+from replicate.reference import base, kl
 from replicate.reference.lstm import LSTMNetwork
 
 STEPS, CHANNELS, LATENTS, WIDTH = 5, 2, 4, 3
@@ -219,7 +218,7 @@ def test_spectra_do_not_see_each_other(rng, monkeypatch):
     network, spectra = LSTMNetwork(draw(rng, n_blocks=1)), draw_spectra(rng, 7)
     alone = np.concatenate([network.reconstruct(spectrum[None], ON) for spectrum in spectra])
     for batch in (1, 3, 7, 200):
-        monkeypatch.setattr(reference.network, "BATCH", batch)
+        monkeypatch.setattr(base, "BATCH", batch)
         np.testing.assert_allclose(network.reconstruct(spectra, ON), alone, atol=1e-13)
         np.testing.assert_allclose(network.reconstruct(spectra[::-1], ON), alone[::-1], atol=1e-13)
 
@@ -232,8 +231,8 @@ def test_no_more_than_a_batch_is_in_the_recurrent_layers_at_once(rng, monkeypatc
         return states(self, name, sequence)
 
     monkeypatch.setattr(LSTMNetwork, "_states", watched)
-    LSTMNetwork(draw(rng)).reconstruct(draw_spectra(rng, 2 * reference.network.BATCH + 1), ON)
-    assert seen == 2 * [reference.network.BATCH, reference.network.BATCH, reference.network.BATCH, reference.network.BATCH, 1, 1]
+    LSTMNetwork(draw(rng)).reconstruct(draw_spectra(rng, 2 * base.BATCH + 1), ON)
+    assert seen == 2 * [base.BATCH, base.BATCH, base.BATCH, base.BATCH, 1, 1]
 
 
 @every_form

@@ -21,6 +21,13 @@ N_TREES = 20
 """Trees in the forest of each factor."""
 
 
+def disentangled(latents, factors):
+    """Return all of the measures below by the name of their metric."""
+    parts = dci(latents, factors)
+    measured = {"mig": mutual_information_gap(latents, factors), "sap": sap(latents, factors), "factors_r2": nonlinear_r2(latents, factors)}
+    return measured | {f"dci_{name}": value for name, value in parts.items()}
+
+
 def mutual_information_gap(latents, factors):
     """Return how much more the best latent of a factor tells of it than the second best, in parts of the entropy of the factor.
 

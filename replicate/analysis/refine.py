@@ -15,7 +15,7 @@ DAMPING = (1e-3, 10.0, 0.2)
 """Of Levenberg and Marquardt: at the start, its growth after a step that failed, and its fall after one that did not."""
 
 
-def refine(decode, latents, spectra, n_iterations=12):
+def refine(decode, latents, spectra, free, n_iterations=12):
     """Move the latents of each spectrum to where the decoder comes nearest to it.
 
     Levenberg and Marquardt's method on each spectrum by itself, all at once, with the derivatives of the decoder from differences. A step
@@ -26,8 +26,10 @@ def refine(decode, latents, spectra, n_iterations=12):
     decode : callable
         Latents, shape (n, n_latents), to spectra, shape (n, n_features).
     latents : ndarray, shape (n, n_latents)
-        Where to start: what the encoder says. A latent that is the same for all spectra stays.
+        Where to start: what the encoder says.
     spectra : ndarray, shape (n, n_features)
+    free : ndarray of bool, shape (n_latents,)
+        Latents that may be moved.
     n_iterations : int
 
     Returns
@@ -35,12 +37,11 @@ def refine(decode, latents, spectra, n_iterations=12):
     ndarray, shape (n, n_latents), of the type of `latents`
     """
     codes, spectra = np.array(latents), np.asarray(spectra)
-    spread = codes.std(axis=0)
-    free = np.flatnonzero(np.ptp(codes, axis=0) > 0)
+    steps, free = STEP * codes.std(axis=0), np.flatnonzero(free)
     found = decode(codes)
     errors, damping = _errors(found, spectra), np.full(len(codes), DAMPING[0])
     for _ in range(n_iterations if free.size else 0):
-        slopes = _slopes(decode, codes, found, free, STEP * spread[free])
+        slopes = _slopes(decode, codes, found, free, steps)
         trial = codes.copy()
         trial[:, free] += _step(slopes, spectra - found, damping)
         tried = decode(trial)
@@ -57,10 +58,12 @@ def _errors(found, spectra):
 def _slopes(decode, codes, found, free, steps):
     """Return how the decoded spectra change with each free latent, shape (n, n_free, n_features)."""
     slopes = np.empty((len(codes), len(free), found.shape[1]))
-    for column, (latent, step) in enumerate(zip(free, steps)):
+    for column, latent in enumerate(free):
         moved = codes.copy()
-        moved[:, latent] += step
-        slopes[:, column] = (decode(moved) - found) / (moved[:, latent] - codes[:, latent])[:, None]
+        moved[:, latent] += steps[latent]
+        # A latent of almost no spread may not move at all in its precision.
+        way = (moved[:, latent] - codes[:, latent])[:, None]
+        slopes[:, column] = np.divide(decode(moved) - found, way, out=np.zeros(found.shape), where=way != 0)
     return slopes
 
 

@@ -135,33 +135,24 @@ def _painting(pixels, provenance):
 
 
 @dataclass(frozen=True, eq=False)
-class ToyData:
-    """The toy data set, standardised per time step on the training spectra.
+class ToyColours:
+    """Spectra of random colours, standardised per time step on those to fit to.
 
     Attributes
     ----------
     train, gamut : ndarray of shape (n, 25), float32
-        Spectra of colours drawn at random.
-    painting : ndarray of shape (n_unique, 25), float32
-        Spectra of the picture's unique colours; weigh them by ``image.counts``.
+        Spectra to fit to and fresh ones to score on.
     colours : dict of ndarray
-        ``"train"``, ``"gamut"``, ``"painting"``: the colours behind each, in [0, 1].
+        ``"train"`` and ``"gamut"``: the colours behind each, in [0, 1].
     mean, scale : ndarray of shape (25,)
         Mean and standard deviation of the training spectra.
-    image : Painting
-        The picture.
-    provenance : dict of str
-        Of each of the three.
     """
 
     train: np.ndarray
     gamut: np.ndarray
-    painting: np.ndarray
     colours: dict[str, np.ndarray]
     mean: np.ndarray
     scale: np.ndarray
-    image: Painting
-    provenance: dict[str, str]
 
     def standardise(self, spectra):
         """Return spectra in the units of the formula, (n, 25), standardised as the training spectra are; float32."""
@@ -172,12 +163,30 @@ class ToyData:
         return standardised * self.scale + self.mean
 
 
-def make(painting, seed, n_train=10_000, n_gamut=5_000):
-    """Make the toy data set of Section 2.
+@dataclass(frozen=True, eq=False)
+class ToyData(ToyColours):
+    """The toy data set: random colours, and those of a picture, standardised alike.
+
+    Attributes
+    ----------
+    painting : ndarray of shape (n_unique, 25), float32
+        Spectra of the picture's unique colours; weigh them by ``image.counts``. `colours` has these as ``"painting"``.
+    image : Painting
+        The picture.
+    provenance : dict of str
+        Of each of the three.
+    """
+
+    painting: np.ndarray
+    image: Painting
+    provenance: dict[str, str]
+
+
+def draw(seed, n_train=10_000, n_gamut=5_000):
+    """Draw the random colours of the toy data set.
 
     Parameters
     ----------
-    painting : Painting
     seed : int
         The training and the gamut colours are independent streams of it.
     n_train, n_gamut : int
@@ -185,12 +194,19 @@ def make(painting, seed, n_train=10_000, n_gamut=5_000):
 
     Returns
     -------
-    ToyData
+    ToyColours
     """
     train_seed, gamut_seed = np.random.SeedSequence(seed).spawn(2)
-    colours = {"train": sample_colours(n_train, train_seed), "gamut": sample_colours(n_gamut, gamut_seed), "painting": painting.colours}
+    colours = {"train": sample_colours(n_train, train_seed), "gamut": sample_colours(n_gamut, gamut_seed)}
     train = spectra(colours["train"])
     mean, scale = train.mean(axis=0), train.std(axis=0)
     standardised = {name: ((spectra(values) - mean) / scale).astype(np.float32) for name, values in colours.items()}
+    return ToyColours(**standardised, colours=colours, mean=mean, scale=scale)
+
+
+def make(painting, seed, n_train=10_000, n_gamut=5_000):
+    """Make the toy data set of Section 2 from a `Painting` and the random colours of `draw`, as `ToyData`."""
+    drawn = draw(seed, n_train, n_gamut)
     provenance = {"train": "formula", "gamut": "formula", "painting": painting.provenance}
-    return ToyData(**standardised, colours=colours, mean=mean, scale=scale, image=painting, provenance=provenance)
+    shared = vars(drawn) | {"colours": drawn.colours | {"painting": painting.colours}}
+    return ToyData(**shared, painting=drawn.standardise(spectra(painting.colours)), image=painting, provenance=provenance)

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from replicate.reference.network import Network, dense_shapes, length, relu
+from replicate.reference.base import Network, dense_shapes, length, relu
 
 ACTIVATIONS = {"relu": relu, "tanh": np.tanh, "softsign": lambda x: x / (1 + np.abs(x))}
 STRIDE = 2

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from replicate.reference.network import Network, dense_shapes, length, relu
+from replicate.reference.base import Network, dense_shapes, length, relu
 
 FORWARD, BACKWARD = "lstm._unfused.0.l_cell", "lstm._unfused.0.r_cell"
 """What MXNet calls the two directions of a bidirectional layer."""

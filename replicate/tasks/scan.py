@@ -7,11 +7,14 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
 from replicate import sources
+from replicate.analysis.disentanglement import nonlinear_r2
 from replicate.analysis.latents import generate, principal_share
 from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
+from replicate.data import twin
 from replicate.data.heldout import ChannelScaler, spatial_folds
-from replicate.tasks.scores import channels, distribution, nonlinearities, reconstruct, shown_components, size
+from replicate.data.twin import TwinParameters
+from replicate.tasks.scores import channels, distribution, in_use, nonlinearities, refinement, shown_components, size
 
 
 class ScanTask:
@@ -64,26 +67,80 @@ class ScanTask:
 
 
 class HeldoutTask:
-    """Fit on four fifths of the blocks of the scan, channels scaled on those alone, and score on the fold left out. Not in the paper.
+    """Fit on four folds of spatial blocks, channels scaled on those alone, and score on the fold left out. Not in the paper.
 
-    Each seed leaves out another fold, so that five seeds are a cross-validation.
+    Where asked, the voltage steps are in another order, the same for all spectra and both channels, or only a few spectra are fitted to.
     """
 
     validation = None
 
     def __init__(self, config):
-        self.scan, split = sources.load_scan(config["provenance"]["spectra"]), config["data"]
+        split = config["data"]
+        self.scan = self._load(config)
         self.heldout = spatial_folds(self.scan.shape, split["block"], split["n_folds"], split["split_seed"]) == split["fold"]
-        scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
-        self.spectra = scaler.transform(self.scan.spectra)
-        self.train = self.spectra[~self.heldout]
+        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
+        self.columns = np.arange(self.scan.spectra.shape[1])
+        if "shuffle_seed" in split:
+            order = np.random.default_rng(split["shuffle_seed"]).permutation(self.scan.n_steps)
+            self.columns = self.columns.reshape(self.scan.n_channels, -1)[:, order].ravel()
+        self.spectra = self._scaled(self.scan.spectra)
+        self.fitted = np.flatnonzero(~self.heldout)
+        if "n_train" in split:
+            self.fitted = np.sort(np.random.default_rng(config["seed"]).choice(self.fitted, split["n_train"], replace=False))
+        self.train = self.spectra[self.fitted]
 
-    def score(self, model):
-        """Return metrics and arrays of a fitted model."""
-        heldout, reconstructions = self.heldout, reconstruct(model, self.spectra)
+    def _load(self, config):
+        return sources.load_scan(config["provenance"]["spectra"])
+
+    def _scaled(self, spectra):
+        return np.ascontiguousarray(self.scaler.transform(spectra)[:, self.columns])
+
+    def score(self, model, refined=None):
+        """Return metrics and arrays of a fitted model.
+
+        Parameters
+        ----------
+        model : transformer
+        refined : ndarray, shape (n_heldout, n_components), optional
+            Refined latents of the spectra left out, where they are known already.
+        """
+        heldout, latents = self.heldout, model.transform(self.spectra)
+        reconstructions = model.inverse_transform(latents)
         mse = per_spectrum_mse(self.spectra, reconstructions)
-        by_channel = per_channel_mse(self.spectra[heldout], reconstructions[heldout], self.scan.n_channels)
-        metrics = {"heldout_mse": float(mse[heldout].mean()), "mse": float(mse[~heldout].mean()), **size(model)}
-        metrics |= {f"heldout_mse_{name}": float(value) for name, value in zip(self.scan.channels, by_channel)}
+        metrics = {"heldout_mse": float(mse[heldout].mean()), "mse": float(mse[self.fitted].mean()), **size(model)}
+        metrics |= self._by_channel("heldout_mse", heldout, reconstructions[heldout])
+        metrics |= self._by_channel("mse", self.fitted, reconstructions[self.fitted])
+        best, found = refinement(model, latents[heldout], self.spectra[heldout], refined)
+        metrics |= {"heldout_mse_refined": float(per_spectrum_mse(self.spectra[heldout], found).mean())}
+        metrics |= self._by_channel("heldout_mse_refined", heldout, found)
         by_index, table = distribution(self.spectra[heldout], reconstructions[heldout])
-        return metrics | by_index, {"mse": mse, "heldout": heldout, **table, **channels(model)}
+        return metrics | by_index, {"mse": mse, "heldout": heldout, "refined": best, **table, **channels(model)}
+
+    def _by_channel(self, name, pixels, reconstructions):
+        errors = per_channel_mse(self.spectra[pixels], reconstructions, self.scan.n_channels)
+        return {f"{name}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)}
+
+
+class TwinTask(HeldoutTask):
+    """The same on the simulated twin, of which the spectra without noise and the maps they were made from are known."""
+
+    def _load(self, config):
+        noise = tuple(config["data"]["noise"] * level for level in TwinParameters().noise)
+        parameters = TwinParameters(noise=noise)
+        self.clean = twin.simulate(noise=False, parameters=parameters)
+        return twin.simulate(parameters=parameters)
+
+    def score(self, model, refined=None):
+        """Return metrics and arrays of a fitted model."""
+        metrics, arrays = super().score(model, refined)
+        clean = self._scaled(self.clean.spectra)
+        latents = model.transform(self.spectra)
+        errors = per_spectrum_mse(clean, model.inverse_transform(latents))
+        maps = np.stack([values.ravel().astype(float) for values in self.scan.truth.values()], axis=1)
+        maps = maps[:, np.ptp(maps, axis=0) > 0]
+        metrics |= {"clean_mse": float(errors[self.heldout].mean())}
+        metrics |= {"noise_mse": float(per_spectrum_mse(clean, self.spectra)[self.heldout].mean())}
+        used = latents[:, in_use(model, latents)]
+        if used.shape[1]:
+            metrics |= {"maps_r2": nonlinear_r2(used, maps)}
+        return metrics, arrays

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from replicate.analysis.refine import refine
 from replicate.analysis.residuals import per_index
 from replicate.analysis.shapes import nonlinearity
 
@@ -26,6 +27,21 @@ def shown_components(model, latents):
     importance = model.channel_kl_ * model.active_ if hasattr(model, "active_") else latents.std(axis=0)
     order = np.argsort(-importance, kind="stable")
     return order[importance[order] > 0]
+
+
+def in_use(model, latents):
+    """Tell which latents a model uses: of a VAE those of active channels, of any other all that vary."""
+    return model.active_ if hasattr(model, "active_") else np.ptp(latents, axis=0) > 0
+
+
+def refinement(model, latents, spectra, refined=None):
+    """Return the best latents that the decoder has for spectra, float32, as found from those of the encoder, and what they decode to.
+
+    Where `refined` latents are known already, they are only decoded.
+    """
+    if refined is None:
+        refined = refine(model.inverse_transform, latents, spectra, in_use(model, latents)).astype(np.float32)
+    return refined, model.inverse_transform(refined)
 
 
 def reconstruct(model, spectra):

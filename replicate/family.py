@@ -1,0 +1,147 @@
+"""The family of models, and the hyperparameters of each: the paper's beside ours.
+
+Qin, Guo, Kaliyev and Agar, Adv. Mater. 2022, 10.1002/adma.202202814. All are scikit-learn transformers. MXNet is imported only by those
+that need it, when they are built.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+
+from replicate.models.schedule import BetaSchedule
+
+COMPONENTS = {"toy": 3, "beps": 5}
+"""Latents of every model, of a beta-VAE the active ones, as in the paper."""
+
+PAPER_LAMBDA = {"toy": 0.57, "beps": 1.0}
+
+MODELS = {
+    "pca": "linear.PCA",
+    "ica": "linear.ICA",
+    "nmf": "linear.NMF",
+    "sparse_pca": "linear.SparsePCA",
+    "dictionary_learning": "linear.DictionaryLearning",
+    "dictionary_omp": "linear.OMPDictionaryLearning",
+    "dictionary_positive": "linear.PositiveDictionaryLearning",
+    "linear_ae": "dense_vae.DenseVariationalAutoencoder",
+    "dense_ae": "dense_vae.DenseVariationalAutoencoder",
+    "dense_vae": "dense_vae.DenseVariationalAutoencoder",
+    "conv_vae": "convolutional_vae.ConvolutionalVariationalAutoencoder",
+    "lstm_ae": "lstm_vae.LSTMVariationalAutoencoder",
+    "lstm_vae_fixed": "lstm_vae.LSTMVariationalAutoencoder",
+    "lstm_vae_plain": "lstm_vae.LSTMVariationalAutoencoder",
+    "lstm_vae": "lstm_vae.LSTMVariationalAutoencoder",
+}
+"""Where the class of each model is, in `replicate.models`; in the order in which tables list them."""
+
+NETWORKS = tuple(name for name, place in MODELS.items() if "Autoencoder" in place)
+LONGEST_FIRST = tuple(reversed(MODELS))
+
+# The paper's network: 3 residual blocks of 2 bidirectional layers of 128 units, ADAM at 3e-5, batches of 300.
+PAPER_NETWORK = {"n_blocks": 3, "n_layers": 2, "width": 128, "linear_path": False, "learning_rate": 3e-5, "batch_size": 300}
+PAPER_SCHEDULES = {
+    "toy": BetaSchedule(warmup_epochs=2000, step_epochs=100, max_steps=45, settle_epochs=0),
+    "beps": BetaSchedule(warmup_epochs=1000, step_epochs=1000, max_steps=19, settle_epochs=0),
+}
+# Ours: one bidirectional layer of 32 units each way, hundreds of epochs instead of thousands, then a settling with beta low. Every network
+# of the family is trained as the LSTM beta-VAE is, but for what its name says.
+TRAINING = {
+    "toy": {"batch_size": 200, "linear_path": False, "learning_rate": 5e-3},
+    "beps": {"batch_size": 200, "linear_path": True, "learning_rate": 3e-3, "input_noise": 0.1},
+}
+SCHEDULES = {
+    "toy": BetaSchedule(warmup_epochs=15, settle_epochs=80),
+    "beps": BetaSchedule(warmup_epochs=20, settle_epochs=100),
+}
+SHAPES = {
+    "dense_vae.DenseVariationalAutoencoder": {"hidden": (128, 128)},
+    "convolutional_vae.ConvolutionalVariationalAutoencoder": {},
+    "lstm_vae.LSTMVariationalAutoencoder": {"n_embedding": 16, "n_blocks": 0, "n_layers": 1, "width": 32},
+}
+SMOKE_SHAPES = {
+    "dense_vae.DenseVariationalAutoencoder": {"hidden": (8,)},
+    "convolutional_vae.ConvolutionalVariationalAutoencoder": {"filters": (4,)},
+    "lstm_vae.LSTMVariationalAutoencoder": {"width": 8},
+}
+SPECTRA_OF_FOUR_FOLDS = 2880
+"""Of the scan; fitted to fewer, a network gets as many more epochs."""
+
+FIXED_BETA = {"toy": 2e-4, "beps": 2e-4}
+"""Of `lstm_vae_fixed`: that at which the scheduled model settles."""
+
+
+def build(job):
+    """Return the unfitted model of a job."""
+    module, name = MODELS[job.model].split(".")
+    return getattr(importlib.import_module(f"replicate.models.{module}"), name)(**parameters(job))
+
+
+def parameters(job):
+    """Return the parameters of the model of a job, as keyword arguments."""
+    chosen = _network(job) if job.model in NETWORKS else _linear(job)
+    return chosen if job.setting is None else _changed(chosen, *job.setting)
+
+
+def _linear(job):
+    chosen = {"n_components": COMPONENTS[job.data], "random_state": job.seed}
+    if job.model == "pca":
+        del chosen["random_state"]
+    elif job.model.startswith("dictionary"):
+        chosen["alpha"] = PAPER_LAMBDA[job.data]
+    return chosen
+
+
+def _network(job):
+    latents, channels = COMPONENTS[job.data], 1 if job.data == "toy" else 2
+    chosen = {"n_components": 16, "target_channels": latents, "n_channels": channels, "random_state": job.seed}
+    if job.profile == "paper":
+        return chosen | PAPER_NETWORK | {"schedule": PAPER_SCHEDULES[job.data]}
+    place, schedule = MODELS[job.model], SCHEDULES[job.data]
+    chosen |= TRAINING[job.data] | SHAPES[place]
+    if job.profile == "smoke":
+        chosen |= SMOKE_SHAPES[place]
+        schedule = replace(schedule, warmup_epochs=2, max_steps=3, settle_epochs=2)
+    if job.model == "linear_ae":
+        chosen |= {"hidden": (), "linear_path": False}
+    if job.model == "lstm_vae_plain":
+        chosen["linear_path"] = False
+    if job.model.endswith("_ae"):
+        del chosen["target_channels"]
+        chosen |= {"n_components": latents, "variational": False}
+    if job.model == "lstm_vae_fixed":
+        schedule = replace(schedule, fixed_beta=FIXED_BETA[job.data])
+    # Without warm-up and ramp all epochs are of the settling.
+    if job.model.endswith(("_ae", "_fixed")):
+        schedule = replace(schedule, settle_epochs=schedule.warmup_epochs + schedule.settle_epochs)
+    return chosen | {"schedule": schedule}
+
+
+def _changed(chosen, name, value):
+    """Return parameters with one setting of a sweep changed; `replicate.sweeps` says which there are."""
+    schedule = chosen.get("schedule")
+    if name == "latents":
+        changed = {"target_channels": value} if "target_channels" in chosen else {"n_components": value}
+    elif name == "hidden":
+        changed = {"hidden": (value, value)}
+    elif name == "beta":
+        changed = {"schedule": replace(schedule, fixed_beta=value)}
+    elif name == "kl_share":
+        changed = {"schedule": replace(schedule, kl_share=value)}
+    elif name == "epochs":
+        changed = {"schedule": _longer(schedule, value)}
+    elif name == "n_train":
+        changed = {"schedule": _longer(schedule, SPECTRA_OF_FOUR_FOLDS / value)} if schedule else {}
+    else:
+        changed = {name: value}
+    return chosen | changed
+
+
+def _longer(schedule, factor):
+    """Return a schedule of `factor` times as many epochs, but for the steps of the ramp."""
+    return replace(
+        schedule,
+        warmup_epochs=max(1, round(schedule.warmup_epochs * factor)),
+        step_epochs=max(1, round(schedule.step_epochs * factor)),
+        settle_epochs=max(1, round(schedule.settle_epochs * factor)),
+    )
