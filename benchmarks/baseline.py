@@ -12,9 +12,9 @@ from pathlib import Path
 
 import claims
 import readme
-from store import PROFILE, REAL, ROOT, Store
+from store import PROFILE, REAL, ROOT, Store, kept
 
-from replicate import runs, study
+from replicate import runs
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, write_text
 from replicate.kinds import kind_of
@@ -44,18 +44,17 @@ def difference(stored, new):
 
 
 def finished_runs(results, document):
-    """Return the complete run of every job behind a metrics document, a dict of Job to Run.
+    """Return the complete run of every job whose weights are kept, a dict of Job to Run.
 
     Raises
     ------
     ReplicationError
         If one is missing, or a number is not from the real data.
     """
-    simulated = [name for name, entry in document["metrics"].items() if entry["provenance"] not in REAL]
+    simulated = [name for name, entry in document["metrics"].items() if entry["provenance"] not in REAL and not name.startswith("twin.")]
     if simulated:
         raise ReplicationError(f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first.")
-    jobs = study.jobs(PROFILE, seeds=seeds_of(document))
-    return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in jobs}
+    return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(seeds_of(document))}
 
 
 def write(results, document, store=None, readme_path=readme.README, ledger_path=claims.LEDGER, docs=ROOT / "docs"):
@@ -65,6 +64,8 @@ def write(results, document, store=None, readme_path=readme.README, ledger_path=
     store.write_weights(finished)
     store.write_index_table(finished)
     write_metrics(store.metrics_path, document)
+    with atomic_path(store.sweeps_path) as temporary:
+        shutil.copyfile(Path(results) / PROFILE / "sweeps.csv", temporary)
     for name in PICTURES:
         with atomic_path(docs / f"{name}.png") as temporary:
             shutil.copyfile(Path(results) / PROFILE / "figures" / f"{name}.png", temporary)

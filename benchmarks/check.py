@@ -22,6 +22,7 @@ from store import Store
 from replicate.errors import ReplicationError
 from replicate.kinds import kind_of
 from replicate.metrics import read_metrics
+from replicate.study import PAPER_STUDY
 
 STORED = Store().metrics_path
 
@@ -39,6 +40,9 @@ ORDERS = (
     ("beps_heldout.pca.heldout_mse", "beps_heldout.dictionary_learning.heldout_mse"),
 )
 """The first of each pair is the better one: the lower error."""
+
+DERIVED = ("shuffle_change", "sensitivity")
+"""Of one run against others, which may not have been made; they follow from metrics that are compared."""
 
 OK, FAILED, FEW = "ok", "FAILED", "not enough seeds"
 GROUPS = {
@@ -81,11 +85,18 @@ def check(stored, new):
     checks = [
         Check("missing", name, FAILED, "make it with `nox -s bench`, or, if it is gone on purpose, `nox -s baseline`")
         for name in before
-        if name not in after
+        if name not in after and _is_expected(name, after)
     ]
     checks += [Check(kind_of(name).rule, name, *_compare(kind_of(name), before[name], after[name], same_machine)) for name in gated]
     checks += [Check("order", f"{better} < {worse}", *_order(after.get(better), after.get(worse))) for better, worse in ORDERS]
     return sorted(checks, key=lambda one: list(GROUPS).index(one.group))
+
+
+def _is_expected(name, after):
+    """Tell whether a metric must be there: of the paper's study always, of the rest of the family where that model was run on that data."""
+    dataset, model, kind = name.split(".")
+    was_run = any(other.startswith(f"{dataset}.{model}.") for other in after)
+    return kind not in DERIVED and (was_run or model in PAPER_STUDY.get(dataset, ()))
 
 
 def machine_class(document):

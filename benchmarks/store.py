@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from replicate import study, sweeps
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.metrics import read_metrics
@@ -15,7 +16,15 @@ from replicate.style import PROVENANCE, STAND_INS
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "standard"
 REAL = tuple(name for name in PROVENANCE if name not in STAND_INS)
+KEPT = ("toy", "beps_heldout")
+"""Data sets of which the weights of the whole family are kept; of the others those of the paper's study."""
 INDEX_KEYS = ["dataset", "model", "seed", "index"]
+
+
+def kept(seeds):
+    """List the jobs of the study whose weights are kept."""
+    whole = study.jobs(PROFILE, seeds=seeds, whole_family=True)
+    return [job for job in whole if job.dataset in KEPT or job.model in study.PAPER_STUDY.get(job.dataset, ())]
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,11 @@ class Store:
         """Path of the table of the error at each index."""
         return self.folder / "per_index.csv"
 
+    @property
+    def sweeps_path(self):
+        """Path of the numbers of the sweeps."""
+        return self.folder / "sweeps.csv"
+
     def weights_path(self, job):
         """Return the path of the learned arrays of a job."""
         return self.folder / "weights" / f"{job.dataset}.{job.model}.seed{job.seed}.npz"
@@ -48,7 +62,10 @@ class Store:
         return read_metrics(self.metrics_path)
 
     def weights(self, job):
-        """Return the learned arrays of a job by name; of a VAE with ``in_use``, the channels that are not switched off."""
+        """Return the learned arrays of a job by name.
+
+        Of a VAE with ``in_use``, the channels that are not switched off; with the ``refined`` latents where these were scored.
+        """
         return read_npz(self.weights_path(job))
 
     def hashes(self):
@@ -68,11 +85,19 @@ class Store:
         except (OSError, ValueError, KeyError) as error:
             raise ReplicationError(f"{self.index_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`.") from error
 
+    def sweeps(self):
+        """Return the numbers of the sweeps, as `replicate.sweeps.table` makes them."""
+        try:
+            return pd.read_csv(self.sweeps_path)[list(sweeps.COLUMNS)]
+        except (OSError, ValueError, KeyError) as error:
+            raise ReplicationError(f"{self.sweeps_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`.") from error
+
     def write_weights(self, runs):
         """Replace the stored weights by those of runs, a dict of Job to Run."""
         for job, run in runs.items():
-            in_use = {"in_use": run.arrays["channel_kl"] != 0} if "channel_kl" in run.arrays else {}
-            write_npz(self.weights_path(job), **read_npz(run.folder / "weights.npz"), **in_use)
+            more = {"in_use": run.arrays["channel_kl"] != 0} if "channel_kl" in run.arrays else {}
+            more |= {"refined": run.arrays["refined"]} if "refined" in run.arrays else {}
+            write_npz(self.weights_path(job), **read_npz(run.folder / "weights.npz"), **more)
         paths = sorted(self.weights_path(job) for job in runs)
         write_json(self.hashes_path, {path.name: file_hash(path) for path in paths})
         for stale in set(self.hashes_path.parent.glob("*.npz")) - set(paths):
