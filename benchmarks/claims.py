@@ -26,7 +26,14 @@ RULES = {
     "less than": (("than", "factor"), lambda rule, value, than: value < rule["factor"] * than),
     "more than": (("than", "factor"), lambda rule, value, than: value > rule["factor"] * than),
 }
-DATA_NAMES = {"toy": "toy", "toy_shuffled": "toy, steps shuffled", "beps": "BEPS training", "beps_heldout": "BEPS held-out"}
+DATA_NAMES = {
+    "toy": "toy",
+    "toy_shuffled": "toy, steps shuffled",
+    "beps": "BEPS training",
+    "beps_heldout": "BEPS held-out",
+    "beps_shuffled": "BEPS held-out, steps shuffled",
+    "twin": "simulated twin held-out",
+}
 
 _TEXT = {"type": "string", "minLength": 1}
 _CONDITION = {

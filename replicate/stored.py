@@ -19,10 +19,12 @@ class StoredAutoencoder:
     weights : dict of str to ndarray
     train : ndarray, shape (n, n_channels * n_steps)
         The spectra it was fitted to.
+    patch : int
+        Neighbouring steps that its layers take as one.
     """
 
-    def __init__(self, weights, train):
-        self.network, self.train = network(weights, np.float32), train
+    def __init__(self, weights, train, patch=1):
+        self.network, self.train = network(weights, np.float32, patch), train
         self.n_parameters_ = sum(array.size for array in weights.values())
 
     def transform(self, X):
@@ -42,12 +44,13 @@ class StoredVariationalAutoencoder(StoredAutoencoder):
     weights : dict of str to ndarray
     train : ndarray, shape (n, n_channels * n_steps)
         The spectra it was fitted to, over which the KL of its channels is taken.
+    patch : int
     in_use : ndarray of bool, shape (n_components,)
         Channels that training has not switched off.
     """
 
-    def __init__(self, weights, train, in_use):
-        super().__init__(weights, train)
+    def __init__(self, weights, train, patch, in_use):
+        super().__init__(weights, train, patch)
         self.in_use = in_use
 
     @cached_property
@@ -76,11 +79,13 @@ def restore(job, arrays, train):
     train : ndarray
         The spectra that it was fitted to.
     """
+    if job.is_network:
+        patch = family.parameters(job).get("patch", 1)
     if "in_use" in arrays:
         weights = {name: array for name, array in arrays.items() if name != "in_use"}
-        return StoredVariationalAutoencoder(weights, train, arrays["in_use"])
-    if "encoder.mean.bias" in arrays:
-        return StoredAutoencoder(arrays, train)
+        return StoredVariationalAutoencoder(weights, train, patch, arrays["in_use"])
+    if job.is_network:
+        return StoredAutoencoder(arrays, train, patch)
     model = family.build(job)
     model.n_features_in_ = train.shape[1]
     for name, array in arrays.items():

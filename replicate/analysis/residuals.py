@@ -1,8 +1,12 @@
-"""Reconstruction errors: per spectrum, per index of the spectrum, and the best, median and worst spectrum."""
+"""Reconstruction errors: per spectrum, per index of the spectrum, the best, median and worst spectrum, and the noise under them."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.signal import savgol_coeffs, savgol_filter
+
+WINDOW, ORDER = 7, 3
+"""Of the Savitzky-Golay filter, steps and degree: those with which the authors clean the loops."""
 
 
 def per_spectrum_mse(spectra, reconstructions):
@@ -57,3 +61,26 @@ def per_index(spectra, reconstructions, counts=None):
     fourth = np.average(squared**2, axis=0, weights=counts)
     kurtosis = np.divide(fourth, variance**2, out=np.full_like(variance, 3.0), where=variance > 0) - 3
     return {"bias": bias, "spread": np.sqrt(variance), "kurtosis": kurtosis}
+
+
+def noise_floor(spectra, n_channels):
+    """Estimate the variance of the noise of each channel: what a Savitzky-Golay filter takes away, the voltage being a cycle.
+
+    The filter also keeps some noise; of white noise it keeps the middle one of its weights, for which the residual is corrected.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (n, n_features)
+        Channel-major, each channel one cycle of the voltage.
+    n_channels : int
+
+    Returns
+    -------
+    ndarray, shape (n_channels,)
+        In the squared units of the spectra. The median over the steps: at switching the resonance bends too sharply for the filter, and
+        the residual is not noise alone.
+    """
+    cycles = np.asarray(spectra, dtype=np.float64).reshape(len(spectra), n_channels, -1)
+    residuals = cycles - savgol_filter(cycles, WINDOW, ORDER, axis=2, mode="wrap")
+    kept = savgol_coeffs(WINDOW, ORDER)[WINDOW // 2]
+    return np.median(np.mean(residuals**2, axis=0), axis=1) / (1 - kept)

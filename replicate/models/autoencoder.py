@@ -128,8 +128,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Z = check_array(Z, dtype=np.float32)
         if Z.shape[1] != self.n_components:
             raise ValueError(f"{Z.shape[1]} latents, expected n_components={self.n_components}")
-        spectra = in_batches(lambda z: self._fitted_network().decoder(z)[:1], Z)[0]
-        return spectra.transpose(0, 2, 1).reshape(len(spectra), -1)
+        return self._stack(in_batches(lambda z: self._fitted_network().decoder(z)[:1], Z)[0])
 
     @property
     def n_parameters_(self):
@@ -152,6 +151,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _unstack(self, X):
         """Channel-major `(n, n_channels * n_steps)` to NTC."""
         return np.ascontiguousarray(X.reshape(len(X), self.n_channels, -1).transpose(0, 2, 1))
+
+    def _stack(self, spectra):
+        """Undo `_unstack`."""
+        return spectra.transpose(0, 2, 1).reshape(len(spectra), -1)
 
     def _encode(self, X):
         """Return the mean and, of a VAE, the log-variance of spectra, each `(n, n_components)`."""
@@ -204,7 +207,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         network.decoder.linear.weight.set_data(mx.nd.array((components * scale[:, None]).T))
         network.decoder.linear.bias.set_data(mx.nd.array(centre))
         # The other path starts as no correction at all, rather than as noise on the components.
-        network.decoder.output.weight.set_data(mx.nd.zeros_like(network.decoder.output.weight.data()))
+        for layer in (network.encoder.mean, network.decoder.output):
+            layer.weight.set_data(mx.nd.zeros_like(layer.weight.data()))
 
     def _fitted_network(self):
         """Return the network, built anew from the weights where the estimator was copied or loaded."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from replicate.models.autoencoder import Autoencoder
 from replicate.models.recurrent import RecurrentDecoder, RecurrentEncoder
 
@@ -18,6 +20,8 @@ class LSTMVariationalAutoencoder(Autoencoder):
     ----------
     n_blocks, n_layers, width : int
         Residual blocks in encoder and in decoder, bidirectional layers in each, LSTM units in each direction.
+    patch : int
+        Neighbouring steps that are read, and written, as one (paper: 1). The recurrence has as many times fewer steps to go.
     n_embedding : int, optional
         As of `Autoencoder`, whose other parameters follow; by default as wide as the latent space, as in the paper.
     """
@@ -26,7 +30,19 @@ class LSTMVariationalAutoencoder(Autoencoder):
     n_blocks: int = 0
     n_layers: int = 1
     width: int = 32
+    patch: int = 1
 
     def _layers(self, sizes):
         form = {"n_blocks": self.n_blocks, "n_layers": self.n_layers, "width": self.width}
         return RecurrentEncoder(sizes, **form), RecurrentDecoder(sizes, **form)
+
+    def _unstack(self, X):
+        """Channel-major `(n, n_channels * n_steps)` to `(n, n_steps / patch, n_channels * patch)`."""
+        if X.shape[1] % (self.n_channels * self.patch):
+            raise ValueError(f"{X.shape[1]} features do not divide into n_channels={self.n_channels} of patches of {self.patch} steps")
+        patches = X.reshape(len(X), self.n_channels, -1, self.patch).transpose(0, 2, 1, 3)
+        return np.ascontiguousarray(patches.reshape(*patches.shape[:2], -1))
+
+    def _stack(self, spectra):
+        patches = spectra.reshape(*spectra.shape[:2], self.n_channels, self.patch)
+        return patches.transpose(0, 2, 1, 3).reshape(len(spectra), -1)

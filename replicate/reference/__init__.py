@@ -11,7 +11,7 @@ from replicate.reference.feedforward import ConvolutionalNetwork, DenseNetwork
 from replicate.reference.lstm import LSTMNetwork
 
 
-def network(weights, dtype=np.float64):
+def network(weights, dtype=np.float64, patch=1):
     """Return the network that stored weights are of, told by their names.
 
     Parameters
@@ -20,6 +20,8 @@ def network(weights, dtype=np.float64):
         As in the `weights.npz` of a run.
     dtype : dtype
         Of the computation.
+    patch : int
+        Neighbouring steps that the layers take as one.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def network(weights, dtype=np.float64):
     """
     names = " ".join(weights)
     kind = LSTMNetwork if ".lstm." in names else ConvolutionalNetwork if ".convolutions." in names else DenseNetwork
-    return kind(weights, dtype)
+    return kind(weights, dtype, patch)
 
 
 def kl(mean, log_variance):

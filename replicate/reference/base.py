@@ -1,6 +1,6 @@
 """What the forward passes in NumPy share: latents, linear path, and refusals of weights that are damaged.
 
-Spectra are channel-major outside, and `(n, n_steps, n_channels)` inside.
+Spectra are channel-major outside, and `(n, n_steps, n_channels)` inside, patches of neighbouring steps counting as channels of one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Network:
         As in the `weights.npz` of a run.
     dtype : dtype
         Of the computation.
+    patch : int
+        Neighbouring steps that the layers take as one.
 
     Attributes
     ----------
@@ -41,7 +43,8 @@ class Network:
         If a weight is missing, unknown, of another shape than the others ask for, or not finite.
     """
 
-    def __init__(self, weights, dtype=np.float64):
+    def __init__(self, weights, dtype=np.float64, patch=1):
+        self.patch = patch
         weights = {name: np.asarray(array) for name, array in weights.items()}
         self.n_latent = length(weights, "encoder.mean.bias")
         self.n_channels = self._count_channels(weights)
@@ -71,10 +74,11 @@ class Network:
         """Return spectra (n, n_channels * n_steps) from latents (n, n_latent)."""
         if n_steps not in self.steps:
             raise ReplicationError(f"n_steps: {n_steps}, but these weights are of spectra of {self._wanted_steps()} steps.")
-        spectra = _in_batches(lambda features: self._unroll(features, n_steps), self.decoder_embedding(latents))
+        spectra = _in_batches(lambda features: self._unroll(features, n_steps // self.patch), self.decoder_embedding(latents))
         if self.has_linear_path:
             spectra = spectra + self._dense("decoder.linear", np.asarray(latents, dtype=self.dtype)).reshape(spectra.shape)
-        return spectra.transpose(0, 2, 1).reshape(len(spectra), self.n_channels * n_steps)
+        patches = spectra.reshape(len(spectra), n_steps // self.patch, self.n_channels, self.patch)
+        return patches.transpose(0, 2, 1, 3).reshape(len(spectra), self.n_channels * n_steps)
 
     def reconstruct(self, spectra, in_use=None):
         """Encode spectra to their posterior means and decode those.
@@ -110,7 +114,7 @@ class Network:
 
     def _count_channels(self, weights):
         """Return how many channels are stacked in a spectrum."""
-        return length(weights, "decoder.output.bias")
+        return length(weights, "decoder.output.bias") // self.patch
 
     def _read_sizes(self, weights):
         """Set the sizes of the layers, among them `n_encoded`, the features that those of the encoder make."""
@@ -129,13 +133,14 @@ class Network:
         raise NotImplementedError
 
     def _steps(self, spectra):
-        """Unfold channel-major spectra into (n, n_steps, n_channels)."""
+        """Unfold channel-major spectra into (n, n_steps / patch, n_channels * patch)."""
         spectra = np.asarray(spectra, dtype=self.dtype)
         n_steps, rest = divmod(spectra.shape[1], self.n_channels) if spectra.ndim == 2 else (0, 0)
         if rest or n_steps not in self.steps:
             wanted = f"(n, {self.n_channels} * n_steps), n_steps {self._wanted_steps()}"
             raise ReplicationError(f"spectra: shape {spectra.shape}, but these weights ask for {wanted}.")
-        return spectra.reshape(len(spectra), self.n_channels, n_steps).transpose(0, 2, 1)
+        patches = spectra.reshape(len(spectra), self.n_channels, n_steps // self.patch, self.patch).transpose(0, 2, 1, 3)
+        return patches.reshape(len(spectra), n_steps // self.patch, self.n_channels * self.patch)
 
     def _wanted_steps(self):
         if self.steps == ANY_STEPS:

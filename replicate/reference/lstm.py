@@ -85,10 +85,10 @@ class LSTMNetwork(Network):
 
     def _shapes(self):
         both = 2 * self.width
-        shapes = self._residual_shapes("encoder.blocks", self.n_channels) | self._residual_shapes("decoder.blocks", both)
-        shapes |= self._layer_shapes("encoder.summary", both if self.n_blocks else self.n_channels)
+        shapes = self._residual_shapes("encoder.blocks", self.n_channels * self.patch) | self._residual_shapes("decoder.blocks", both)
+        shapes |= self._layer_shapes("encoder.summary", both if self.n_blocks else self.n_channels * self.patch)
         shapes |= self._layer_shapes("decoder.first", self.n_embedding or self.n_latent)
-        return shapes | dense_shapes({"decoder.output": (self.n_channels, both)})
+        return shapes | dense_shapes({"decoder.output": (self.n_channels * self.patch, both)})
 
     def _residual_shapes(self, name, n_inputs):
         both, shapes = 2 * self.width, {}

@@ -1,0 +1,140 @@
+"""Refined latents: the least squares of a linear decoder, the known latents of a curved one, and never a greater error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicate.analysis.refine import refine
+
+T = np.linspace(-1, 1, 12)
+EVERY = np.ones(3, dtype=bool)
+
+
+def errors(decode, latents, spectra):
+    return np.mean((decode(latents) - spectra) ** 2, axis=1)
+
+
+def steps_on_slopes(latents):
+    """Spectra of where a step is, how high, and the slope under it, in the precision of the latents."""
+    where, height, slope = (column[:, None] for column in latents.T)
+    return (height * np.tanh(3 * (T - where)) + slope * T).astype(latents.dtype)
+
+
+@pytest.fixture
+def known(rng):
+    """Latents of 40 steps on slopes."""
+    return rng.uniform([-0.5, 1, -1], [0.5, 2, 1], size=(40, 3))
+
+
+@pytest.fixture
+def linear(rng):
+    """A linear decoder, spectra that it cannot make, poor latents, and the best."""
+    components, offset = rng.normal(size=(3, 12)), rng.normal(size=12)
+    spectra = rng.normal(size=(40, 12))
+    best = np.linalg.lstsq(components.T, (spectra - offset).T, rcond=None)[0].T
+    return lambda latents: latents @ components + offset, spectra, rng.normal(size=(40, 3)), best
+
+
+def test_of_a_linear_decoder_they_are_the_least_squares(linear):
+    decode, spectra, start, best = linear
+    np.testing.assert_allclose(refine(decode, start, spectra, EVERY), best, atol=1e-8)
+
+
+def test_of_a_linear_decoder_the_first_step_goes_there(linear):
+    """As far as the damping lets it: a method of gradients alone would not."""
+    decode, spectra, start, best = linear
+    left, excess = (
+        errors(decode, latents, spectra) - errors(decode, best, spectra) for latents in (refine(decode, start, spectra, EVERY, 1), start)
+    )
+    assert (left < 1e-4 * excess).all()
+
+
+def test_known_latents_are_found_from_a_poor_start(known, rng):
+    start = known + rng.uniform(-0.4, 0.4, size=known.shape)
+    spectra = steps_on_slopes(known)
+    assert errors(steps_on_slopes, start, spectra).mean() > 0.05
+    np.testing.assert_allclose(refine(steps_on_slopes, start, spectra, EVERY), known, atol=1e-6)
+
+
+def test_only_free_latents_move(known, rng):
+    """And those make up for the others as well as they can."""
+    free, spectra = np.array([True, False, True]), steps_on_slopes(known)
+    start = known + rng.uniform(-0.2, 0.2, size=known.shape)
+    found = refine(steps_on_slopes, start, spectra, free)
+    np.testing.assert_array_equal(found[:, 1], start[:, 1])
+    assert (found[:, [0, 2]] != start[:, [0, 2]]).all()
+    assert (errors(steps_on_slopes, found, spectra) < errors(steps_on_slopes, start, spectra)).all()
+    np.testing.assert_array_equal(refine(steps_on_slopes, start, spectra, ~EVERY), start)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    scale=st.floats(1e-3, 1e3),
+    bend=st.floats(0, 5),
+    free=st.lists(st.booleans(), min_size=3, max_size=3),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_no_error_ever_grows(seed, scale, bend, free, dtype):
+    """Whatever the decoder, the start and the number of steps, and for each spectrum by itself."""
+    rng = np.random.default_rng(seed)
+    first, second, third = rng.normal(size=(3, 3, 7)).astype(dtype)
+
+    def decode(latents):
+        return np.sin(dtype(bend) * latents @ first) * (latents @ second) + np.maximum(latents @ third, 0)
+
+    start, spectra = (dtype(scale) * rng.normal(size=(6, n)).astype(dtype) for n in (3, 7))
+    before = errors(decode, start, spectra)
+    for n_iterations in (0, 1, 2, 5):
+        latents = refine(decode, start, spectra, np.array(free), n_iterations)
+        now = errors(decode, latents, spectra)
+        assert (now <= before * (1 + 1e-6)).all()
+        before = now
+
+
+def test_a_spectrum_does_not_depend_on_its_neighbours(known, rng):
+    start = known + rng.uniform(-0.2, 0.2, size=known.shape)
+    spectra, order = steps_on_slopes(known) + 0.1 * rng.normal(size=(40, 12)), rng.permutation(40)
+    found = refine(steps_on_slopes, start, spectra, EVERY)
+    np.testing.assert_allclose(refine(steps_on_slopes, start[order], spectra[order], EVERY), found[order], atol=1e-8)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-30, 1e-9])
+def test_a_latent_of_no_spread_spoils_nothing(known, rng, spread):
+    """In single precision it does not even move; the others still come nearer."""
+    start = (known + rng.uniform(-0.2, 0.2, size=known.shape)).astype(np.float32)
+    start[:, 1] = 1.5 + spread * rng.normal(size=40)
+    spectra = steps_on_slopes(known)
+    with np.errstate(divide="raise", invalid="raise"):
+        found = refine(steps_on_slopes, start, spectra, EVERY)
+    assert np.isfinite(found).all()
+    assert (errors(steps_on_slopes, found, spectra) < errors(steps_on_slopes, start, spectra)).mean() > 0.9
+
+
+def test_a_latent_that_does_nothing_and_a_decoder_that_is_flat(rng):
+    """Neither has a slope to go by."""
+    start, spectra = rng.normal(size=(10, 3)), rng.normal(size=(10, 5))
+    components = rng.normal(size=(3, 5)) * [[1], [0], [1]]
+    found = refine(lambda latents: latents @ components, start, spectra, EVERY)
+    np.testing.assert_array_equal(found[:, 1], start[:, 1])
+    best = np.linalg.lstsq(components[::2].T, spectra.T, rcond=None)[0].T
+    np.testing.assert_allclose(found[:, ::2], best, atol=1e-8)
+    np.testing.assert_array_equal(refine(lambda latents: np.zeros((len(latents), 5)), start, spectra, EVERY), start)
+
+
+def test_single_precision_stays_and_nothing_that_was_given_changes(known, rng):
+    """A network takes nothing else."""
+    start, spectra = (known + rng.uniform(-0.2, 0.2, size=known.shape)).astype(np.float32), steps_on_slopes(known).astype(np.float32)
+    given, seen = (start.copy(), spectra.copy()), set()
+
+    def decode(latents):
+        seen.add(latents.dtype)
+        return steps_on_slopes(latents)
+
+    found = refine(decode, start, spectra, EVERY)
+    assert {found.dtype} == seen == {np.dtype(np.float32)}
+    np.testing.assert_allclose(found, known, atol=1e-3)
+    np.testing.assert_array_equal(start, given[0])
+    np.testing.assert_array_equal(spectra, given[1])
