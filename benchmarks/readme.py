@@ -9,7 +9,7 @@ import claims
 from store import ROOT
 
 from replicate.errors import ReplicationError
-from replicate.tables import caption, markdown, results_table
+from replicate.tables import caption, family_caption, family_table, markdown, results_table
 
 README = ROOT / "README.md"
 FINDINGS = ROOT / "benchmarks" / "findings.md"
@@ -48,7 +48,8 @@ def insert(text, sections):
 def _results(document):
     metrics, machine = document["metrics"], document["machine"]
     made = f"Profile `{document['profile']}`, made on {machine['processor']}, {machine['cores']} cores, one thread a run."
-    return f"{markdown(results_table(metrics))}\n\n{caption(metrics)} {made}"
+    paper = f"{markdown(results_table(metrics))}\n\n{caption(metrics)} {made}"
+    return f"{paper}\n\n### The whole family\n\n{markdown(family_table(metrics))}\n\n{family_caption(metrics)}"
 
 
 def _claims(document, ledger):

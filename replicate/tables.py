@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from replicate.files import write_text
+from replicate.study import PAPER_STUDY
 from replicate.style import LABELS, PROVENANCE
 
 COLUMNS = {
@@ -23,10 +24,22 @@ COLUMNS = {
     "beps.{}.fit_seconds": "fit, s",
     "beps.{}.transform_seconds": "encode, s",
 }
+FAMILY_COLUMNS = {
+    "toy.{}.gamut_mse": "toy gamut",
+    "toy.{}.gamut_mse_refined": "toy, best code",
+    "toy.{}.active_channels": "toy channels",
+    "toy.{}.fit_seconds": "toy fit, s",
+    "beps_heldout.{}.mse": "BEPS training",
+    "beps_heldout.{}.heldout_mse": "BEPS held-out",
+    "beps_heldout.{}.heldout_mse_refined": "BEPS held-out, best code",
+    "beps_heldout.{}.active_channels": "BEPS channels",
+    "beps_heldout.{}.n_parameters": "parameters",
+    "beps_heldout.{}.fit_seconds": "BEPS fit, s",
+}
 
 
 def results_table(metrics):
-    """Lay metrics out as text, one row a model and one column a number.
+    """Lay the metrics of the paper's study out as text, one row a model and one column a number.
 
     Parameters
     ----------
@@ -39,9 +52,18 @@ def results_table(metrics):
         Errors are mean squared errors in z-scores, means over the seeds. Where several seeds differ in the digits shown, the half width
         of the 95 % interval follows a ``±``. A number that was not measured is a dash.
     """
-    models = [model for model in LABELS if any(f".{model}." in name for name in metrics)]
-    rows = {LABELS[model]: {title: _text(metrics.get(name.format(model))) for name, title in COLUMNS.items()} for model in models}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS.values()))
+    return _table(metrics, PAPER_STUDY["beps"], COLUMNS)
+
+
+def family_table(metrics):
+    """Lay the metrics of the whole family out in the same way: fresh colours of the toy problem, and held-out folds of the scan."""
+    return _table(metrics, LABELS, FAMILY_COLUMNS)
+
+
+def _table(metrics, models, columns):
+    found = [model for model in models if any(name.format(model) in metrics for name in columns)]
+    rows = {LABELS[model]: {title: _text(metrics.get(name.format(model))) for name, title in columns.items()} for model in found}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns.values()))
     return table.rename_axis("model").reset_index()
 
 
@@ -63,16 +85,31 @@ def _digits(value, unit):
 
 def caption(metrics):
     """Say what the numbers of the results table are, on which data and of how many seeds."""
-    counts = sorted({len(entry["seeds"]) for entry in metrics.values()})
-    seeds = f"{counts[0]} seed{'s' if counts[0] > 1 else ''}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
-    used = {entry["provenance"] for entry in metrics.values()}
-    data = ", ".join(text for name, text in PROVENANCE.items() if name in used)
     return (
         "Errors are mean squared errors in z-scores: of fresh colours (toy gamut), of every pixel of the picture (toy painting), "
-        "of the pixels fitted to (BEPS training, and its two channels) and of spatial blocks left out (BEPS held-out). "
-        "Parameters and times are those of BEPS training, one thread a run. "
-        f"Mean over {seeds}, ± half the 95 % t-interval where it shows. Data: {data}."
+        "of the pixels fitted to (BEPS training, and its two channels) and of folds of spatial blocks left out (BEPS held-out). "
+        f"Parameters and times are those of BEPS training, one thread a run. {_origin(metrics, COLUMNS)}"
     )
+
+
+def family_caption(metrics):
+    """Say the same of the table of the family."""
+    return (
+        "All with as many latents, of a beta-VAE active channels: 3 on the toy problem, 5 on BEPS. "
+        "Errors as above; BEPS training is that of the blocks fitted to. "
+        "Best code: each spectrum with the best latents that the fitted decoder has for it, instead of the encoder's. "
+        f"Times are of training, one thread a run. {_origin(metrics, FAMILY_COLUMNS)}"
+    )
+
+
+def _origin(metrics, columns):
+    """Say on which data the numbers of a table were measured, and with how many seeds."""
+    shown = [entry for name, entry in metrics.items() if "{0}.{{}}.{2}".format(*name.split(".")) in columns]
+    counts = sorted({len(entry["seeds"]) for entry in shown})
+    seeds = f"{counts[0]} seed{'s' if counts[0] > 1 else ''}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    used = {entry["provenance"] for entry in shown}
+    data = ", ".join(text for name, text in PROVENANCE.items() if name in used)
+    return f"Mean over {seeds}, ± half the 95 % t-interval where it shows. Data: {data}."
 
 
 def markdown(table):
@@ -107,7 +144,7 @@ def every_metric(metrics):
 
 
 def write_tables(metrics, folder):
-    """Write every metric as results_table.csv, and the results table as results_table.md and .tex.
+    """Write every metric as results_table.csv, and the tables of the paper's study and of the family as Markdown and LaTeX.
 
     Parameters
     ----------
@@ -119,13 +156,12 @@ def write_tables(metrics, folder):
     -------
     list of Path
     """
-    table, said = results_table(metrics), caption(metrics)
-    texts = {
-        "csv": every_metric(metrics).to_csv(index=False, lineterminator="\n"),
-        "md": f"{markdown(table)}\n\n{said}\n",
-        "tex": latex(table, said),
-    }
-    paths = [Path(folder) / f"results_table.{suffix}" for suffix in texts]
-    for path, text in zip(paths, texts.values()):
-        write_text(path, text)
-    return paths
+    texts = {"results_table.csv": every_metric(metrics).to_csv(index=False, lineterminator="\n")}
+    for name, table, said in (
+        ("results_table", results_table(metrics), caption(metrics)),
+        ("family_table", family_table(metrics), family_caption(metrics)),
+    ):
+        texts |= {f"{name}.md": f"{markdown(table)}\n\n{said}\n", f"{name}.tex": latex(table, said)}
+    for name, text in texts.items():
+        write_text(Path(folder) / name, text)
+    return [Path(folder) / name for name in texts]

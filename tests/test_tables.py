@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from replicate.metrics import summarise
-from replicate.tables import caption, every_metric, latex, markdown, results_table, write_tables
+from replicate.tables import caption, every_metric, family_table, latex, markdown, results_table, write_tables
 
 
 def record(seed, model="pca", dataset="beps", **metrics):
@@ -71,7 +71,7 @@ def test_latex_is_escaped_and_ruled(metrics):
 
 
 def test_csv_gives_every_metric_back_unrounded(metrics, tmp_path):
-    csv, md, tex = write_tables(metrics, tmp_path)
+    csv, md, tex, *family = write_tables(metrics, tmp_path)
     assert [path.name for path in (csv, md, tex)] == ["results_table.csv", "results_table.md", "results_table.tex"]
     frame = pd.read_csv(csv, float_precision="round_trip")
     pd.testing.assert_frame_equal(frame, every_metric(metrics), check_exact=True, check_dtype=False)
@@ -83,4 +83,12 @@ def test_csv_gives_every_metric_back_unrounded(metrics, tmp_path):
         assert [row["low"], row["high"]] == entry["interval"] if entry["interval"] else np.isnan(row["low"])
     assert md.read_text(encoding="utf-8").startswith("| model |") and caption(metrics) in md.read_text(encoding="utf-8")
     assert r"95 \% t-interval" in tex.read_text(encoding="utf-8")
-    assert len(list(tmp_path.iterdir())) == 3
+    assert set(tmp_path.iterdir()) == {csv, md, tex, *family} and len(family) == 2
+
+
+def test_the_family_has_its_models_in_their_order_and_the_paper_s_table_only_its_own():
+    entry = {"value": 0.5, "unit": "z-score squared", "better": "lower", "seeds": [0], "values": [0.5], "interval": None, "provenance": "formula"}
+    found = {f"toy.{model}.gamut_mse": entry for model in ("lstm_vae", "ica", "pca")}
+    assert list(family_table(found)["model"]) == ["PCA", "ICA", "LSTM β-VAE"]
+    assert list(results_table(found)["model"]) == ["PCA", "LSTM β-VAE"]
+    assert set(family_table(found)["toy gamut"]) == {"0.5000"}
