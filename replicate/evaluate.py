@@ -97,7 +97,8 @@ def _fit(model, data, run, report):
         text = f"{row['phase']} beta {row['beta']:.4f} mse {row['mse']:.4f} channels {row['active_channels']}"
         report(done=done, total=done + left, text=text)
 
-    model.fit(data.train, checkpoint=run.checkpoint, validation=data.validation, on_epoch=on_epoch)
+    validation = {} if data.validation is None else {"validation": data.validation}
+    model.fit(data.train, checkpoint=run.checkpoint, on_epoch=on_epoch, **validation)
     run.write_history(model.history_)
     return model.history_[-1]["seconds"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from replicate.comparisons import ORDERED
 from replicate.family import COMPONENTS
 from replicate.metrics import interval
 from replicate.study import Job
+from replicate.sweeps import SWEEPS
 
 BETWEEN_MODELS = (
     ("penalty", "pca", "dictionary_learning"),
@@ -20,9 +22,13 @@ BETWEEN_MODELS = (
     ("locality", "dense_vae", "conv_vae"),
     ("bottleneck noise", "lstm_ae", "lstm_vae_fixed"),
     ("choice of channels", "lstm_vae_fixed", "lstm_vae"),
-    ("linear path", "lstm_vae_plain", "lstm_vae"),
-    ("recurrence, equal time", "dense_vae", "lstm_vae/epochs=0.166667"),
-    ("recurrence, equal time", "dense_vae/epochs=6", "lstm_vae"),
+    ("linear path", "lstm_vae/linear_path=0", "lstm_vae"),
+    ("own features of each step", "lstm_vae/n_own=0", "lstm_vae"),
+    ("our form", "lstm_vae_plain", "lstm_vae"),
+    *(
+        ("recurrence, equal time", *((fit, "lstm_vae") if fit.startswith("dense_vae") else ("dense_vae", fit)))
+        for fit in dict.fromkeys(f"{job.model}/{job.variant}" for sweep in SWEEPS if sweep.name == "equal time" for job in sweep.jobs(""))
+    ),
 )
 """Ingredient, the model without it and the model with it; after a stroke what a sweep changed of the model."""
 
@@ -39,8 +45,8 @@ ROUNDING = 0.01
 """Change of an error, %, below which single precision alone may speak."""
 
 COLUMNS = (
-    *("ingredient", "dataset", "without", "with", "code", "change", "low", "high", "seeds", "verdict"),
-    *("latents_without", "latents_with", "seconds_without", "seconds_with", "provenance"),
+    *("ingredient", "dataset", "without", "with_it", "code", "change", "low", "high", "seeds", "verdict"),
+    *("latents_without", "latents_with_it", "seconds_without", "seconds_with_it", "provenance"),
 )
 
 
@@ -113,7 +119,7 @@ def change(without, with_it):
     """
     logarithms = np.log(np.asarray(with_it) / np.asarray(without))
     bounds = interval(logarithms) or (np.nan, np.nan)
-    return tuple(float(100 * np.expm1(value)) for value in (logarithms.mean(), *bounds))
+    return tuple(100 * math.expm1(value) for value in (logarithms.mean(), *bounds))
 
 
 def verdict(low, high):

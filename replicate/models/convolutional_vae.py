@@ -71,6 +71,13 @@ class ConvolutionalVariationalAutoencoder(Autoencoder):
     filters: tuple[int, ...] = (16, 32, 64)
     kernel_size: int = 5
 
+    def fit(self, X, y=None, *, checkpoint=None, on_epoch=None):
+        """Train on spectra, as `Autoencoder.fit` does, but without a validation.
+
+        Decoding in mid-training makes MXNet 1.9.1 lay the weights of a convolution out anew, and then it cannot write to them any more.
+        """
+        return super().fit(X, checkpoint=checkpoint, on_epoch=on_epoch)
+
     def _layers(self, sizes):
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} is even; a filter has as many steps on either side of its middle")

@@ -22,6 +22,9 @@ class LSTMVariationalAutoencoder(Autoencoder):
         Residual blocks in encoder and in decoder, bidirectional layers in each, LSTM units in each direction.
     patch : int
         Neighbouring steps that are read, and written, as one (paper: 1). The recurrence has as many times fewer steps to go.
+    n_own : int
+        Features that a dense layer makes of the embedding for each step of the decoder by itself, beside the embedding, which is the
+        same at every step (paper: 0).
     n_embedding : int, optional
         As of `Autoencoder`, whose other parameters follow; by default as wide as the latent space, as in the paper.
     """
@@ -31,10 +34,11 @@ class LSTMVariationalAutoencoder(Autoencoder):
     n_layers: int = 1
     width: int = 32
     patch: int = 1
+    n_own: int = 0
 
     def _layers(self, sizes):
         form = {"n_blocks": self.n_blocks, "n_layers": self.n_layers, "width": self.width}
-        return RecurrentEncoder(sizes, **form), RecurrentDecoder(sizes, **form)
+        return RecurrentEncoder(sizes, **form), RecurrentDecoder(sizes, n_own=self.n_own, **form)
 
     def _unstack(self, X):
         """Channel-major `(n, n_channels * n_steps)` to `(n, n_steps / patch, n_channels * patch)`."""

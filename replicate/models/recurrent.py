@@ -65,14 +65,18 @@ class RecurrentEncoder(Encoder):
 
 
 class RecurrentDecoder(Decoder):
-    """The same features at every step, a bidirectional layer, residual blocks, then a dense layer at each step."""
+    """The same features at every step and some of each step's own, a bidirectional layer, residual blocks, a dense layer at each step."""
 
-    def add_layers(self, sizes, n_inputs, n_blocks, n_layers, width):  # noqa: D102
-        self.first = BidirectionalLayer(width, n_inputs)
+    def add_layers(self, sizes, n_inputs, n_blocks, n_layers, width, n_own):  # noqa: D102
+        self.own = nn.Dense(sizes.n_steps * n_own, in_units=n_inputs, activation="relu") if n_own else None
+        self.first = BidirectionalLayer(width, n_inputs + n_own)
         self.blocks = _residual_stack(n_blocks, n_layers, width, 2 * width)
         self.output = nn.Dense(sizes.n_channels, in_units=2 * width, flatten=False)
         self._n_steps = sizes.n_steps
 
     def spectra(self, F, features):  # noqa: D102
-        repeated = F.broadcast_axis(F.expand_dims(features, axis=0), axis=0, size=self._n_steps)
-        return F.transpose(self.output(self.blocks(self.first(repeated))), axes=(1, 0, 2))
+        inputs = F.broadcast_axis(F.expand_dims(features, axis=0), axis=0, size=self._n_steps)
+        if self.own is not None:
+            own = F.reshape(self.own(features), shape=(0, self._n_steps, -1))
+            inputs = F.concat(inputs, F.transpose(own, axes=(1, 0, 2)), dim=2)
+        return F.transpose(self.output(self.blocks(self.first(inputs))), axes=(1, 0, 2))

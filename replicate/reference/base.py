@@ -172,7 +172,7 @@ def length(weights, name):
     """Return the length of a bias, from which a size of the network is read."""
     bias = weights.get(name)
     if bias is None or bias.ndim != 1 or bias.size == 0:
-        raise _refusal([f"{name} is missing" if bias is None else f"{name} has shape {bias.shape}, expected a vector"])
+        raise refusal([f"{name} is missing" if bias is None else f"{name} has shape {bias.shape}, expected a vector"])
     return len(bias)
 
 
@@ -185,7 +185,7 @@ def _check(weights, shapes):
     faults = {name: _fault(weights.get(name), shapes.get(name)) for name in sorted(weights.keys() | shapes.keys())}
     faults = [f"{name} {fault}" for name, fault in faults.items() if fault]
     if faults:
-        raise _refusal(faults)
+        raise refusal(faults)
 
 
 def _fault(array, shape):
@@ -201,7 +201,8 @@ def _fault(array, shape):
     return None
 
 
-def _refusal(faults):
+def refusal(faults):
+    """Return the error that names the first three of these faults of stored weights, and the fix."""
     more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
     return ReplicationError(f"stored weights: {'; '.join(faults[:3])}{more}. Restore weights.npz, or delete the run and train again.")
 

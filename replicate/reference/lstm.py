@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from replicate.reference.base import Network, dense_shapes, length, relu
+from replicate.reference.base import Network, dense_shapes, length, refusal, relu
 
 FORWARD, BACKWARD = "lstm._unfused.0.l_cell", "lstm._unfused.0.r_cell"
 """What MXNet calls the two directions of a bidirectional layer."""
@@ -19,13 +19,28 @@ class LSTMNetwork(Network):
     ----------
     width, n_blocks, n_layers : int
         LSTM units in each direction, residual blocks, and layers in each.
+    n_own : int
+        Features that the decoder has of each step by itself.
     """
 
     def _read_sizes(self, weights):
         self.width = length(weights, f"encoder.summary.{FORWARD}.h2h_bias") // 4
         self.n_encoded = 2 * self.width
+        self.n_own = self._count_own(weights)
         layers = re.findall(r"coder\.blocks\.(\d+)\.layers\.(\d+)\.", "\n".join(weights))
         self.n_blocks, self.n_layers = (max(map(int, found)) + 1 for found in zip(*layers)) if layers else (0, 0)
+
+    def _count_own(self, weights):
+        """Tell how many features each step has of its own, from what the first layer of the decoder reads beside the embedding."""
+        if "decoder.own.bias" not in weights:
+            return 0
+        first = weights.get(f"decoder.first.{FORWARD}.i2h_weight", np.empty((0, 0)))
+        n_own = first.shape[-1] - (self.n_embedding or self.n_latent)
+        n_steps, rest = divmod(length(weights, "decoder.own.bias"), max(n_own, 1))
+        if n_own < 1 or rest:
+            raise refusal([f"decoder.own.bias does not belong to decoder.first, which reads {n_own} features of each step's own"])
+        self.steps = range(n_steps * self.patch, n_steps * self.patch + 1)
+        return n_own
 
     def _features(self, steps):
         """Return the state of each direction after its own last step."""
@@ -34,8 +49,12 @@ class LSTMNetwork(Network):
         return relu(np.concatenate(last, axis=1))
 
     def _unroll(self, features, n_steps):
-        """Repeat the features at every step."""
-        sequence = self._layer("decoder.first", np.broadcast_to(features, (n_steps, *features.shape)))
+        """Give every step the features, and those of its own where there are any."""
+        inputs = np.broadcast_to(features, (n_steps, *features.shape))
+        if self.n_own:
+            own = relu(self._dense("decoder.own", features)).reshape(len(features), n_steps, self.n_own)
+            inputs = np.concatenate([inputs, own.transpose(1, 0, 2)], axis=2)
+        sequence = self._layer("decoder.first", inputs)
         return self._dense("decoder.output", self._residual("decoder.blocks", sequence)).transpose(1, 0, 2)
 
     def _residual(self, name, sequence):
@@ -87,7 +106,10 @@ class LSTMNetwork(Network):
         both = 2 * self.width
         shapes = self._residual_shapes("encoder.blocks", self.n_channels * self.patch) | self._residual_shapes("decoder.blocks", both)
         shapes |= self._layer_shapes("encoder.summary", both if self.n_blocks else self.n_channels * self.patch)
-        shapes |= self._layer_shapes("decoder.first", self.n_embedding or self.n_latent)
+        n_inputs = self.n_embedding or self.n_latent
+        shapes |= self._layer_shapes("decoder.first", n_inputs + self.n_own)
+        if self.n_own:
+            shapes |= dense_shapes({"decoder.own": (self.steps[0] // self.patch * self.n_own, n_inputs)})
         return shapes | dense_shapes({"decoder.output": (self.n_channels * self.patch, both)})
 
     def _residual_shapes(self, name, n_inputs):

@@ -26,6 +26,8 @@ class ColoursTask:
     A model blind to order does not notice.
     """
 
+    validation = None
+
     def __init__(self, config):
         sizes = dict(config["data"])
         shuffle_seed = sizes.pop("shuffle_seed", None)
@@ -33,7 +35,7 @@ class ColoursTask:
         if shuffle_seed is not None:
             order = np.random.default_rng(shuffle_seed).permutation(self.data.train.shape[1])
             self.data = replace(self.data, train=self.data.train[:, order], gamut=self.data.gamut[:, order])
-        self.train, self.validation = self.data.train, self.data.gamut[:N_VALIDATION]
+        self.train = self.data.train
 
     def _make(self, config, sizes):
         return toy.draw(config["seed"], **sizes)
@@ -62,6 +64,11 @@ class ColoursTask:
 
 class ToyTask(ColoursTask):
     """The same, scored on every pixel of the picture as well (paper Figures 2 and S4)."""
+
+    @property
+    def validation(self):
+        """Fresh colours whose error goes into the history of a training."""
+        return self.data.gamut[:N_VALIDATION]
 
     def _make(self, config, sizes):
         return toy.make(sources.load_picture(config["provenance"]["picture"]), config["seed"], **sizes)
