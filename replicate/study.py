@@ -22,14 +22,14 @@ PAPER_STUDY = {
     "beps": ("pca", "dictionary_learning", "lstm_vae_plain", "lstm_vae"),
     "beps_heldout": ("pca", "dictionary_learning", "lstm_vae_plain", "lstm_vae"),
 }
-"""The models that the paper compares, with PCA and, on the scan, the paper's plain form beside them."""
+"""The models that the paper compares, with PCA and the paper's plain form beside them. On the toy problem `lstm_vae` is the plain form."""
 
 FAMILY_STUDY = {
-    "toy": tuple(MODELS),
+    "toy": tuple(model for model in MODELS if model != "lstm_vae_plain"),
     "toy_shuffled": ("pca", "dictionary_learning", "dense_vae", "lstm_vae"),
     "beps": ("pca", "dictionary_learning", "dense_vae", "lstm_vae_plain", "lstm_vae"),
     "beps_heldout": tuple(MODELS),
-    "beps_shuffled": ("pca", "dictionary_learning", "dense_vae", "conv_vae", "lstm_vae"),
+    "beps_shuffled": ("pca", "dictionary_learning", "dense_vae", "lstm_vae"),
     "twin": ("pca", "dictionary_learning", "dense_ae", "dense_vae", "lstm_vae"),
 }
 """What the paper leaves out: the whole family, and data sets that tell what its members use."""

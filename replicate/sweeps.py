@@ -16,7 +16,6 @@ COLUMNS = ("sweep", "dataset", "model", "setting", "value", "seed", "provenance"
 
 LINEAR = ("pca", "ica", "nmf", "sparse_pca", "dictionary_learning", "dictionary_omp", "dictionary_positive")
 NETWORKS = ("linear_ae", "dense_ae", "dense_vae", "conv_vae", "lstm_ae", "lstm_vae")
-NONLINEAR = ("dense_ae", "dense_vae", "lstm_vae")
 COMPARED = ("pca", "dictionary_learning", "dense_ae", "dense_vae", "lstm_vae")
 
 
@@ -56,23 +55,24 @@ class Sweep:
 
 
 SWEEPS = (
-    Sweep("equal time", "beps_heldout", ("lstm_vae",), "epochs", (0.33,), 5),
-    Sweep("equal time", "beps_heldout", ("dense_vae",), "epochs", (3,), 5),
-    Sweep("form", "beps_heldout", ("lstm_vae",), "linear_path", (0,), 3),
-    Sweep("form", "beps_heldout", ("lstm_vae",), "n_own", (0,), 3),
     Sweep("sensitivity", "beps_heldout", ("dictionary_learning", "dictionary_omp", "dictionary_positive"), "alpha", (0.5, 2)),
     Sweep("sensitivity", "beps_heldout", ("sparse_pca",), "alpha", (0.05, 0.2)),
-    Sweep("sensitivity", "beps_heldout", NONLINEAR, "learning_rate", (1e-3, 4e-3)),
-    Sweep("sensitivity", "beps_heldout", NONLINEAR, "input_noise", (0.1, 0.4)),
+    Sweep("sensitivity", "beps_heldout", ("dense_ae", "dense_vae"), "learning_rate", (1e-3, 4e-3)),
+    Sweep("sensitivity", "beps_heldout", ("lstm_vae",), "learning_rate", (1.5e-3, 6e-3)),
+    Sweep("sensitivity", "beps_heldout", ("dense_ae", "dense_vae", "lstm_vae"), "input_noise", (0.1, 0.4)),
     Sweep("sensitivity", "beps_heldout", ("dense_ae", "dense_vae"), "hidden", (64, 256)),
     Sweep("sensitivity", "beps_heldout", ("lstm_vae",), "width", (16, 64)),
     # The odds of 60 % halved and doubled.
     Sweep("sensitivity", "beps_heldout", ("dense_vae", "lstm_vae"), "kl_share", (0.43, 0.75)),
     Sweep("rate-distortion", "beps_heldout", LINEAR, "latents", (1, 2, 3, 4, 6, 8, 12, 16)),
     Sweep("rate-distortion", "beps_heldout", NETWORKS, "latents", (1, 2, 3, 8, 16)),
-    Sweep("beta", "toy", ("lstm_vae_fixed",), "beta", (2e-5, 2e-3, 6e-3, 2e-2, 6e-2)),
     Sweep("noise", "twin", COMPARED, "noise", (3, 10)),
     Sweep("fewer spectra", "beps_heldout", COMPARED, "n_train", (100, 300, 1000)),
+    Sweep("equal time", "beps_heldout", ("lstm_vae",), "epochs", (0.5,), 5),
+    Sweep("equal time", "beps_heldout", ("dense_vae",), "epochs", (2,), 5),
+    Sweep("beta", "toy", ("lstm_vae_fixed",), "beta", (2e-5, 2e-3, 6e-3, 2e-2, 6e-2)),
+    Sweep("form", "beps_heldout", ("lstm_vae",), "linear_path", (0,), 3),
+    Sweep("form", "beps_heldout", ("lstm_vae",), "n_own", (0,), 3),
 )
 
 
