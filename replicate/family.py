@@ -64,6 +64,10 @@ DENSE, CONVOLUTIONAL = {"hidden": (128, 128)}, {"filters": (16, 32, 64), "kernel
 PLAIN = {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 16, "linear_path": False}
 """The paper's form at our size: no linear path, no patches, nothing of its own for a step of the decoder."""
 
+PLAIN_TRAINING = {"batch_size": 200, "input_noise": 0.1, "weight_decay": 0.0}
+PLAIN_SCHEDULE = BetaSchedule(warmup_epochs=20, settle_epochs=100)
+"""Of the plain form on the scan: what suits the others would leave it far from the end of its training."""
+
 RECURRENT = {
     "toy": PLAIN,
     "beps": {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 64, "n_own": 32, "patch": 8},
@@ -105,6 +109,9 @@ def _network(job):
     is_recurrent = job.model.startswith("lstm")
     schedule = (SCHEDULES if is_recurrent else FEEDFORWARD_SCHEDULES)[job.data]
     chosen |= TRAINING[job.data] | ({} if is_recurrent else FEEDFORWARD_TRAINING[job.data]) | _shape(job)
+    if job.model == "lstm_vae_plain":
+        chosen |= PLAIN_TRAINING
+        schedule = PLAIN_SCHEDULE
     if job.profile == "smoke":
         schedule = replace(schedule, warmup_epochs=2, kl_share=0.6, max_steps=3, settle_epochs=2)
     if job.model.endswith("_ae"):

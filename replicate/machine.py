@@ -18,7 +18,7 @@ import psutil
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MXNET_CPU_WORKER_NTHREADS")
 PACKAGES = ("mxnet", "numpy", "scikit-learn", "scipy", "pandas", "pooch", "pillow")
 PACKAGE_FOLDER = Path(__file__).resolve().parent
-NUMERICAL_CODE = ("models", "analysis", "data", "tasks", "evaluate.py", "execute.py", "family.py", "study.py")
+NUMERICAL_CODE = ("models", "analysis", "data", "tasks", "evaluate.py", "execute.py", "study.py")
 
 
 def thread_environment(n_threads):
