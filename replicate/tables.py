@@ -105,6 +105,8 @@ def family_caption(metrics):
 def _origin(metrics, columns):
     """Say on which data the numbers of a table were measured, and with how many seeds."""
     shown = [entry for name, entry in metrics.items() if "{0}.{{}}.{2}".format(*name.split(".")) in columns]
+    if not shown:
+        return "Nothing of it was measured."
     counts = sorted({len(entry["seeds"]) for entry in shown})
     seeds = f"{counts[0]} seed{'s' if counts[0] > 1 else ''}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     used = {entry["provenance"] for entry in shown}

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import baseline  # noqa: E402
 import claims  # noqa: E402
 import readme  # noqa: E402
-from store import Store  # noqa: E402
+from store import Store, kept  # noqa: E402
 
 
 def document(provenance="measured", seeds=(0, 1), **values):
@@ -57,6 +57,13 @@ def test_simulated_numbers_are_refused(tmp_path):
         baseline.finished_runs(tmp_path, document("simulated twin", mse=1.0))
 
 
+def test_the_twin_is_simulated_by_design(tmp_path):
+    document_of_twin = document("simulated twin", mse=1.0)
+    document_of_twin["metrics"] = {name.replace("beps.", "twin."): entry for name, entry in document_of_twin["metrics"].items()}
+    with pytest.raises(ReplicationError, match="no complete run here"):
+        baseline.finished_runs(tmp_path, document_of_twin)
+
+
 def test_a_missing_run_is_named_before_anything_is_written(tmp_path):
     with pytest.raises(ReplicationError, match="no complete run here"):
         baseline.finished_runs(tmp_path, document(mse=1.0))
@@ -65,13 +72,15 @@ def test_a_missing_run_is_named_before_anything_is_written(tmp_path):
 @pytest.fixture
 def results(tmp_path):
     """Runs of every job of one seed with weights of a few numbers, metrics and pictures."""
-    for job in study.jobs("standard"):
+    for job in kept([0]):
         run = runs.Run.of(tmp_path / "results", job)
         write_npz(run.folder / "weights.npz", components_=np.full((2, 3), len(str(job))))
-        network = {"channel_kl": np.array([0.0, 2.0])} if job.is_network else {}
+        network = {"channel_kl": np.array([0.0, 2.0])} if "vae" in job.model else {}
+        network |= {} if job.dataset == "beps" else {"refined": np.ones((4, 2), dtype=np.float32)}
         by_index = {} if job.dataset == "toy_shuffled" else {"index_bias": np.array([0.1, -0.2]), "index_spread": np.array([1.0, 2.0])}
         write_npz(run.folder / "arrays.npz", **network, **by_index)
         write_json(run.folder / "record.json", {"status": "complete", "key": "x"})
+    (tmp_path / "results" / "standard" / "sweeps.csv").write_text("sweep\n")
     figures = tmp_path / "results" / "standard" / "figures"
     figures.mkdir()
     for name in baseline.PICTURES:
@@ -93,6 +102,8 @@ def test_everything_is_rewritten(results, tmp_path):
     assert not stale.exists(), "weights of another seed would stand for nothing"
     job = study.Job("standard", "toy", "lstm_vae", 0)
     np.testing.assert_array_equal(stored.weights(job)["in_use"], [False, True])
+    np.testing.assert_array_equal(stored.weights(job)["refined"], 1)
+    assert stored.sweeps_path.read_text() == "sweep\n"
     assert set(stored.hashes()) == {path.name for path in stored.hashes_path.parent.glob("*.npz")}
     table = stored.index_table()
     assert table.loc[("beps_heldout", "pca", 0, 1)].tolist() == [-0.2, 2.0]

@@ -326,3 +326,21 @@ def test_another_schema_version(run, tmp_path):
     code, _, error = run(None)
     assert code == 2
     assert "metrics.json" in error and "schema_version" in error
+
+
+def test_the_family_need_not_be_run_but_what_is_run_of_it_must_be_whole():
+    """`nox -s replicate` makes the paper's study alone."""
+    stored = document()
+    for model in ("ica", "dense_ae"):
+        for kind in ("heldout_mse", "mse"):
+            stored["metrics"][f"beps_heldout.{model}.{kind}"] = copy.deepcopy(stored["metrics"]["beps_heldout.pca.heldout_mse"])
+    new = copy.deepcopy(stored)
+    for name in [name for name in new["metrics"] if ".ica." in name] + ["beps_heldout.dense_ae.mse"]:
+        del new["metrics"][name]
+    assert [one.name for one in check.check(stored, new) if one.group == "missing"] == ["beps_heldout.dense_ae.mse"]
+
+
+def test_what_follows_from_other_runs_may_be_absent():
+    stored, new = document(), document()
+    stored["metrics"]["beps_heldout.pca.sensitivity"] = copy.deepcopy(stored["metrics"]["beps_heldout.pca.heldout_mse"])
+    assert not [one for one in check.check(stored, new) if one.group == "missing"]

@@ -27,15 +27,14 @@ pytestmark = pytest.mark.skipif(not os.environ.get("REPLICATE_DATA"), reason="RE
 TEXT = readme.README.read_text(encoding="utf-8")
 
 
-def rescore(store, seeds):
-    """Score the models of the scan of one seed again, for all would take a minute."""
-    return verify.rescore(store, [0], ["beps"])
+JOBS = [job for job in study.jobs("standard") if job.dataset == "beps"]
+"""The models of the scan of one seed, for all would take a minute."""
 
 
 @pytest.fixture(scope="module")
 def scored():
     """What the models as stored score, for the tests that leave the weights alone."""
-    return list(rescore(Store(), [0]))
+    return list(verify.rescore(Store(), JOBS))
 
 
 @pytest.fixture
@@ -49,8 +48,8 @@ def stored(tmp_path):
 def failures(stored, scored, capsys):
     """Return a function that returns the names of the checks that fail."""
 
-    def run(rescore=lambda store, seeds: scored, ledger=None, text=TEXT):
-        holds = verify.verify(stored, ledger or claims.read(), text, rescore)
+    def run(rescore=lambda store, jobs: scored, ledger=None, text=TEXT):
+        holds = verify.verify(stored, ledger or claims.read(), text, JOBS, rescore)
         output = capsys.readouterr().out
         found = {line[8:].split("  ")[0] for line in output.splitlines() if line.startswith("FAILED")}
         assert holds == (not found) == output.rstrip().endswith("0 failed. VERIFIED.")
@@ -77,7 +76,7 @@ def test_a_wrong_weight_is_caught(stored, failures, name):
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05
     write_npz(path, **weights)
-    found = failures(rescore)
+    found = failures(verify.rescore)
     assert "weights beps.lstm_vae.seed0.npz" in found
     assert any(check.startswith("beps.lstm_vae.") for check in found)
     assert not any("pca" in check or "plain" in check for check in found)
@@ -113,6 +112,47 @@ def test_a_wrong_row_of_the_table_is_caught(stored, failures):
     assert failures() == {"per_index.csv beps seed 0"}
 
 
+def test_a_wrong_change_by_shuffling_is_caught(stored, failures):
+    """It follows from two stored errors, whatever the weights are."""
+    name = "beps_heldout.lstm_vae.shuffle_change"
+
+    def change(document):
+        document["metrics"][name]["values"][1] += 1e-3
+
+    edit(stored.metrics_path, change)
+    assert {f"{name} seed 1", "summaries"} <= failures()
+
+
+def test_a_wrong_number_of_a_sweep_is_caught(stored, failures):
+    """By the sensitivity that is said to follow from it."""
+    table = stored.sweeps()
+    of_model = (table["sweep"] == "sensitivity") & (table["model"] == "dictionary_learning") & (table["metric"] == "heldout_mse")
+    table.loc[of_model, "number"] *= 1.5
+    table.to_csv(stored.sweeps_path, index=False)
+    assert failures() == {"beps_heldout.dictionary_learning.sensitivity seed 0"}
+
+
+@pytest.mark.parametrize("model", ["dense_vae", "lstm_ae", "conv_vae", "nmf", "ica"])
+def test_the_family_is_scored_again_from_its_weights(model):
+    """With the refined latents that are stored; another one for a single spectrum is seen."""
+    job = study.Job("standard", "beps_heldout", model, 0)
+    stored = Store().metrics()["metrics"]
+    metrics = next(iter(verify.rescore(Store(), [job])))[2]
+    for kind in ("heldout_mse", "heldout_mse_refined"):
+        name = f"beps_heldout.{model}.{kind}"
+        assert metrics[name] == pytest.approx(stored[name]["values"][0], rel=1e-5)
+
+
+def test_a_wrong_refined_latent_is_caught(stored):
+    job = study.Job("standard", "beps_heldout", "pca", 0)
+    weights = read_npz(stored.weights_path(job))
+    weights["refined"][5] += 1
+    write_npz(stored.weights_path(job), **weights)
+    checks = {name: holds for name, holds, _ in verify.model_checks(stored.metrics(), stored.index_table(), verify.rescore(stored, [job]))}
+    assert not checks["beps_heldout.pca.heldout_mse_refined seed 0"]
+    assert checks["beps_heldout.pca.heldout_mse seed 0"]
+
+
 def test_a_wrong_verdict_is_caught(stored, failures):
     ledger = claims.read()
     ledger[0]["verdict"] = "replicated" if ledger[0]["verdict"] != "replicated" else "not replicated"
@@ -133,17 +173,17 @@ def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
     scan.write_bytes(content)
     monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
     with pytest.raises(ReplicationError, match="resonance.npy"):
-        verify.verify(stored, claims.read(), TEXT, rescore)
+        verify.verify(stored, claims.read(), TEXT, JOBS)
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "per_index.csv", "weights/sha256.json", "weights/beps.pca.seed0.npz"])
+@pytest.mark.parametrize("name", ["metrics.json", "per_index.csv", "sweeps.csv", "weights/sha256.json", "weights/beps.pca.seed0.npz"])
 def test_a_missing_file_is_named(stored, name):
     (stored.folder / name).unlink()
     with pytest.raises(ReplicationError, match=Path(name).name):
-        verify.verify(stored, claims.read(), TEXT, rescore)
+        verify.verify(stored, claims.read(), TEXT, JOBS)
 
 
 def test_another_schema_version_is_named(stored):
     edit(stored.metrics_path, lambda document: document.update(schema_version=1))
     with pytest.raises(ReplicationError, match="schema_version: 1, expected 2"):
-        verify.verify(stored, claims.read(), TEXT)
+        verify.verify(stored, claims.read(), TEXT, JOBS)
