@@ -18,9 +18,9 @@ from replicate import runs
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, write_text
 from replicate.kinds import kind_of
-from replicate.metrics import read_metrics, seeds_of, write_metrics
+from replicate.metrics import read_metrics, write_metrics
 
-PICTURES = ("fig4", "violins_pixels")
+PICTURES = ("fig4", "violins_pixels", "ablation")
 
 
 def difference(stored, new):
@@ -54,7 +54,7 @@ def finished_runs(results, document):
     simulated = [name for name, entry in document["metrics"].items() if entry["provenance"] not in REAL and not name.startswith("twin.")]
     if simulated:
         raise ReplicationError(f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first.")
-    return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(seeds_of(document))}
+    return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(document)}
 
 
 def write(results, document, store=None, readme_path=readme.README, ledger_path=claims.LEDGER, docs=ROOT / "docs"):

@@ -50,7 +50,7 @@ def bench(options):
     cli.print_failures(failures)
     metrics_path, document = pipeline.collect(options.profile, seeds, provenance, options.results)
     written = tables.write_tables(document["metrics"], metrics_path.parent)
-    drawn = cli.draw([*cli.FIGURES, cli.REPORT.stem], options.results, options.profile) or bool(options.only)
+    drawn = cli.draw([*cli.FIGURES, *cli.BENCH_FIGURES, cli.REPORT.stem], options.results, options.profile) or bool(options.only)
     print(f"\n{tables.results_table(document['metrics']).to_string(index=False)}\n{tables.caption(document['metrics'])}\n")
     print(path, metrics_path, *written, metrics_path.parent / "figures", metrics_path.parent / "report.html", sep="\n")
     return 0 if drawn and not failures else 1

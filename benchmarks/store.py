@@ -10,7 +10,7 @@ import pandas as pd
 from replicate import study, sweeps
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
-from replicate.metrics import read_metrics
+from replicate.metrics import read_metrics, seeds_of
 from replicate.style import PROVENANCE, STAND_INS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,10 +21,12 @@ KEPT = ("toy", "beps_heldout")
 INDEX_KEYS = ["dataset", "model", "seed", "index"]
 
 
-def kept(seeds):
-    """List the jobs of the study whose weights are kept."""
-    whole = study.jobs(PROFILE, seeds=seeds, whole_family=True)
-    return [job for job in whole if job.dataset in KEPT or job.model in study.PAPER_STUDY.get(job.dataset, ())]
+def kept(document):
+    """List the jobs behind a metrics document whose weights are kept."""
+    whole = study.jobs(PROFILE, seeds=seeds_of(document), whole_family=True)
+    ours = [job for job in whole if job.dataset in KEPT or job.model in study.PAPER_STUDY.get(job.dataset, ())]
+    entries = {job: document["metrics"].get(f"{job.dataset}.{job.model}.mse") for job in ours}
+    return [job for job, entry in entries.items() if entry and job.seed in entry["seeds"]]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from replicate.errors import ReplicationError
 from replicate.execute import configuration
 from replicate.files import file_hash
 from replicate.kinds import kind_of
-from replicate.metrics import interval, seeds_of
+from replicate.metrics import interval
 from replicate.stored import restore
 from replicate.tasks import load_task
 
@@ -201,8 +201,9 @@ def main():
     parser.add_argument("--family", action="store_true", help="score the whole family again, not the paper's study alone: 3 minutes")
     options = parser.parse_args()
     try:
-        seeds = seeds_of(Store().metrics())
-        jobs = kept(seeds) if options.family else study.jobs(PROFILE, seeds=seeds)
+        jobs = kept(Store().metrics())
+        if not options.family:
+            jobs = [job for job in jobs if job.model in study.PAPER_STUDY.get(job.dataset, ())]
         return 0 if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8"), jobs) else 1
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)

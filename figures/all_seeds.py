@@ -55,14 +55,20 @@ def finish(fig, loaded, profile, note, roles=("spectra",)):
     roles : sequence of str
         Which of the data behind the runs are drawn: ``spectra``, ``picture``.
     """
-    absent = {}
-    for job in study.jobs(profile):
-        if job.model not in loaded.get(job.dataset, MODELS):
-            absent.setdefault(style.LABELS[job.model], []).append(job.dataset)
-    if absent:
-        missing = "; ".join(f"{model} on {', '.join(datasets)}" for model, datasets in absent.items())
-        fig.suptitle(textwrap.fill(f"Not run: {missing}", 110))
+    expected = [(job.model, job.dataset) for job in study.jobs(profile) if job.dataset in loaded]
+    name_absent(fig, expected, {(model, dataset) for dataset, models in loaded.items() for model in models})
     style.note(fig, note)
     drawn = records(loaded)
     provenances = dict.fromkeys(record["provenance"][role] for record in drawn for role in roles)
     style.stamp(fig, provenances, profile, ", ".join(map(str, sorted({record["seed"] for record in drawn}))))
+
+
+def name_absent(fig, expected, there):
+    """Write above a figure which of the expected pairs of model and data set are not there."""
+    absent = {}
+    for model, dataset in expected:
+        if (model, dataset) not in there:
+            absent.setdefault(style.LABELS[model], []).append(dataset)
+    if absent:
+        missing = "; ".join(f"{model} on {', '.join(datasets)}" for model, datasets in absent.items())
+        fig.suptitle(textwrap.fill(f"Not run: {missing}", 110))

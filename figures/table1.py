@@ -1,15 +1,23 @@
-"""Table 1: the paper's words on dictionary learning and the VAE beside what was measured here, as picture, CSV and Markdown."""
+"""Table 1: the paper's words on dictionary learning and the VAE beside what was measured here, as picture, CSV and Markdown.
+
+The numbers are of one seed, but for those that compare a run with others: they are of every seed in metrics.json.
+"""
 
 from __future__ import annotations
 
 import sys
 import textwrap
+from functools import partial
+from pathlib import Path
 
 import common
+import numpy as np
 import pandas as pd
 
-from replicate import study, style
+from replicate import study, style, sweeps
 from replicate.files import write_text
+from replicate.metrics import read_metrics
+from replicate.runs import Run
 from replicate.tables import markdown
 
 PAPER = ("Paper: DL", "Paper: VAE")
@@ -32,8 +40,9 @@ MEASURED = {
         ("toy MSE, held-out picture", "z-score²", "toy", "painting_mse"),
     ),
     "Ordinal": (
-        ("toy MSE, steps in order", "z-score²", "toy", "gamut_mse"),
         ("toy MSE, steps shuffled", "z-score²", "toy_shuffled", "gamut_mse"),
+        ("toy, change of the MSE by shuffling", "%", "toy", "shuffle_change"),
+        ("BEPS, the same on held-out blocks", "%", "beps_heldout", "shuffle_change"),
     ),
     "Nonlinear": (
         ("BEPS, departure of the encoder", "", "beps", "encoder_nonlinearity"),
@@ -44,7 +53,10 @@ MEASURED = {
         ("toy, fit to training colours", "s", "toy", "fit_seconds"),
     ),
     "Inference time": (("BEPS, encoding the training pixels", "s", "beps", "transform_seconds"),),
-    "Influence of hyperparameters": (("toy MSE over λ, held-out", "z-score²", "toy", "search"),),
+    "Influence of hyperparameters": (
+        ("toy MSE over λ, held-out", "z-score²", "toy", "search"),
+        ("BEPS, range of the held-out MSE", "%", "beps_heldout", "sensitivity"),
+    ),
     "Size (not in the paper)": (
         ("BEPS, fitted parameters", "", "beps", "n_parameters"),
         ("BEPS, components or active channels", "", "beps", "active_channels"),
@@ -52,40 +64,81 @@ MEASURED = {
         ("toy, components or active channels", "", "toy", "active_channels"),
     ),
 }
-COLUMNS = (0, 0.155, 0.41, 0.485, 0.585, 0.68, 0.79, 0.89)
-"""Where each column of the picture begins, as fractions of its width."""
+COMPARED = ("shuffle_change", "sensitivity")
+"""Of a run against others: in metrics.json, of every seed, and as shares."""
+
+EXPLAINED = (
+    "Ordinal: every model is fitted anew to spectra whose steps are all shuffled alike, and one that is blind to order does not notice.",
+    "Nonlinear: how far the latents of the middle of two spectra are from the middle of their latents, over half the distance of these "
+    "(encoder), and the same from latents to spectra (decoder). 0 is linear.",
+    "Influence of hyperparameters: greatest less least held-out MSE over that of the study, as one at a time changes: {}.",
+)
+SETTINGS = {"alpha": "λ", "learning_rate": "learning rate", "input_noise": "input noise", "kl_share": "KL share"}
+COLUMNS = (0, 0.142, 0.372, 0.44, 0.51)
+"""Where the first columns of the picture begin, as fractions of its width, and the first model; the models share what is left."""
 
 
 def table(results, profile, seed=0):
-    """Return the table, one row a measurement, its numbers unrounded."""
-    listed = study.jobs(profile, seeds=[seed])
+    """Return the table, one row a measurement, its numbers unrounded but for those in per cent."""
     loaded, provenances = {}, {}
     for dataset in study.PAPER_STUDY:
-        models = [model for model in style.LABELS if study.Job(profile, dataset, model, seed) in listed]
+        models = [model for model in style.LABELS if is_shown(results, study.Job(profile, dataset, model, seed))]
         loaded[dataset], provenances[dataset] = common.load(results, profile, dataset, seed, models)
+    path = Path(results) / profile / "metrics.json"
+    metrics = read_metrics(path)["metrics"] if path.exists() else {}
     rows = []
     for name, measurements in MEASURED.items():
         for measurement, unit, dataset, metric in measurements:
-            runs = loaded.get(dataset, {})
-            cells = {style.LABELS[model]: cell(runs.get(model), metric) for model in loaded["beps"]}
-            provenance = provenances.get(dataset, {}).get("picture" if metric == "painting_mse" else "spectra", "")
+            cells = {
+                style.LABELS[model]: cell(model, dataset, loaded[dataset].get(model), metric, metrics.get(f"{dataset}.{model}.{metric}"))
+                for model in loaded["beps"]
+            }
+            provenance = provenances[dataset]["picture" if metric == "painting_mse" else "spectra"]
             words = dict(zip(PAPER, WORDS[name]))
             rows.append({"Property": name, "Measured here": measurement, "Unit": unit, **words, **cells, "Provenance": provenance})
     return pd.DataFrame(rows, dtype=object)
 
 
-def cell(run, metric):
-    """Return one number of a run, the spread of its search over the penalty, or words where there is neither."""
-    if not metric:
-        return NOT_MEASURED
+def is_shown(results, job):
+    """Tell whether a run is in the table: all of the paper's study, and the dense beta-VAE where there is one."""
+    return job in study.jobs(job.profile, seeds=[job.seed]) or (job.model == "dense_vae" and Run.of(results, job).status == "complete")
+
+
+def cell(model, dataset, run, metric, entry):
+    """Return one number of a run or of all seeds, the spread of the search over the penalty, or words where there is neither."""
     if metric == "search":
         return spread(run.arrays) if run and "search_mse" in run.arrays else NOT_MEASURED
+    if model not in study.FAMILY_STUDY[dataset]:
+        return f"as {style.LABELS['lstm_vae']}"
+    if metric in COMPARED:
+        return percent(entry) if entry else NOT_MEASURED
     if run is None:
-        return "as LSTM β-VAE"
+        return NOT_MEASURED
     metrics = run.record["metrics"]
-    if metric.endswith("active_channels") and metric not in metrics:
+    if metric == "active_channels" and metric not in metrics:
         return common.configuration(run)["parameters"]["n_components"]
-    return metrics[metric]
+    return metrics.get(metric, NOT_MEASURED)
+
+
+def percent(entry):
+    """Return a share in per cent as text, of several seeds with half its 95 % interval."""
+    # Adding zero takes the sign off a rounded -0.0.
+    text = f"{round(100 * entry['value'], 1) + 0:.1f}"
+    return text if entry["interval"] is None else f"{text} ± {50 * np.ptp(entry['interval']):.1f}"
+
+
+def explained(frame):
+    """Return in words what the measures are, and over which ranges hyperparameters were changed for the models in the table."""
+    models = {model: name for model, name in style.LABELS.items() if name in frame}
+    ranges = {name: ", ".join(changed(model)) for model, name in models.items()}
+    found = "; ".join(f"{name} {text}" for name, text in ranges.items() if text)
+    return [text.format(found) for text in EXPLAINED]
+
+
+def changed(model):
+    """Return every hyperparameter of a model that the sweep of sensitivity changes, and its range."""
+    tried = [sweep for sweep in sweeps.SWEEPS if sweep.name == "sensitivity" and model in sweep.models]
+    return [f"{SETTINGS.get(sweep.setting, sweep.setting)} {min(sweep.values):g}–{max(sweep.values):g}" for sweep in tried]
 
 
 def spread(arrays):
@@ -115,23 +168,33 @@ def rounded(value):
 
 
 def draw(results, profile, seed=0):
-    """Draw the table, ruled like a printed one."""
+    """Draw the table, ruled like a printed one, and under it what its measures are."""
     frame = table(results, profile, seed)
     text = printed(frame)
-    fig = style.figure(height=0.8 + 0.2 * len(text))
+    notes = [line for note in explained(frame) for line in textwrap.wrap(note, 172)]
+    fig = style.figure(height=0.8 + 0.2 * len(text) + 0.1 * (len(notes) + 1))
     ax = fig.subplots()
     ax.axis("off")
-    ax.set(xlim=(0, 1), ylim=(len(text), -1.6))
-    for x, name in zip(COLUMNS, text):
-        ax.text(x, -0.3, textwrap.fill(name.replace(": ", ":\n"), 13, replace_whitespace=False), fontweight="bold", va="bottom")
+    ax.set(xlim=(0, 1), ylim=(len(text) + 0.5 * (len(notes) + 1), -1.6))
+    places = (*COLUMNS[:-1], *np.linspace(COLUMNS[-1], 1, len(text.columns) - len(COLUMNS) + 2)[:-1])
+    # Every text has its place; the layout is not to move it.
+    write = partial(ax.text, in_layout=False)
+    for x, name in zip(places, text):
+        heading = textwrap.fill(name.replace(": ", ":\n"), 13, replace_whitespace=False)
+        write(x, -0.3, heading, fontsize=6, fontweight="bold", va="bottom")
     for i, row in enumerate(text.to_numpy()):
         if row[0] and i:
             ax.axhline(i, color="0.8", linewidth=0.4)
-        for x, value in zip(COLUMNS, (textwrap.fill(row[0], 25), *row[1:])):
-            ax.text(x, i + 0.5, value.replace(" (λ", "\n(λ"), va="center", color="0.6" if value == NOT_MEASURED else "black")
+        cells = (textwrap.fill(row[0], 23), row[1], *(textwrap.fill(word, 9) for word in row[2:4]), *row[4:])
+        for x, value in zip(places, cells):
+            write(x, i + 0.5, value.replace(" (λ", "\n(λ"), fontsize=6, va="center", color="0.6" if value == NOT_MEASURED else "black")
     for y in (-1.6, 0, len(text)):
         ax.axhline(y, color="black", linewidth=0.8, clip_on=False)
-    style.note(fig, "The paper's words are its Table 1; every number is measured here, on one thread.")
+    for i, line in enumerate(notes):
+        write(0, len(text) + 0.5 * (i + 1), line, fontsize=5.5, va="center", color="0.2")
+    style.note(
+        fig, "The paper's words are its Table 1; every number is measured here, on one thread. ±: half the 95 % interval over all seeds."
+    )
     style.stamp(fig, provenances(frame), profile, seed)
     return fig
 
@@ -147,7 +210,9 @@ def write_markdown(results, profile, seed=0):
     """Write the table for reading, and return the path."""
     frame = table(results, profile, seed)
     path = common.folder(results, profile) / "table1.md"
-    write_text(path, f"{markdown(printed(frame))}\n\n{style.stamp_text(provenances(frame), profile, seed)}\n")
+    write_text(
+        path, f"{markdown(printed(frame))}\n\n{' '.join(explained(frame))}\n\n{style.stamp_text(provenances(frame), profile, seed)}\n"
+    )
     return path
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from replicate import family, study
 
 N_SPECTRA = {"beps": 3600, "beps_heldout": 2880}
-N_FEATURES = {"toy": 25, "beps": 192, "beps_heldout": 192}
+N_FEATURES = {"toy": 25, "beps": 192}
 
 
 def longest_seconds(job):
@@ -24,7 +24,7 @@ def longest_seconds(job):
     schedule = model.schedule
     n_spectra = N_SPECTRA.get(job.dataset) or study.data_sizes(job.profile)["n_train"]
     model.set_params(schedule=replace(schedule, warmup_epochs=1, step_epochs=1, max_steps=2, settle_epochs=0), target_channels=0)
-    model.fit(np.random.default_rng(0).standard_normal((model.batch_size, N_FEATURES[job.dataset]), dtype=np.float32))
+    model.fit(np.random.default_rng(0).standard_normal((model.batch_size, N_FEATURES[job.data]), dtype=np.float32))
     # The first step also compiles the network.
     seconds = model.history_[-1]["seconds"] - model.history_[-2]["seconds"]
     return seconds * schedule.max_epochs * (n_spectra // model.batch_size)

@@ -151,6 +151,8 @@ def _changed(chosen, name, value):
         changed = {"schedule": replace(schedule, kl_share=value)}
     elif name == "epochs":
         changed = {"schedule": _longer(schedule, value)}
+    elif name == "noise":
+        changed = {}
     elif name == "n_train":
         changed = {"schedule": _longer(schedule, SPECTRA_OF_FOUR_FOLDS / value)} if schedule else {}
     elif name == "linear_path":

@@ -142,8 +142,7 @@ def collect(profile, seeds, provenance, results):
         "metrics": summarise(studied.values()),
     }
     write_metrics(folder / "metrics.json", document)
-    if len(records) > len(studied):
-        write_text(folder / "sweeps.csv", sweeps.table(records).to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "sweeps.csv", sweeps.table(records).to_csv(index=False, lineterminator="\n"))
     return folder / "metrics.json", document
 
 

@@ -141,11 +141,9 @@ def data_sizes(profile):
 
 def describe(job):
     """Return the parameters of a job as plain values, for its configuration file."""
-    parameters = family.parameters(job)
+    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in family.parameters(job).items()}
     if "schedule" in parameters:
         parameters["schedule"] = asdict(parameters["schedule"])
-    if "hidden" in parameters:
-        parameters["hidden"] = list(parameters["hidden"])
     return asdict(job) | {"parameters": parameters, "data": _data(job), "numpy": np.__version__}
 
 

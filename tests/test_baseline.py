@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import baseline  # noqa: E402
 import claims  # noqa: E402
 import readme  # noqa: E402
-from store import Store, kept  # noqa: E402
+from store import Store  # noqa: E402
 
 
 def document(provenance="measured", seeds=(0, 1), **values):
@@ -72,7 +72,7 @@ def test_a_missing_run_is_named_before_anything_is_written(tmp_path):
 @pytest.fixture
 def results(tmp_path):
     """Runs of every job of one seed with weights of a few numbers, metrics and pictures."""
-    for job in kept([0]):
+    for job in study.jobs("standard", whole_family=True):
         run = runs.Run.of(tmp_path / "results", job)
         write_npz(run.folder / "weights.npz", components_=np.full((2, 3), len(str(job))))
         network = {"channel_kl": np.array([0.0, 2.0])} if "vae" in job.model else {}

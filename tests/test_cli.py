@@ -144,6 +144,22 @@ def test_dry_run_prints_the_study_and_writes_nothing(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_models_and_data_sets_that_the_paper_leaves_out_are_run_where_they_are_named(tmp_path):
+    """One run in a process of its own, its metrics and its table."""
+    code, output = finish(start(*NETWORK[:5], "--no-figures", "--only", "beps_shuffled", "pca", "--results", tmp_path))
+    assert code == 0, output
+    metrics = read_metrics(tmp_path / "smoke" / "metrics.json")["metrics"]
+    assert {name.rpartition(".")[0] for name in metrics} == {"beps_shuffled.pca"}
+
+
+def test_dry_run_of_a_model_of_the_family(capsys):
+    assert cli.main(["run", "--dry-run", "--only", "twin", "dense_ae", "--seed", "2"]) == 0
+    (job,) = json.loads(capsys.readouterr().out)
+    assert (job["dataset"], job["model"], job["variant"]) == ("twin", "dense_ae", "")
+    assert job["data"] == {"block": 6, "n_folds": 5, "fold": 2, "split_seed": 0, "noise": 1}
+    assert job["parameters"]["hidden"] == [128, 128] and job["parameters"]["variational"] is False
+
+
 def test_missing_mxnet_is_said_before_anything_is_fitted(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["run", "--profile", "smoke", "--data", "simulated", "--results", str(tmp_path)]) == 2

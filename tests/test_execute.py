@@ -55,6 +55,43 @@ def finished_weights(finished):
     return dict(np.load(finished.folder / "weights.npz"))
 
 
+def test_refined_latents_are_stored_and_decode_to_the_error_they_are_scored_by(tmp_path):
+    """Of the fold of the seed, and without the model: components and mean are enough."""
+    finished = run(study.Job("smoke", "beps_heldout", "pca", 3), tmp_path)
+    fold = spatial_folds() == 3
+    np.testing.assert_array_equal(finished.arrays["heldout"], fold)
+    spectra, weights = sources.load_scan("simulated twin").spectra.reshape(3600, 2, 96), finished_weights(finished)
+    mean, std = (function(spectra[~fold].astype(float), axis=(0, 2)) for function in (np.mean, np.std))
+    scaled = ((spectra - mean[:, None]) / std[:, None]).reshape(3600, 192)
+    decoded = finished.arrays["refined"] @ weights["components_"] + weights["mean_"]
+    error = np.mean((decoded - scaled[fold]) ** 2)
+    assert finished.record["metrics"]["heldout_mse_refined"] == pytest.approx(error, rel=1e-4)
+
+
+def test_the_twin_is_simulated_where_the_scan_is_measured(tmp_path):
+    """And its record says so; no file is behind it."""
+    job = study.Job("smoke", "twin", "pca", 0)
+    execute.execute(job, {"scan": "measured", "picture": "painting"}, tmp_path)
+    finished = runs.Run.of(tmp_path, job)
+    assert (finished.record["provenance"], finished.record["data_sha256"]) == ({"spectra": "simulated twin"}, {})
+    metrics = finished.record["metrics"]
+    assert 0 < metrics["noise_mse"] < 0.001 < metrics["heldout_mse"]
+    assert metrics["clean_mse"] < metrics["heldout_mse"], "what PCA leaves out is noise as well"
+    assert metrics["maps_r2"] > 0.3
+
+
+def test_a_variant_is_a_run_of_its_own(tmp_path):
+    """With its own folder, configuration and numbers."""
+    jobs = [study.Job("smoke", "beps_heldout", "pca", 0, variant) for variant in ("", "latents=2", "n_train=100")]
+    studied, two, few = (run(job, tmp_path) for job in jobs)
+    assert two.folder == tmp_path / "smoke" / "beps_heldout" / "pca" / "latents=2" / "seed0"
+    assert [one.record["variant"] for one in (studied, two, few)] == [job.variant for job in jobs]
+    assert [len(finished_weights(one)["components_"]) for one in (studied, two, few)] == [5, 2, 5]
+    errors = [one.record["metrics"]["heldout_mse"] for one in (studied, two, few)]
+    assert errors[0] < errors[2] < errors[1]
+    assert len({one.record["key"] for one in (studied, two, few)}) == 3
+
+
 def test_toy_run_weighs_every_pixel_of_the_picture(tmp_path):
     finished = run(study.Job("smoke", "toy", "pca", 0), tmp_path)
     data = toy.make(sources.load_picture("sample photograph"), 0, **study.data_sizes("smoke"))
@@ -89,7 +126,13 @@ def test_configuration_changes_with_what_the_numbers_depend_on():
 
     job = study.Job("smoke", "beps", "pca", 0)
     changes = [("standard", "beps", "pca", 0), ("smoke", "beps", "dictionary_learning", 0), ("smoke", "beps", "pca", 1)]
+    changes += [
+        ("smoke", "beps", "pca", 0, "latents=2"),
+        *(("smoke", name, "pca", 0) for name in ("beps_heldout", "beps_shuffled", "twin")),
+    ]
     others = [study.Job(*change) for change in changes]
     keys = {key(job), key(job, {**SIMULATED, "scan": "measured"}), *map(key, others)}
-    assert len(keys) == 5
+    assert len(keys) == 9
     assert key(job) == key(job, {**SIMULATED, "picture": "painting"}), "the scan does not depend on the picture"
+    twin = study.Job("smoke", "twin", "pca", 0)
+    assert key(twin) == key(twin, {**SIMULATED, "scan": "measured"}), "the twin does not depend on the scan"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -15,22 +15,23 @@ from replicate.study import FAMILY_STUDY, PAPER_STUDY, Job
 
 EVERY_JOB = [job for profile in study.PROFILES for job in study.jobs(profile, whole_family=True)]
 every_job = pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: f"{job.profile}-{job}")
-every_network = pytest.mark.parametrize(("profile", "dataset", "model"), [(*place, model) for place in
-    [("standard", "toy"), ("standard", "beps_heldout"), ("smoke", "twin")] for model in NETWORKS])  # fmt: skip
-SHAPE = {"hidden", "activation", "filters", "kernel_size", "n_embedding", "n_blocks", "n_layers", "width"}
-"""What says how large a network is; some members have some of it."""
-
 BY_NAME = {
-    "linear_ae": {"variational", "n_components", "target_channels", "schedule", "linear_path"},
-    "dense_ae": {"variational", "n_components", "target_channels", "schedule"},
+    "linear_ae": {"variational", "n_components", "linear_path"},
+    "dense_ae": {"variational", "n_components"},
     "dense_vae": set(),
     "conv_vae": set(),
-    "lstm_ae": {"variational", "n_components", "target_channels", "schedule"},
-    "lstm_vae_fixed": {"schedule"},
-    "lstm_vae_plain": {"linear_path"},
+    "lstm_ae": {"variational", "n_components"},
+    "lstm_vae_fixed": set(),
+    "lstm_vae_plain": {"linear_path", "batch_size", "input_noise", "weight_decay"},
     "lstm_vae": set(),
 }
-"""In what each network may differ from `lstm_vae`, beside its shape."""
+"""In what each network differs from `lstm_vae` if it is recurrent, and from `dense_vae` if it is not, beside its shape and its schedule."""
+
+
+def every_network(test):
+    """Run a test for every network at three places of the study."""
+    places = pytest.mark.parametrize(("profile", "dataset"), [("standard", "toy"), ("standard", "beps_heldout"), ("smoke", "twin")])
+    return places(pytest.mark.parametrize("model", NETWORKS)(test))
 
 
 def job_of(model="lstm_vae", dataset="beps_heldout", profile="standard", variant=""):
@@ -38,9 +39,13 @@ def job_of(model="lstm_vae", dataset="beps_heldout", profile="standard", variant
 
 
 def built(*arguments, **names):
-    """Return the parameters of a built network, defaults and all."""
+    """Return the parameters of a built network, defaults and all: those of every autoencoder, and those of its shape."""
     pytest.importorskip("mxnet")
-    return family.build(job_of(*arguments, **names)).get_params()
+    from replicate.models.autoencoder import Autoencoder
+
+    parameters = family.build(job_of(*arguments, **names)).get_params()
+    common = {field.name for field in fields(Autoencoder)} - {"n_embedding"}
+    return {name: parameters[name] for name in common}, {name: parameters[name] for name in parameters.keys() - common}
 
 
 def differing(one, other):
@@ -150,47 +155,68 @@ def test_the_paper_s_numbers(dataset, n_channels, target, warmup, epochs):
 
 
 def test_the_paper_s_network_has_neither_noise_nor_decay_and_its_embedding_is_as_wide_as_its_latents():
-    model = built(profile="paper")
-    assert (model["variational"], model["input_noise"], model["weight_decay"], model["n_embedding"]) == (True, 0.0, 0.0, None)
+    model, shape = built(profile="paper")
+    assert (model["variational"], model["input_noise"], model["weight_decay"], shape["n_embedding"]) == (True, 0.0, 0.0, None)
 
 
 @pytest.mark.parametrize("dataset", PAPER_STUDY)
 def test_the_duration_of_every_training_of_the_paper_is_told(dataset):
-    """Of the smallest network, whose first step also takes the longest."""
     pytest.importorskip("mxnet")
-    short, long = (job_of(dataset=dataset, profile="smoke"), job_of(dataset=dataset, profile="smoke", variant="epochs=1000"))
-    assert 0 < estimate.longest_seconds(short) * 20 < estimate.longest_seconds(long)
+    assert estimate.longest_seconds(job_of(dataset=dataset, profile="smoke")) > 0
 
 
 # One family
 
 
 @every_network
-def test_a_network_differs_from_ours_by_what_its_name_says(profile, dataset, model):
+def test_a_network_differs_from_the_others_by_what_its_name_says(profile, dataset, model):
     """All see the same noise, take steps of the same length on batches of the same size, and start at the same components."""
-    ours, this = built(dataset=dataset, profile=profile), built(model, dataset, profile)
-    allowed = BY_NAME[model] - ({"linear_path"} if dataset == "toy" else set())
-    assert differing(ours, this) - SHAPE == allowed
+    if model == "lstm_vae_plain" and dataset == "toy":
+        pytest.skip("on the toy problem lstm_vae is the plain form")
+    (first, _), (this, _) = built("lstm_vae" if model.startswith("lstm") else "dense_vae", dataset, profile), built(model, dataset, profile)
+    # A plain autoencoder has no target.
+    ignored = {"schedule"} if this["variational"] else {"schedule", "target_channels"}
+    assert differing(first, this) - ignored == BY_NAME[model] - ({"linear_path"} if dataset == "toy" else set())
+
+
+@pytest.mark.parametrize(("dataset", "changed"), [("toy", set()), ("beps", {"learning_rate"}), ("beps_heldout", {"learning_rate"})])
+def test_without_recurrence_the_training_is_the_same_but_for_its_rate(dataset, changed):
+    (recurrent, _), (feedforward, _) = built("lstm_vae", dataset), built("dense_vae", dataset)
+    assert differing(recurrent, feedforward) - {"schedule"} == changed
+    assert feedforward["learning_rate"] <= recurrent["learning_rate"]
 
 
 @every_network
 def test_shapes_go_with_the_architecture(profile, dataset, model):
-    """Variational or not, plain or not: the layers are those of the LSTM, of the dense or of the convolutional network."""
+    """Variational or not, beta fixed or not; only the linear one has no layers, and the paper's form neither patches nor own features."""
     whole = {"linear_ae": "dense_vae", "dense_ae": "dense_vae"}.get(model, "lstm_vae" if model.startswith("lstm") else model)
-    shapes = [{name: value for name, value in built(one, dataset, profile).items() if name in SHAPE} for one in (model, whole)]
-    assert differing(*shapes) == ({"hidden"} if model == "linear_ae" else set())
+    (_, shape), (_, expected) = built(model, dataset, profile), built(whole, dataset, profile)
+    changed = differing(shape, expected)
+    if model == "lstm_vae_plain":
+        assert changed <= {"patch", "n_own", "n_embedding"}
+        assert (shape["patch"], shape["n_own"], shape["n_embedding"]) == (1, 0, 16)
+    else:
+        assert changed == ({"hidden"} if model == "linear_ae" else set())
 
 
 @pytest.mark.parametrize("dataset", FAMILY_STUDY)
 @pytest.mark.parametrize("profile", ["smoke", "standard"])
-def test_plain_autoencoders_and_fixed_beta_train_as_long_as_the_scheduled_does_around_its_ramp(profile, dataset):
-    scheduled = family.parameters(job_of(dataset=dataset, profile=profile))["schedule"]
-    assert scheduled.fixed_beta is None
+def test_schedules_go_with_the_recurrence(profile, dataset):
+    """And plain autoencoders and a fixed beta train as long as the scheduled model does around its ramp."""
+
+    def schedule(model):
+        return family.parameters(job_of(model, dataset, profile))["schedule"]
+
+    recurrent, feedforward = schedule("lstm_vae"), schedule("dense_vae")
+    assert schedule("conv_vae") == feedforward
+    assert {one.fixed_beta for one in (recurrent, feedforward, schedule("lstm_vae_plain"))} == {None}
+    assert recurrent.settle_beta == feedforward.settle_beta == schedule("lstm_vae_plain").settle_beta
     for model in ("linear_ae", "dense_ae", "lstm_ae", "lstm_vae_fixed"):
-        schedule = family.parameters(job_of(model, dataset, profile))["schedule"]
-        assert schedule.settle_epochs == scheduled.warmup_epochs + scheduled.settle_epochs
-        assert (schedule.fixed_beta == scheduled.settle_beta) is (model == "lstm_vae_fixed")
-        assert replace(schedule, settle_epochs=scheduled.settle_epochs, fixed_beta=None) == scheduled
+        scheduled = recurrent if model.startswith("lstm") else feedforward
+        fixed = family.FIXED_BETA if model == "lstm_vae_fixed" else None
+        epochs = scheduled.warmup_epochs + scheduled.settle_epochs
+        assert schedule(model) == replace(scheduled, settle_epochs=epochs, fixed_beta=fixed)
+    assert recurrent.settle_beta == family.FIXED_BETA
 
 
 def test_the_linear_autoencoder_is_linear():
@@ -200,32 +226,34 @@ def test_the_linear_autoencoder_is_linear():
         assert (model["hidden"], model["linear_path"], model["variational"]) == ((), False, False)
 
 
-@pytest.mark.parametrize("dataset", FAMILY_STUDY)
+@pytest.mark.parametrize("dataset", ["toy", "beps_heldout"])
 @pytest.mark.parametrize("model", NETWORKS)
 def test_smoke_is_smaller_than_standard(dataset, model):
-    smoke, standard = (family.parameters(job_of(model, dataset, profile)) for profile in ("smoke", "standard"))
-    sizes = [sum(map(sum, [parameters.get("hidden", ()), parameters.get("filters", ()), [parameters.get("width", 0)]]))
-             for parameters in (smoke, standard)]  # fmt: skip
-    assert sizes[0] < sizes[1] or model in ("linear_ae", "conv_vae")
+    (smoke, standard), shapes = zip(*(built(model, dataset, profile) for profile in ("smoke", "standard")))
+    sizes = [sum([*shape.get("hidden", ()), *shape.get("filters", ()), shape.get("width", 0)]) for shape in shapes]
+    assert sizes[0] < sizes[1] or model == "linear_ae"
     assert smoke["schedule"].max_epochs * 10 < standard["schedule"].max_epochs
-    assert differing(smoke, standard) - SHAPE == {"schedule"}
+    assert differing(smoke, standard) == {"schedule"}
 
 
 # One setting changed
 
 
+TOUCHED = {"latents": {"n_components", "target_channels"}} | dict.fromkeys(("beta", "kl_share", "epochs", "n_train"), {"schedule"})
+"""What each setting changes of a model, if not the parameter of its name."""
+
+
 @pytest.mark.parametrize("profile", ["smoke", "standard"])
 @pytest.mark.parametrize("sweep", sweeps.SWEEPS, ids=lambda sweep: f"{sweep.setting}-{sweep.models[0]}")
-def test_a_sweep_changes_its_setting_alone(sweep, profile):
-    """In the built model, where it is asked to; `noise` and `n_train` change the data, and `n_train` the epochs of a network with it."""
-    names = {"latents": {"n_components", "target_channels"}, "beta": {"schedule"}, "kl_share": {"schedule"}, "epochs": {"schedule"}}
+def test_a_sweep_builds_models_changed_in_its_setting_alone(sweep, profile):
+    """Noise, and to how many spectra a linear model is fitted, are no parameters of a model."""
     for job in sweep.jobs(profile):
         if job.is_network:
             pytest.importorskip("mxnet")
-        study_s, changed = (family.build(one).get_params() for one in (replace(job, variant=""), job))
-        data = "schedule" if sweep.setting == "n_train" and job.is_network else None
-        expected = names.get(sweep.setting, {sweep.setting}) if sweep.setting not in ("noise", "n_train") else {data} - {None}
-        assert differing(study_s, changed) and differing(study_s, changed) <= expected or not expected
+        changed = differing(*(family.build(one).get_params() for one in (replace(job, variant=""), job)))
+        of_data = sweep.setting == "noise" or (sweep.setting == "n_train" and not job.is_network)
+        assert bool(changed) != of_data
+        assert changed <= TOUCHED.get(sweep.setting, {sweep.setting})
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -243,11 +271,14 @@ def test_latents_of_every_model_can_be_set(model):
         ("hidden=64", "dense_ae", "hidden", (64, 64)),
         ("width=16", "lstm_vae", "width", 16),
         ("learning_rate=0.0015", "lstm_vae", "learning_rate", 0.0015),
+        ("linear_path=0", "lstm_vae", "linear_path", False),
+        ("n_own=0", "lstm_vae", "n_own", 0),
         ("input_noise=0.2", "dense_vae", "input_noise", 0.2),
     ],
 )
 def test_a_setting_has_the_value_it_is_given(variant, model, name, value):
-    assert family.parameters(job_of(model, variant=variant))[name] == value
+    found = family.parameters(job_of(model, variant=variant))[name]
+    assert (found, type(found)) == (value, type(value))
 
 
 def changed_schedule(variant, model="lstm_vae", dataset="beps_heldout"):
@@ -261,18 +292,22 @@ def test_settings_of_the_schedule():
     assert changed_schedule("beta=0.02", "lstm_vae_fixed", "toy")[1] == {"fixed_beta": 0.02}
 
 
-@pytest.mark.parametrize(("variant", "factor"), [("epochs=6", 6), ("epochs=0.166667", 1 / 6), ("n_train=1000", 2.88), ("n_train=100", 28.8)])
+FACTORS = {"epochs=3": 3, "epochs=0.33": 0.33, "n_train=1000": 2.88, "n_train=100": 28.8}
+
+
+@pytest.mark.parametrize("variant", FACTORS)
 @pytest.mark.parametrize("model", ["lstm_vae", "dense_ae"])
-def test_epochs_are_multiplied_and_the_steps_of_the_ramp_are_not(variant, factor, model):
-    """Of fewer spectra a network makes as many updates as of all 2880."""
+def test_epochs_are_multiplied_and_the_steps_of_the_ramp_are_not(variant, model):
+    """Of fewer spectra a network has as many more epochs as there are fewer than 2880."""
     before, changed = changed_schedule(variant, model)
-    names = {"warmup_epochs", "step_epochs", "settle_epochs"}
-    assert changed == {name: max(1, round(before[name] * factor)) for name in names if round(before[name] * factor) > 1}
-    assert {"warmup_epochs", "settle_epochs"} <= changed.keys() <= names
+    longer = {name: max(1, round(before[name] * FACTORS[variant])) for name in ("warmup_epochs", "step_epochs", "settle_epochs")}
+    assert changed == {name: value for name, value in longer.items() if value != before[name]}
+    assert {"warmup_epochs", "settle_epochs"} <= changed.keys()
 
 
 def test_a_linear_model_of_fewer_spectra_is_the_same():
-    assert family.parameters(job_of("pca", variant="n_train=100")) == family.parameters(job_of("pca")) == {"n_components": COMPONENTS["beps"]}
+    few, all_of_them = (family.parameters(job_of("pca", variant=variant)) for variant in ("n_train=100", ""))
+    assert few == all_of_them == {"n_components": COMPONENTS["beps"]}
 
 
 def test_four_folds_are_2880_spectra():

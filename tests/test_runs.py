@@ -73,6 +73,8 @@ def test_a_key_feels_every_leaf(change):
 
 def test_the_folder_of_a_job(tmp_path):
     assert runs.Run.of(str(tmp_path), Job("standard", "toy", "lstm_vae", 3)).folder == tmp_path / "standard" / "toy" / "lstm_vae" / "seed3"
+    swept = Job("smoke", "twin", "dense_ae", 0, "noise=3")
+    assert runs.Run.of(tmp_path, swept).folder == tmp_path / "smoke" / "twin" / "dense_ae" / "noise=3" / "seed0"
 
 
 def test_preparing_writes_the_configuration_only(run):
@@ -108,6 +110,18 @@ def test_a_broken_configuration_is_another_one(run, content):
     run.prepare(CONFIG)
     assert names(run) == ["config.json"]
     assert read_json(run.folder / "config.json") == CONFIG
+
+
+def test_a_variant_does_not_touch_the_run_of_the_study(tmp_path, run):
+    """Nor the other way round, whichever is made anew."""
+    variant = runs.Run.of(tmp_path, Job("smoke", "beps", "pca", 0, "latents=2"))
+    for one, other in ((run, variant), (variant, run)):
+        for config in (CONFIG, CONFIG | {"seed": 9}):
+            one.prepare(config)
+            checkpoint(one)
+        assert names(one) == ["checkpoint.npz", "config.json"]
+        other.prepare(CONFIG)
+        assert names(one) == ["checkpoint.npz", "config.json"]
 
 
 def test_files_of_unknown_origin_are_removed(run):

@@ -1,4 +1,4 @@
-"""The study: which jobs there are, in what order, and the paper's numbers where the paper is replicated."""
+"""The study: which jobs there are, in what order, and what data each has."""
 
 from __future__ import annotations
 
@@ -10,46 +10,64 @@ from hypothesis import strategies as st
 
 from replicate import study
 from replicate.errors import ReplicationError
-from replicate.models.linear import PCA, DictionaryLearning
-from replicate.models.schedule import BetaSchedule
-from replicate.study import DATASETS, MODELS, PROFILES, Job, jobs
+from replicate.study import DATASETS, FAMILY_STUDY, MODELS, PAPER_STUDY, PROFILES, Job, jobs
 
-EVERY_JOB = [job for profile in PROFILES for job in jobs(profile)]
-every_job = pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: f"{job.profile}-{job}")
-some = st.lists(st.sampled_from(DATASETS + MODELS), unique=True)
+NAMES = (*DATASETS, *MODELS)
+every_study = pytest.mark.parametrize(("profile", "whole_family"), [(profile, whole) for profile in PROFILES for whole in (False, True)])
+some = st.lists(st.sampled_from(NAMES), unique=True)
 
 
 # Jobs
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_the_longest_first(profile):
+@every_study
+def test_the_longest_first(profile, whole_family):
     """Networks before linear models, and of each model the scans before the toy: a long job must not start last."""
-    listed = jobs(profile)
+    listed = jobs(profile, whole_family=whole_family)
     assert [job.is_network for job in listed] == sorted((job.is_network for job in listed), reverse=True)
     for model in MODELS:
         order = [DATASETS.index(job.dataset) for job in listed if job.model == model]
         assert order == sorted(order, reverse=True)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_data_set_has_both_linear_models_and_a_network(profile):
-    for dataset in DATASETS:
-        models = {job.model for job in jobs(profile, [dataset]) if job.dataset == dataset}
-        assert {"pca", "dictionary_learning", "lstm_vae"} <= models
+@every_study
+def test_every_data_set_has_both_linear_models_and_a_network(profile, whole_family):
+    listed = jobs(profile, whole_family=whole_family)
+    assert {job.dataset for job in listed} == set(FAMILY_STUDY if whole_family and profile != "paper" else PAPER_STUDY)
+    for dataset in {job.dataset for job in listed}:
+        assert {"pca", "dictionary_learning", "lstm_vae"} <= {job.model for job in listed if job.dataset == dataset}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_no_two_jobs_are_the_same_model_on_the_same_data(profile):
+@every_study
+def test_no_two_networks_are_the_same_on_the_same_data(profile, whole_family):
+    """The paper's profile knows one form only."""
     described = []
-    for job in jobs(profile):
-        description = study.describe(job)
-        del description["model"]
-        described.append((job.is_network, json.dumps(description, sort_keys=True)))
-    linear = [text for network, text in described if not network]
-    networks = [text for network, text in described if network]
-    assert len(set(networks)) == len(networks)
-    assert len(set(linear)) == len(linear)
+    for job in jobs(profile, whole_family=whole_family):
+        if job.is_network:
+            description = study.describe(job) | {"model": MODELS[job.model]}
+            described.append(json.dumps(description, sort_keys=True))
+    assert len(set(described)) == len(described) > 0
+
+
+def test_the_family_s_study_contains_the_paper_s():
+    """So that a sweep of the whole family leaves nothing of the paper out."""
+    for dataset, models in PAPER_STUDY.items():
+        assert set(models) <= set(FAMILY_STUDY[dataset])
+    assert set(FAMILY_STUDY["beps_heldout"]) == set(MODELS)
+    assert not set(jobs("smoke")) - set(jobs("smoke", whole_family=True))
+
+
+def test_the_paper_s_profile_has_nothing_but_the_paper_s_model():
+    listed = jobs("paper", whole_family=True)
+    assert listed == jobs("paper")
+    assert {job.model for job in listed} == {"pca", "dictionary_learning", "lstm_vae"}
+
+
+@pytest.mark.parametrize("whole_family", [False, True])
+def test_every_job_can_be_asked_for_by_its_names(whole_family):
+    """As the message of a missing run says, with or without the whole family."""
+    for job in jobs("standard", whole_family=True):
+        assert job in jobs("standard", [job.dataset, job.model], [job.seed], whole_family)
 
 
 @pytest.mark.parametrize(
@@ -62,17 +80,21 @@ def test_no_two_jobs_are_the_same_model_on_the_same_data(profile):
         (["beps_heldout", "pca"], {("beps_heldout", "pca")}),
         (["pca", "lstm_vae", "toy_shuffled"], {("toy_shuffled", "pca"), ("toy_shuffled", "lstm_vae")}),
         (["beps", "lstm_vae_plain"], {("beps", "lstm_vae_plain"), ("beps_heldout", "lstm_vae_plain")}),
+        (["ica"], {("toy", "ica"), ("beps_heldout", "ica")}),
+        (["twin", "pca"], {("twin", "pca")}),
+        (["beps", "dense_vae"], {("beps", "dense_vae"), ("beps_heldout", "dense_vae"), ("beps_shuffled", "dense_vae")}),
+        (["toy_shuffled", "pca", "dense_vae"], {("toy_shuffled", "pca"), ("toy_shuffled", "dense_vae")}),
     ],
 )
 def test_only(only, expected):
     assert {(job.dataset, job.model) for job in jobs("standard", only)} == expected
 
 
-@given(some, st.sampled_from(PROFILES), st.lists(st.integers(0, 5), unique=True, min_size=1, max_size=3))
-def test_a_filter_only_leaves_out(only, profile, seeds):
-    everything = jobs(profile, seeds=seeds)
+@given(some, st.sampled_from(PROFILES), st.lists(st.integers(0, 5), unique=True, min_size=1, max_size=3), st.booleans())
+def test_a_filter_only_leaves_out(only, profile, seeds, whole_family):
+    everything = jobs(profile, seeds=seeds, whole_family=whole_family or set(only) - {*PAPER_STUDY, *PAPER_STUDY["beps"]})
     try:
-        listed = jobs(profile, only, seeds)
+        listed = jobs(profile, only, seeds, whole_family)
     except ReplicationError:
         return
     assert set(listed) <= set(everything)
@@ -105,82 +127,55 @@ def test_seeds_are_interleaved():
 
 @pytest.mark.parametrize("name", ["vae", "PCA", "", "fig2", "beps "])
 def test_an_unknown_name_is_refused_with_those_there_are(name):
-    with pytest.raises(ReplicationError, match=f"--only {name}: no such.*{', '.join(DATASETS + MODELS)}"):
+    with pytest.raises(ReplicationError, match=f"--only {name}: no such.*{', '.join(NAMES)}"):
         jobs("standard", ["pca", name])
 
 
-def test_a_filter_that_leaves_nothing():
+@pytest.mark.parametrize("only", [["lstm_vae_plain"], ["ica"], ["twin"], ["toy", "dense_ae"]])
+def test_a_filter_that_leaves_nothing(only):
     with pytest.raises(ReplicationError, match="paper profile has no such run"):
-        jobs("paper", ["lstm_vae_plain"])
+        jobs("paper", only)
 
 
-# Models
-
-
-@every_job
-def test_a_job_builds_what_it_describes(job):
-    if job.is_network:
-        pytest.importorskip("mxnet")
-    model, parameters = study.build(job), study.model_parameters(job)
-    assert not [name for name in vars(model) if name.endswith("_")]
-    assert {name: model.get_params()[name] for name in parameters} == parameters
-    wanted = {"toy": 3, "toy_shuffled": 3, "beps": 5, "beps_heldout": 5}[job.dataset]
-    if job.is_network:
-        assert (model.n_components, model.target_channels, model.n_channels) == (16, wanted, 1 if job.dataset.startswith("toy") else 2)
-        assert model.random_state == job.seed
-    else:
-        assert type(model) is {"pca": PCA, "dictionary_learning": DictionaryLearning}[job.model]
-        assert model.n_components == wanted
-
-
-@every_job
-def test_a_description_is_plain(job):
-    """It makes the round trip through the configuration file, and every number of the schedule is in it."""
-    description = study.describe(job)
-    assert json.loads(json.dumps(description, allow_nan=False)) == description
-    assert {name: description[name] for name in ("profile", "dataset", "model", "seed")} == vars(job)
-    if job.is_network:
-        assert BetaSchedule(**description["parameters"]["schedule"]) == study.model_parameters(job)["schedule"]
-
-
-@pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("model", ["dictionary_learning", "lstm_vae"])
-def test_the_seed_is_in_the_model(dataset, model):
-    first, second = (study.model_parameters(Job("standard", dataset, model, seed)) for seed in (0, 1))
-    assert {name for name in first if first[name] != second[name]} == {"random_state"}
-
-
-@pytest.mark.parametrize(("dataset", "n_components", "penalty"), [("toy", 3, 0.57), ("beps", 5, 1.0), ("beps_heldout", 5, 1.0)])
-@pytest.mark.parametrize("profile", PROFILES)
-def test_dictionary_learning_is_the_paper_s_in_every_profile(profile, dataset, n_components, penalty):
-    """And spectra are coded with the penalty of the fit, which the library did not do before version 1.2."""
-    model = study.build(Job(profile, dataset, "dictionary_learning", 0))
-    assert (model.n_components, model.alpha, model.transform_alpha) == (n_components, penalty, penalty)
+# A job
 
 
 @pytest.mark.parametrize(
-    ("dataset", "n_channels", "target", "warmup", "epochs"),
-    [("toy", 1, 3, 2000, 6500), ("beps", 2, 5, 1000, 20_000), ("beps_heldout", 2, 5, 1000, 20_000)],
+    ("variant", "name", "setting"),
+    [
+        ("", "twin/pca/seed2", None),
+        ("noise=3", "twin/pca/noise=3/seed2", ("noise", 3)),
+        ("beta=2e-05", "twin/pca/beta=2e-05/seed2", ("beta", 2e-5)),
+    ],
 )
-def test_the_paper_s_numbers(dataset, n_channels, target, warmup, epochs):
-    """3 blocks of 2 bidirectional layers of 128 units, 16 latents, ADAM at 3e-5, batches of 300; no settling."""
-    parameters = study.model_parameters(Job("paper", dataset, "lstm_vae", 0))
-    schedule = parameters.pop("schedule")
-    assert parameters == {
-        "n_components": 16,
-        "target_channels": target,
-        "n_channels": n_channels,
-        "random_state": 0,
-        "n_blocks": 3,
-        "n_layers": 2,
-        "width": 128,
-        "linear_path": False,
-        "learning_rate": 3e-5,
-        "batch_size": 300,
-    }
-    assert (schedule.warmup_epochs, schedule.max_epochs) == (warmup, epochs)
-    assert (schedule.step_epochs, schedule.settle_epochs) == ({"toy": 100}.get(dataset, 1000), 0)
-    assert (schedule.kl_share, schedule.l1_scale) == (0.6, 1e-5)
+def test_a_variant_is_in_the_name_of_a_job(variant, name, setting):
+    job = Job("smoke", "twin", "pca", 2, variant)
+    assert (str(job), job.setting) == (name, setting)
+
+
+@pytest.mark.parametrize(("dataset", "data"), [("toy", "toy"), ("toy_shuffled", "toy"), ("beps_shuffled", "beps"), ("twin", "beps")])
+def test_the_data_behind_a_data_set(dataset, data):
+    assert Job("smoke", dataset, "pca", 0).data == data
+
+
+def test_a_seed_holds_out_the_fold_of_its_number():
+    """Seeds beyond the folds begin again at the first."""
+    for dataset in ("beps_heldout", "beps_shuffled", "twin"):
+        data = [study.describe(Job("smoke", dataset, "pca", seed))["data"] for seed in range(6)]
+        assert [split.pop("fold") for split in data] == [0, 1, 2, 3, 4, 0]
+        assert data == [data[0]] * 6
+        assert (data[0]["block"], data[0]["n_folds"], data[0]["split_seed"]) == (6, 5, 0)
+    assert study.describe(Job("smoke", "beps", "pca", 3))["data"] == {}
+
+
+def test_a_shuffled_data_set_differs_by_its_order_alone():
+    for dataset, shuffled in (("toy", "toy_shuffled"), ("beps_heldout", "beps_shuffled")):
+        here, there = (study.describe(Job("standard", name, "lstm_vae", 1)) for name in (dataset, shuffled))
+        assert there["data"] == here["data"] | {"shuffle_seed": 0}
+        assert there["parameters"] == here["parameters"]
+
+
+# The paper's
 
 
 def test_the_grid_of_the_lambda_search_has_the_paper_s_lambda():
@@ -189,22 +184,6 @@ def test_the_grid_of_the_lambda_search_has_the_paper_s_lambda():
     assert study.PAPER_TOY_MSE == 0.104
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_plain_is_the_same_without_the_linear_path(dataset):
-    ours, plain = (study.model_parameters(Job("standard", dataset, model, 0)) for model in ("lstm_vae", "lstm_vae_plain"))
-    assert plain["linear_path"] is False
-    assert {name for name in ours if ours[name] != plain[name]} <= {"linear_path"}
-
-
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_smoke_is_smaller_than_standard(dataset):
-    smoke, standard = (study.model_parameters(Job(profile, dataset, "lstm_vae", 0)) for profile in ("smoke", "standard"))
-    assert smoke["width"] < standard["width"]
-    assert smoke["schedule"].max_epochs * 10 < standard["schedule"].max_epochs
-    assert smoke["linear_path"] == standard["linear_path"]
-    sizes = study.data_sizes("smoke"), study.data_sizes("standard")
-    assert all(sizes[0][name] < sizes[1][name] for name in sizes[1])
-
-
 def test_the_toy_problem_has_the_paper_s_10_000_colours():
     assert study.data_sizes("standard") == study.data_sizes("paper") == {"n_train": 10_000, "n_gamut": 5_000}
+    assert all(study.data_sizes("smoke")[name] < size for name, size in study.data_sizes("standard").items())

@@ -87,7 +87,7 @@ def test_csv_gives_every_metric_back_unrounded(metrics, tmp_path):
 
 
 def test_the_family_has_its_models_in_their_order_and_the_paper_s_table_only_its_own():
-    entry = {"value": 0.5, "unit": "z-score squared", "better": "lower", "seeds": [0], "values": [0.5], "interval": None, "provenance": "formula"}
+    entry = {"value": 0.5, "unit": "z-score squared", "seeds": [0], "values": [0.5], "interval": None, "provenance": "formula"}
     found = {f"toy.{model}.gamut_mse": entry for model in ("lstm_vae", "ica", "pca")}
     assert list(family_table(found)["model"]) == ["PCA", "ICA", "LSTM β-VAE"]
     assert list(results_table(found)["model"]) == ["PCA", "LSTM β-VAE"]

@@ -22,9 +22,12 @@ BETWEEN_MODELS = (
     ("locality", "dense_vae", "conv_vae"),
     ("bottleneck noise", "lstm_ae", "lstm_vae_fixed"),
     ("choice of channels", "lstm_vae_fixed", "lstm_vae"),
+    # With beta fixed nothing is switched off; the same two at as many latents as that has.
+    ("bottleneck noise", "lstm_ae/latents=16", "lstm_vae_fixed"),
+    ("choice of channels", "lstm_vae_fixed", "lstm_vae/latents=16"),
     ("linear path", "lstm_vae/linear_path=0", "lstm_vae"),
     ("own features of each step", "lstm_vae/n_own=0", "lstm_vae"),
-    ("our form", "lstm_vae_plain", "lstm_vae"),
+    ("our form and training", "lstm_vae_plain", "lstm_vae"),
     *(
         ("recurrence, equal time", *((fit, "lstm_vae") if fit.startswith("dense_vae") else ("dense_vae", fit)))
         for fit in dict.fromkeys(f"{job.model}/{job.variant}" for sweep in SWEEPS if sweep.name == "equal time" for job in sweep.jobs(""))
@@ -32,7 +35,7 @@ BETWEEN_MODELS = (
 )
 """Ingredient, the model without it and the model with it; after a stroke what a sweep changed of the model."""
 
-ORDER_OF_STEPS = ("lstm_vae", "conv_vae", "dense_vae", "pca")
+ORDER_OF_STEPS = ("lstm_vae", "dense_vae", "pca")
 """Models fitted to shuffled steps and to steps in order. Controls are the last two, blind to order: only chance can change their error."""
 
 REFINED = ("dictionary_learning", "dense_vae", "lstm_vae")
@@ -43,6 +46,9 @@ CODES = {"amortised": "", "refined": "_refined"}
 
 ROUNDING = 0.01
 """Change of an error, %, below which single precision alone may speak."""
+
+LATENTS_APART = 0.5
+"""Mean numbers of latents further apart than this are not equal, and then it is not the ingredient that is judged."""
 
 COLUMNS = (
     *("ingredient", "dataset", "without", "with_it", "code", "change", "low", "high", "seeds", "verdict"),
@@ -122,8 +128,10 @@ def change(without, with_it):
     return tuple(100 * math.expm1(value) for value in (logarithms.mean(), *bounds))
 
 
-def verdict(low, high):
-    """Say in words what the interval of a change of the error, %, shows."""
+def verdict(low, high, latents=(0, 0)):
+    """Say in words what the interval of a change of the error, %, shows, given the numbers of latents of both sides."""
+    if abs(latents[1] - latents[0]) > LATENTS_APART:
+        return "unequal latents"
     if np.isnan(low):
         return "one seed"
     if high < -ROUNDING:
@@ -153,12 +161,16 @@ def _row(numbers, ingredient, code, sides):
         [_by_seed(numbers, side._replace(kind=kind)).reindex(errors.index).mean() for side in sides]
         for kind in ("active_channels", "fit_seconds")
     )
-    components = COMPONENTS[Job("", sides[0].dataset, "", 0).data]
-    latents = [components if np.isnan(count) else count for count in active]
+    latents = [_components(side) if np.isnan(count) else count for side, count in zip(sides, active)]
     names = ["/".join(side[:2]) for side in sides]
     provenance = numbers.loc[sides[1], "provenance"].iloc[0]
-    found = (percent, low, high, len(errors), verdict(low, high))
+    found = (percent, low, high, len(errors), verdict(low, high, latents))
     return (ingredient, sides[1].dataset, *names, code, *found, *latents, *seconds, provenance)
+
+
+def _components(side):
+    """Return how many latents a model without active channels has."""
+    return float(side.fit.partition("/latents=")[2] or COMPONENTS[Job("", side.dataset, "", 0).data])
 
 
 def _by_seed(numbers, side):

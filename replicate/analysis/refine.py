@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 STEP = 0.01
-"""By how much a latent is moved to see what the decoder does, in units of its spread."""
+"""By how much a latent is moved to see what the decoder does, in units of its spread over the spectra: one alone has none, and stays."""
 
 DAMPING = (1e-3, 10.0, 0.2)
 """Of Levenberg and Marquardt: at the start, its growth after a step that failed, and its fall after one that did not."""

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from replicate.analysis.disentanglement import dci, mutual_information_gap, nonlinear_r2, sap
+from replicate.analysis.disentanglement import dci, disentangled, mutual_information_gap, nonlinear_r2, sap
+from replicate.kinds import KINDS
 
 N = 2000
 
@@ -34,6 +35,14 @@ def perfect(factors):
 def test_a_perfect_code(perfect):
     assert set(perfect) == {"mig", "sap", "nonlinear_r2", "disentanglement", "completeness", "informativeness"}
     assert all(0.95 < value <= 1 for value in perfect.values())
+
+
+def test_all_measures_by_the_names_of_their_metrics(factors):
+    latents = factors + 0.3 * factors[:, [1, 2, 0]]
+    found, expected = disentangled(latents, factors), measure(latents, factors)
+    names = {"nonlinear_r2": "factors_r2"} | {name: f"dci_{name}" for name in ("disentanglement", "completeness", "informativeness")}
+    assert found == {names.get(name, name): value for name, value in expected.items()}
+    assert all(KINDS[name].better == "higher" for name in found)
 
 
 def test_a_constant_code(factors):

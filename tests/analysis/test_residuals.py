@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_index, per_spectrum_mse
+from replicate.analysis.residuals import best_median_worst, noise_floor, per_channel_mse, per_index, per_spectrum_mse
+from replicate.data import twin
 
 SPECTRA = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [1, 2, 3, 4]], dtype=np.float32)
 RECONSTRUCTIONS = np.array([[0, 0, 0, 0], [1, 1, 1, 3], [2, 1, 3, 4]], dtype=np.float32)
@@ -100,3 +101,31 @@ def test_counts_stand_for_repetitions(rng):
 def test_perfect_reconstructions_have_no_errors_to_describe(rng):
     spectra = rng.normal(size=(10, 4))
     assert all((values == 0).all() for values in per_index(spectra, spectra).values())
+
+
+# Noise
+
+
+def smooth(n_spectra, n_steps=96):
+    """Return cycles that a cubic follows well within seven steps, of one size in the first channel and of another in the second."""
+    phase = 2 * np.pi * (np.arange(n_steps) / n_steps + np.linspace(0, 1, n_spectra)[:, None])
+    return np.concatenate([np.sin(phase), 3 * np.cos(2 * phase)], axis=1)
+
+
+def test_planted_noise_is_recovered(rng):
+    spectra = smooth(400)
+    noisy = spectra + rng.normal(size=spectra.shape) * np.repeat([0.02, 0.1], 96)
+    np.testing.assert_allclose(noise_floor(noisy, 2), [0.02**2, 0.1**2], rtol=0.1)
+    assert (noise_floor(spectra, 2) < 1e-6).all()
+
+
+def test_noise_does_not_depend_on_where_the_cycle_is_cut(rng):
+    cycles = smooth(50).reshape(50, 2, -1)
+    cycles = cycles + rng.normal(scale=0.05, size=cycles.shape)
+    floors = [noise_floor(np.roll(cycles, shift, axis=2).reshape(50, -1), 2) for shift in (0, 1, 40)]
+    np.testing.assert_allclose(floors[1:], [floors[0]] * 2)
+
+
+def test_bends_at_switching_are_not_taken_for_noise():
+    true = np.mean((twin.simulate().spectra - twin.simulate(noise=False).spectra).reshape(-1, 2, 96) ** 2, axis=(0, 2))
+    np.testing.assert_allclose(noise_floor(twin.simulate().spectra, 2), true, rtol=0.1)

@@ -162,6 +162,16 @@ def test_train_and_gamut_are_independent_streams(painting):
     assert not np.array_equal(other.colours["gamut"], data.colours["gamut"])
 
 
+def test_colours_drawn_alone_are_those_of_the_whole_data_set(painting):
+    drawn, whole = toy.draw(seed=4, n_train=200, n_gamut=50), toy.make(painting, seed=4, n_train=200, n_gamut=50)
+    for name in ("train", "gamut", "mean", "scale"):
+        np.testing.assert_array_equal(getattr(drawn, name), getattr(whole, name))
+    assert drawn.colours.keys() == {"train", "gamut"}
+    assert whole.colours.keys() == {"train", "gamut", "painting"}
+    np.testing.assert_array_equal(drawn.standardise(toy.spectra(painting.colours)), whole.painting)
+    np.testing.assert_allclose(drawn.unscale(drawn.gamut), toy.spectra(drawn.colours["gamut"]), atol=1e-5)
+
+
 def test_provenance_of_each_part(painting):
     provenance = toy.make(painting, seed=0, n_train=10, n_gamut=10).provenance
     assert provenance == {"train": "formula", "gamut": "formula", "painting": "painting"}

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from replicate import cli, runs, sources, study, style
+from replicate import cli, runs, sources, study, style, sweeps
 from replicate.files import write_json, write_npz
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,6 +166,38 @@ def test_the_table_holds_the_numbers_of_the_records(results):
     assert frame.loc["toy MSE over λ, held-out", "Dictionary learning"] == "0.1–0.25 (λ 0.05–2)"
     assert frame.loc["toy MSE, held-out picture", "Provenance"] == "sample photograph"
     assert all(word in (folder / "table1.md").read_text(encoding="utf-8") for word in ("Poor", "Less sensitive", "simulated twin"))
+
+
+def test_without_benchmark_the_table_says_what_was_not_measured(results):
+    frame = script("table1").table(results, "smoke").set_index("Measured here")
+    assert style.LABELS["dense_vae"] not in frame
+    for row in ("toy, change of the MSE by shuffling", "BEPS, range of the held-out MSE"):
+        assert set(frame.loc[row, [style.LABELS[model] for model in ("pca", "lstm_vae")]]) == {"not measured"}
+
+
+def test_the_table_takes_comparisons_of_every_seed_and_further_models_from_the_benchmark(tmp_path, write_benchmark):
+    write_study(tmp_path, SIMULATED)
+    dense = write_run(tmp_path, study.Job("smoke", "beps", "dense_vae", 0), SIMULATED, np.random.default_rng(1))
+    metrics = {"toy.pca.shuffle_change": [-1e-9], "toy.lstm_vae.shuffle_change": [0.5, 0.7], "beps_heldout.lstm_vae.sensitivity": [0.1144]}
+    write_benchmark(metrics, profile="smoke")
+    frame = script("table1").table(tmp_path, "smoke").set_index("Measured here")
+    names = [style.LABELS[model] for model in ("pca", "dense_vae", "lstm_vae")]
+    # Student's t at 97.5 % and one degree of freedom, times a standard error of 10 %.
+    assert frame.loc["toy, change of the MSE by shuffling", names].tolist() == ["0.0", "not measured", "60.0 ± 127.1"]
+    assert frame.loc["BEPS, range of the held-out MSE", names].tolist() == ["not measured", "not measured", "11.4"]
+    assert frame.loc["BEPS MSE, training pixels", names[1]] == dense.record["metrics"]["mse"]
+    assert frame.loc["toy MSE, held-out colours", names[1]] == "not measured"
+    # On the toy problem the paper's form and ours are one.
+    assert frame.loc["toy MSE, held-out colours", style.LABELS["lstm_vae_plain"]] == "as LSTM β-VAE"
+    assert frame.loc["BEPS, the same on held-out blocks", style.LABELS["lstm_vae_plain"]] == "not measured"
+
+
+def test_the_table_says_over_which_ranges_hyperparameters_were_changed(results):
+    *_, said = script("table1").explained(script("table1").table(results, "smoke"))
+    for sweep in (sweep for sweep in sweeps.SWEEPS if sweep.name == "sensitivity"):
+        shown = {"dictionary_learning", "lstm_vae"} & {*sweep.models}
+        assert (f" {min(sweep.values):g}–{max(sweep.values):g}" in said) or not shown
+    assert "Dense" not in said and "Sparse" not in said
 
 
 @pytest.mark.parametrize("name", LETTERS)

@@ -40,7 +40,7 @@ def table(errors):
 
 def write_run(results, job, scan, errors=None, **metrics):
     """Write what the figures read of a run, its numbers made up; `errors` are reconstruction minus spectrum."""
-    rng = np.random.default_rng([job.seed, study.MODELS.index(job.model)])
+    rng = np.random.default_rng([job.seed, list(study.MODELS).index(job.model)])
     toy, run = job.data == "toy", Run.of(results, job)
     errors = rng.normal(0.1, 0.2, (60, 25) if toy else scan.spectra.shape).astype(np.float32) if errors is None else errors
     if toy:

@@ -23,7 +23,7 @@ from replicate.models.inference import named_parameters  # noqa: E402
 from replicate.models.linear import PCA  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
-from replicate.stored import restore  # noqa: E402
+from replicate.stored import StoredAutoencoder, StoredVariationalAutoencoder  # noqa: E402
 
 BRIEF = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=1)
 # The paper's lambda is a power of ten of beta, and meant for spectra of unit variance; those of scikit-learn's checks reach 100.
@@ -52,6 +52,7 @@ FAMILY = {
     "lstm": tiny,
     "dense": dense,
     "convolutional": convolutional,
+    "lstm of patches": lambda **changes: tiny(patch=2, n_own=3, **changes),
     "plain": lambda **changes: tiny(variational=False, **changes),
     "plain dense": lambda **changes: dense(variational=False, **changes),
     "plain convolutional": lambda **changes: convolutional(variational=False, **changes),
@@ -116,6 +117,25 @@ def test_spectra_are_channel_major_on_both_sides(fitted, rng):
     np.testing.assert_allclose(fitted.inverse_transform(latents), np.hstack([decoded[:, :, 0], decoded[:, :, 1]]), rtol=1e-5, atol=1e-6)
     spectra = np.arange(12, dtype=np.float32)[None]
     np.testing.assert_array_equal(fitted._unstack(spectra)[0], np.column_stack([np.arange(6), np.arange(6, 12)]))
+
+
+def test_a_patch_is_neighbouring_steps_of_every_channel():
+    """Of two channels of six steps, 0 to 5 and 6 to 11, three patches of two steps."""
+    model, spectra = tiny(n_channels=2, patch=2), np.arange(24, dtype=np.float32).reshape(2, 12)
+    np.testing.assert_array_equal(model._unstack(spectra)[0], [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]])
+    np.testing.assert_array_equal(model._stack(model._unstack(spectra)), spectra)
+    np.testing.assert_array_equal(tiny(n_channels=2)._unstack(spectra)[0], [[step, step + 6] for step in range(6)])
+
+
+def test_steps_that_do_not_divide_into_patches():
+    with pytest.raises(ValueError, match="12 features do not divide into n_channels=2 of patches of 4 steps"):
+        tiny(n_channels=2, patch=4).fit(stacked())
+
+
+def test_features_of_each_step_s_own_are_counted(spectra):
+    """A dense layer of 6 steps of 3 features from 4, which both directions of 4 units, of 4 gates each, read beside the embedding."""
+    own, none = (tiny(n_channels=2, n_own=n_own, n_components=4).fit(spectra).n_parameters_ for n_own in (3, 0))
+    assert own - none == 6 * 3 * (4 + 1) + 2 * 4 * 4 * 3
 
 
 def test_a_spectrum_s_latents_do_not_depend_on_its_company(fitted):
@@ -212,8 +232,8 @@ def test_resumed_fit_has_the_same_bits(tmp_path, fitted, spectra):
 
 def test_restored_from_its_weights_alone(fitted, spectra):
     """As `verify` does, without MXNet."""
-    arrays = fitted.weights_ | ({"in_use": fitted.channel_kl_ != 0} if fitted.variational else {})
-    restored = restore(None, arrays, spectra)
+    form, *in_use = (StoredVariationalAutoencoder, fitted.channel_kl_ != 0) if fitted.variational else (StoredAutoencoder,)
+    restored = form(fitted.weights_, spectra, getattr(fitted, "patch", 1), *in_use)
     latents = fitted.transform(spectra)
     np.testing.assert_allclose(restored.transform(spectra), latents, atol=1e-5)
     np.testing.assert_allclose(restored.inverse_transform(latents), fitted.inverse_transform(latents), atol=1e-5)
@@ -274,11 +294,12 @@ def test_linear_path_starts_at_the_principal_components(make, n_channels):
     network = model._new_network(spectra)
     x = mx.nd.array(model._unstack(spectra))
     latents = network.encoder.linear(mx.nd.flatten(x))
-    linear = network.decoder.linear(latents).asnumpy().reshape(x.shape).transpose(0, 2, 1).reshape(40, -1)
+    linear = model._stack(network.decoder.linear(latents).asnumpy().reshape(x.shape))
     pca = PCA(4).fit(spectra)
     np.testing.assert_allclose(linear, pca.inverse_transform(pca.transform(spectra)), atol=1e-4)
-    whole = network.decoder(latents)[0].asnumpy().transpose(0, 2, 1).reshape(40, -1)
+    whole = model._stack(network.decoder(latents)[0].asnumpy())
     np.testing.assert_allclose(whole, linear, atol=1e-5, err_msg="the other path starts as no correction")
+    np.testing.assert_allclose(network.encoder(x)[0].asnumpy(), latents.asnumpy(), atol=1e-5, err_msg="nor does it in the encoder")
     covariance = np.cov(latents.asnumpy().T, ddof=0)
     np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
 

@@ -125,13 +125,14 @@ PLAIN = {"variational": False}
     [
         (DENSE, SCHEDULE),
         (CONVOLUTIONAL, SCHEDULE),
+        ({"n_own": 2}, SCHEDULE),
         ({}, FIXED),
         (DENSE, FIXED),
         (PLAIN, FIXED),
         (DENSE | PLAIN, FIXED),
         (CONVOLUTIONAL | PLAIN, FIXED),
     ],
-    ids=["dense", "convolutional", "fixed beta", "dense, fixed beta", "plain", "plain dense", "plain convolutional"],
+    ids=["dense", "convolutional", "own features", "fixed beta", "dense, fixed beta", "plain", "plain dense", "plain convolutional"],
 )
 def test_every_member_of_the_family_resumes_to_the_same_bits(tmp_path, form, schedule):
     data = spectra(shape=(10, 1) if form.get("cls") is DenseVariationalAutoencoder else (5, 2))
