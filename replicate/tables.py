@@ -95,7 +95,8 @@ def caption(metrics):
 def family_caption(metrics):
     """Say the same of the table of the family."""
     return (
-        "All with as many latents, of a beta-VAE active channels: 3 on the toy problem, 5 on BEPS. "
+        "All with as many latents, of a beta-VAE active channels: 3 on the toy problem, 5 on BEPS; "
+        "with β fixed, those of 16 that stay active. "
         "Errors as above; BEPS training is that of the blocks fitted to. "
         "Best code: each spectrum with the best latents that the fitted decoder has for it, instead of the encoder's. "
         f"Times are of training, one thread a run. {_origin(metrics, FAMILY_COLUMNS)}"
