@@ -57,7 +57,15 @@ def results_table(metrics):
 
 def family_table(metrics):
     """Lay the metrics of the whole family out in the same way: fresh colours of the toy problem, and held-out folds of the scan."""
-    return _table(metrics, LABELS, FAMILY_COLUMNS)
+    table = _table(metrics, LABELS, FAMILY_COLUMNS)
+    models = [next(model for model, label in LABELS.items() if label == name) for name in table["model"]]
+    return table.assign(**{"seeds, toy / BEPS": [" / ".join(_seeds(metrics, model)) for model in models]})
+
+
+def _seeds(metrics, model):
+    """Return how many seeds a model has on the toy problem and on held-out folds of the scan, as text."""
+    entries = (metrics.get(f"toy.{model}.gamut_mse"), metrics.get(f"beps_heldout.{model}.heldout_mse"))
+    return [str(len(entry["seeds"])) if entry else "–" for entry in entries]
 
 
 def _table(metrics, models, columns):

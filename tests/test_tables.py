@@ -92,3 +92,4 @@ def test_the_family_has_its_models_in_their_order_and_the_paper_s_table_only_its
     assert list(family_table(found)["model"]) == ["PCA", "ICA", "LSTM β-VAE"]
     assert list(results_table(found)["model"]) == ["PCA", "LSTM β-VAE"]
     assert set(family_table(found)["toy gamut"]) == {"0.5000"}
+    assert set(family_table(found)["seeds, toy / BEPS"]) == {"1 / –"}
