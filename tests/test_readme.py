@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from replicate.errors import ReplicationError
+from replicate.study import PAPER_STUDY
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -41,9 +42,13 @@ def test_a_changed_claim_would_make_the_readme_stale(stored):
 
 
 def test_stored_metrics_are_of_the_real_data_and_of_five_seeds(stored):
-    assert {entry["provenance"] for entry in stored["metrics"].values()} <= set(REAL)
+    """All but the twin, which is simulated by design; five seeds of what the paper compares, and PCA."""
+    assert {entry["provenance"] for name, entry in stored["metrics"].items() if not name.startswith("twin.")} <= set(REAL)
     assert stored["profile"] == "standard"
-    assert all(entry["seeds"] == [0, 1, 2, 3, 4] for name, entry in stored["metrics"].items() if name.endswith("mse"))
+    for name, entry in stored["metrics"].items():
+        dataset, model, kind = name.split(".")
+        if dataset in PAPER_STUDY and model in ("pca", "dictionary_learning", "lstm_vae") and kind.endswith("mse"):
+            assert entry["seeds"] == [0, 1, 2, 3, 4], name
 
 
 def test_stored_verdicts_follow_from_the_stored_metrics(stored):

@@ -69,7 +69,7 @@ def test_what_is_stored_is_verified(failures):
     assert failures() == set()
 
 
-@pytest.mark.parametrize("name", ["decoder.output.weight", "encoder.linear.weight", "encoder.summary.lstm._unfused.0.r_cell.h2h_weight"])
+@pytest.mark.parametrize("name", ["decoder.output.weight", "encoder.linear.weight", "decoder.first.lstm._unfused.0.r_cell.h2h_weight"])
 def test_a_wrong_weight_is_caught(stored, failures, name):
     """By its file's hash, and by what it does to some number, even one of 4096 recurrent weights."""
     path = stored.weights_path(study.Job("standard", "beps", "lstm_vae", 0))
