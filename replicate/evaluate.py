@@ -9,9 +9,13 @@ from sklearn.base import clone
 
 from replicate import study
 from replicate.family import COMPONENTS
+from replicate.files import write_npz
 from replicate.models.linear import authors_rms, lambda_search
 from replicate.models.schedule import BetaSchedule
 from replicate.tasks import load_task
+
+FILMED = (("toy", "lstm_vae"), ("beps", "lstm_vae"))
+"""Data set and model of the trainings whose weights are kept at each beta of the ramp, for the movies."""
 
 LEARNED = ("components_", "mean_", "explained_variance_", "mixing_", "shift_")
 """Attributes of the linear models from which they can be put together again."""
@@ -40,7 +44,7 @@ def evaluate(model, config, run, report):
     """
     data = load_task(config)
     _warm_up(model, data.train)
-    fit_seconds = _fit(model, data, run, report)
+    fit_seconds = _fit(model, data, run, report, (config["dataset"], config["model"]) in FILMED)
     metrics, arrays = data.score(model)
     metrics |= {"fit_seconds": fit_seconds, **_timing(model, data.train), **_training_metrics(model)}
     if config["model"] == "dictionary_learning" and config["dataset"] in ("toy", "beps"):
@@ -83,7 +87,7 @@ def _warm_up(model, spectra):
     short.fit(spectra[:200])
 
 
-def _fit(model, data, run, report):
+def _fit(model, data, run, report, is_filmed):
     """Fit a model and return how long it took, over all its interruptions."""
     if not hasattr(model, "schedule"):
         start = time.perf_counter()
@@ -97,8 +101,10 @@ def _fit(model, data, run, report):
         text = f"{row['phase']} beta {row['beta']:.4f} mse {row['mse']:.4f} channels {row['active_channels']}"
         report(done=done, total=done + left, text=text)
 
-    validation = {} if data.validation is None else {"validation": data.validation}
-    model.fit(data.train, checkpoint=run.checkpoint, on_epoch=on_epoch, **validation)
+    more = {} if data.validation is None else {"validation": data.validation}
+    if is_filmed:
+        more["on_beta"] = lambda row, weights: write_npz(run.snapshot(row["epoch"]), beta=np.array(row["beta"]), **weights)
+    model.fit(data.train, checkpoint=run.checkpoint, on_epoch=on_epoch, **more)
     run.write_history(model.history_)
     return model.history_[-1]["seconds"]
 

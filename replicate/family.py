@@ -14,6 +14,9 @@ from replicate.models.schedule import BetaSchedule
 COMPONENTS = {"toy": 3, "beps": 5}
 """Latents of every model, of a beta-VAE the active ones, as in the paper."""
 
+CHANNELS = {"toy": 1, "beps": 2}
+"""Channels stacked in a spectrum."""
+
 PAPER_LAMBDA = {"toy": 0.57, "beps": 1.0}
 
 MODELS = {
@@ -52,7 +55,7 @@ TRAINING = {
 }
 SCHEDULES = {
     "toy": BetaSchedule(warmup_epochs=15, settle_epochs=60),
-    "beps": BetaSchedule(warmup_epochs=5, settle_epochs=60),
+    "beps": BetaSchedule(warmup_epochs=5, settle_epochs=100),
 }
 FEEDFORWARD_TRAINING = {"toy": {}, "beps": {"learning_rate": 2e-3}}
 FEEDFORWARD_SCHEDULES = {
@@ -102,8 +105,8 @@ def _linear(job):
 
 
 def _network(job):
-    latents, channels = COMPONENTS[job.data], 1 if job.data == "toy" else 2
-    chosen = {"n_components": 16, "target_channels": latents, "n_channels": channels, "random_state": job.seed}
+    latents = COMPONENTS[job.data]
+    chosen = {"n_components": 16, "target_channels": latents, "n_channels": CHANNELS[job.data], "random_state": job.seed}
     if job.profile == "paper":
         return chosen | PAPER_NETWORK | {"schedule": PAPER_SCHEDULES[job.data]}
     is_recurrent = job.model.startswith("lstm")
@@ -142,7 +145,8 @@ def _changed(chosen, name, value):
     """Return parameters with one setting of a sweep changed; `replicate.sweeps` says which there are."""
     schedule = chosen.get("schedule")
     if name == "latents":
-        changed = {"target_channels": value} if "target_channels" in chosen else {"n_components": value}
+        is_chosen_by_beta = "target_channels" in chosen and schedule.fixed_beta is None
+        changed = {"target_channels": value} if is_chosen_by_beta else {"n_components": value}
     elif name == "hidden":
         changed = {"hidden": (value, value)}
     elif name == "beta":

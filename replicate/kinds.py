@@ -39,9 +39,9 @@ def _share(better, description):
     return Kind("1", better, "value", description, 1e-5)
 
 
-def _of_trees(description):
-    # Trees and histograms split at values of the latents, of which single precision may put one on the other side.
-    return Kind("1", "higher", "value", description, 2e-3)
+def _of_trees(description, better="higher"):
+    # Trees, histograms and limits split values, of which single precision may put one on the other side.
+    return Kind("1", better, "value", description, 2e-3)
 
 
 KINDS = {
@@ -59,6 +59,7 @@ KINDS = {
     "clean_mse": _error("mean squared error on held-out blocks of the twin against the spectra without noise"),
     "noise_mse": _error("mean squared noise of these blocks: what a model that removes none would have"),
     "maps_r2": _of_trees("variance of the maps the twin was made from that the latents in use explain, R2 of boosted trees"),
+    "mechanism_r2": _of_trees("variance of the twin's map of its mechanism that the descriptors of the reconstructions explain, the same"),
     "gamut_mse": _error("mean squared error on fresh random colours"),
     "gamut_mse_refined": _error("the same, each colour with the best latents its decoder has"),
     "painting_mse": _error("mean squared error over every pixel of the picture"),
@@ -87,6 +88,17 @@ KINDS = {
     "softening_recovered": _share("none", "median over pixels of the depth of the resonance dip, reconstructed over measured"),
     "domain_r2": _share("higher", "variance of the area of the piezoresponse loop that the latents explain linearly, R2"),
     "error_domain_correlation": _share("none", "rank correlation, without sign, of the error of a pixel with its loop area"),
+    "error_moran": _share("none", "Moran's I of the map of errors: 1 where neighbours are alike, 0 where they are not"),
+    "error_explained": _of_trees("variance of the error of a pixel that its loop's descriptors explain, R2 of boosted trees", "none"),
+    "descriptor_correlation": _share("higher", "mean over the descriptors of the loops: their correlation over pixels, model with data"),
+    "shoulder_auc": _of_trees("area under the ROC curve of telling the pixels with a shoulder from their reconstructions"),
+    "shoulder_kept": _of_trees("share of the pixels with a shoulder whose reconstruction has one as well"),
+    "shoulder_invented": _of_trees("share of the pixels without a shoulder whose reconstruction has one", "lower"),
+    "shoulder_latents": _count("latents along whose sweep a shoulder comes or goes"),
+    "descriptor_correlation_refined": _share("higher", "the same correlation, each spectrum with the best latents its decoder has"),
+    "shoulder_auc_refined": _of_trees("the same area, each spectrum with the best latents its decoder has"),
+    "shoulder_kept_refined": _of_trees("the same share, each spectrum with the best latents its decoder has"),
+    "shoulder_invented_refined": _of_trees("the same share, each spectrum with the best latents its decoder has", "lower"),
     "share_below_dictionary": _share("higher", "share of pixels whose error is less than dictionary learning's of the same seed"),
     "encoder_nonlinearity": _share(
         "none", "distance of the latents of two spectra's mean from the mean of their latents, over half that between these"

@@ -31,6 +31,10 @@ class Run:
         """Path of the training in progress."""
         return self.folder / "checkpoint.npz"
 
+    def snapshot(self, epoch):
+        """Return the path of the weights after an epoch of the ramp."""
+        return self.folder / "ramp" / f"epoch{epoch:05d}.npz"
+
     @property
     def status(self):
         """One of ``complete``, ``failed``, ``interrupted`` (a checkpoint is there) and ``missing``."""

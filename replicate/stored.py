@@ -80,7 +80,8 @@ def restore(job, arrays, train):
         The spectra that it was fitted to.
     """
     if job.is_network:
-        patch = family.parameters(job).get("patch", 1)
+        # What a recurrent decoder writes at each of its steps: a patch of every channel.
+        patch = len(arrays["decoder.output.bias"]) // family.CHANNELS[job.data] if job.model.startswith("lstm") else 1
     if "in_use" in arrays:
         weights = {name: array for name, array in arrays.items() if name != "in_use"}
         return StoredVariationalAutoencoder(weights, train, patch, arrays["in_use"])

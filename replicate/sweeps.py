@@ -69,6 +69,8 @@ SWEEPS = (
     Sweep("rate-distortion", "beps_heldout", LINEAR, "latents", (1, 2, 3, 4, 6, 8, 12, 16)),
     Sweep("rate-distortion", "beps_heldout", NETWORKS, "latents", (1, 2, 3, 8, 16)),
     Sweep("rate-distortion", "beps_heldout", ("lstm_ae",), "latents", (16,), 3),
+    Sweep("bottleneck noise", "toy", ("lstm_vae_fixed",), "latents", (3,), 3),
+    Sweep("bottleneck noise", "beps_heldout", ("lstm_vae_fixed",), "latents", (5,), 5),
     Sweep("noise", "twin", COMPARED, "noise", (3, 10)),
     Sweep("fewer spectra", "beps_heldout", COMPARED, "n_train", (100, 300, 1000)),
     Sweep("equal time", "beps_heldout", ("lstm_vae",), "epochs", (0.5,), 5),

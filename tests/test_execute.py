@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,10 +40,7 @@ def test_heldout_run_never_sees_the_pixels_it_is_scored_on(tmp_path, monkeypatch
     spoilt = scan.spectra.copy()
     spoilt[heldout] *= -1
 
-    class Spoilt:
-        spectra, shape, channels, n_channels = spoilt, scan.shape, scan.channels, scan.n_channels
-
-    monkeypatch.setattr(sources, "load_scan", lambda provenance: Spoilt)
+    monkeypatch.setattr(sources, "load_scan", lambda provenance: replace(scan, spectra=spoilt))
     finished = run(job, tmp_path / "b")
     fitted = runs.Run.of(tmp_path / "a", job)
     for name, array in finished_weights(fitted).items():
@@ -136,3 +134,20 @@ def test_configuration_changes_with_what_the_numbers_depend_on():
     assert key(job) == key(job, {**SIMULATED, "picture": "painting"}), "the scan does not depend on the picture"
     twin = study.Job("smoke", "twin", "pca", 0)
     assert key(twin) == key(twin, {**SIMULATED, "scan": "measured"}), "the twin does not depend on the scan"
+
+
+def test_weights_are_kept_at_each_beta_of_the_ramp_for_the_movies(tmp_path):
+    """Of the LSTM beta-VAE on the data of the paper alone; those of the selected beta are no others than the training went on from."""
+    pytest.importorskip("mxnet")
+    filmed = run(study.Job("smoke", "beps", "lstm_vae", 0), tmp_path)
+    ramp = [row for row in filmed.history if row["phase"] == "ramp"]
+    kept = sorted((filmed.folder / "ramp").iterdir())
+    assert [path.name for path in kept] == [f"epoch{int(row['epoch']):05d}.npz" for row in ramp]
+    snapshots = [dict(np.load(path)) for path in kept]
+    assert [float(snapshot.pop("beta")) for snapshot in snapshots] == [float(row["beta"]) for row in ramp]
+    final = finished_weights(filmed)
+    for snapshot in snapshots:
+        assert {name: array.shape for name, array in snapshot.items()} == {name: array.shape for name, array in final.items()}
+        assert any((snapshot[name] != final[name]).any() for name in final)
+    other = run(study.Job("smoke", "beps_heldout", "lstm_vae", 0), tmp_path)
+    assert not (other.folder / "ramp").exists()

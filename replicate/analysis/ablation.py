@@ -20,9 +20,9 @@ BETWEEN_MODELS = (
     ("recurrence", "dense_ae", "lstm_ae"),
     ("recurrence", "dense_vae", "lstm_vae"),
     ("locality", "dense_vae", "conv_vae"),
-    ("bottleneck noise", "lstm_ae", "lstm_vae_fixed"),
-    ("choice of channels", "lstm_vae_fixed", "lstm_vae"),
-    # With beta fixed nothing is switched off; the same two at as many latents as that has.
+    # With beta fixed nothing is switched off: it is given as many latents as the others have, and they as many as it has.
+    *(("bottleneck noise", "lstm_ae", f"lstm_vae_fixed/latents={latents}") for latents in COMPONENTS.values()),
+    *(("choice of channels", f"lstm_vae_fixed/latents={latents}", "lstm_vae") for latents in COMPONENTS.values()),
     ("bottleneck noise", "lstm_ae/latents=16", "lstm_vae_fixed"),
     ("choice of channels", "lstm_vae_fixed", "lstm_vae/latents=16"),
     ("linear path", "lstm_vae/linear_path=0", "lstm_vae"),

@@ -12,7 +12,8 @@ NEIGHBOURS = 100
 def neighbour_means(latents, component, values, n_neighbours=NEIGHBOURS):
     """Return the latents to decode for a sweep of one of them.
 
-    Each is the mean of the `n_neighbours` spectra nearest in that latent, with the latent itself set to the swept value.
+    Each is the mean of the `n_neighbours` spectra nearest in that latent, with the latent itself set to the swept value. All that are as
+    near as the last of these count too: many coefficients of a sparse code are 0.
 
     Parameters
     ----------
@@ -26,8 +27,9 @@ def neighbour_means(latents, component, values, n_neighbours=NEIGHBOURS):
     """
     means = []
     for value in values:
-        nearest = np.argsort(np.abs(latents[:, component] - value), kind="stable")[:n_neighbours]
-        means.append(latents[nearest].mean(axis=0))
+        distances = np.abs(latents[:, component] - value)
+        limit = np.sort(distances)[min(n_neighbours, len(distances)) - 1]
+        means.append(latents[distances <= limit].mean(axis=0))
     means = np.array(means)
     means[:, component] = values
     return means

@@ -72,7 +72,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     schedule: BetaSchedule | None = None
     random_state: int = 0
 
-    def fit(self, X, y=None, *, checkpoint=None, validation=None, on_epoch=None):
+    def fit(self, X, y=None, *, checkpoint=None, validation=None, on_epoch=None, on_beta=None):
         """Train on spectra.
 
         Parameters
@@ -85,6 +85,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Spectra whose reconstruction error goes into the history.
         on_epoch : callable, optional
             Called with each row of the history.
+        on_beta : callable, optional
+            Called with the row and the weights at the end of each beta of the ramp.
 
         Raises
         ------
@@ -110,7 +112,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             schedule = replace(schedule, fixed_beta=0.0)
         validation = None if validation is None else self._unstack(np.asarray(validation, dtype=np.float32))
         training = Training(network, self._unstack(X), schedule, options, validation)
-        training.run(checkpoint, on_epoch)
+        training.run(checkpoint, on_epoch, on_beta)
         self.weights_, self.history_, self._network = get_weights(network), training.history, network
         self._keep_channels(X, training)
         return self
@@ -206,9 +208,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         network.encoder.linear.bias.set_data(mx.nd.array(-encode @ centre))
         network.decoder.linear.weight.set_data(mx.nd.array((components * scale[:, None]).T))
         network.decoder.linear.bias.set_data(mx.nd.array(centre))
-        # The other path starts as no correction at all, rather than as noise on the components.
-        for layer in (network.encoder.mean, network.decoder.output):
-            layer.weight.set_data(mx.nd.zeros_like(layer.weight.data()))
+        # The other path starts as a slight correction, or none, rather than as noise on the components. With none in the encoder as well,
+        # its layers would have nothing to learn from at first, and decay.
+        for layer, share in ((network.encoder.mean, 0.2), (network.decoder.output, 0)):
+            layer.weight.set_data(share * layer.weight.data())
 
     def _fitted_network(self):
         """Return the network, built anew from the weights where the estimator was copied or loaded."""

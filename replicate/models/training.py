@@ -80,8 +80,10 @@ class Training:
         self._optimizer = mx.optimizer.Adam(learning_rate=options.learning_rate)
         self._moments = [self._optimizer.create_state(i, p.data()) for i, p in enumerate(self._parameters.values())]
 
-    def run(self, checkpoint=None, on_epoch=None):
+    def run(self, checkpoint=None, on_epoch=None, on_beta=None):
         """Train to the end of the schedule, saving to `checkpoint` (a path) and calling ``on_epoch(row)`` after each epoch.
+
+        ``on_beta(row, weights)`` is called with the last epoch at each beta of the ramp, and the weights by name.
 
         Raises
         ------
@@ -92,6 +94,8 @@ class Training:
             self._load(checkpoint)
         while self.progress.phase != "done":
             row, channel_kl = self._epoch()
+            if on_beta is not None and row["phase"] == "ramp" and self.progress.phase_epoch % self.schedule.step_epochs == 0:
+                on_beta(row, get_weights(self.network))
             self._advance(row, active(channel_kl))
             self.history.append(row)
             if checkpoint is not None:

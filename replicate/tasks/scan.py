@@ -14,6 +14,7 @@ from replicate.analysis.shapes import correlation, dip_depth, loop_area
 from replicate.data import twin
 from replicate.data.heldout import ChannelScaler, spatial_folds
 from replicate.data.twin import TwinParameters
+from replicate.tasks.physics import Physics
 from replicate.tasks.scores import channels, distribution, in_use, nonlinearities, refinement, shown_components, size
 
 MAPS = (
@@ -30,6 +31,7 @@ class ScanTask:
 
     def __init__(self, config):
         self.scan = sources.load_scan(config["provenance"]["spectra"])
+        self.physics = Physics(self.scan)
         self.train = self.scan.spectra
 
     def score(self, model):
@@ -49,6 +51,7 @@ class ScanTask:
         arrays = {"latents": latents.astype(np.float32), "components": components, "mse": mse, **channels(model)}
         arrays |= {"reconstructions": reconstructions.astype(np.float32), **table}
         arrays |= {"generated_values": np.array(values), "generated": np.array(generated, dtype=np.float32)}
+        metrics |= self.physics.kept(reconstructions) | self.physics.shown(arrays["generated"]) | self.physics.errors(mse)
         return metrics, arrays
 
     def _shapes(self, reconstructions, mse):
@@ -86,6 +89,8 @@ class HeldoutTask:
         self.heldout = spatial_folds(self.scan.shape, split["block"], split["n_folds"], split["split_seed"]) == split["fold"]
         self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
         self.columns = np.arange(self.scan.spectra.shape[1])
+        # Loops out of order have no branches to be described.
+        self.physics = None if "shuffle_seed" in split else Physics(self.scan)
         if "shuffle_seed" in split:
             order = np.random.default_rng(split["shuffle_seed"]).permutation(self.scan.n_steps)
             self.columns = self.columns.reshape(self.scan.n_channels, -1)[:, order].ravel()
@@ -119,6 +124,9 @@ class HeldoutTask:
         best, found = refinement(model, latents[heldout], self.spectra[heldout], refined)
         metrics |= {"heldout_mse_refined": float(per_spectrum_mse(self.spectra[heldout], found).mean())}
         metrics |= self._by_channel("heldout_mse_refined", heldout, found)
+        if self.physics is not None:
+            metrics |= self.physics.kept(reconstructions[heldout], heldout)
+            metrics |= {f"{name}_refined": value for name, value in self.physics.kept(found, heldout).items()}
         by_index, table = distribution(self.spectra[heldout], reconstructions[heldout])
         return metrics | by_index, {"mse": mse, "heldout": heldout, "refined": best, **table, **channels(model)}
 
@@ -141,10 +149,12 @@ class TwinTask(HeldoutTask):
         metrics, arrays = super().score(model, refined)
         clean = self._scaled(self.clean.spectra)
         latents = model.transform(self.spectra)
-        errors = per_spectrum_mse(clean, model.inverse_transform(latents))
+        reconstructions = model.inverse_transform(latents)
+        errors = per_spectrum_mse(clean, reconstructions)
         maps = np.stack([self.scan.truth[name].ravel().astype(float) for name in MAPS], axis=1)
         metrics |= {"clean_mse": float(errors[self.heldout].mean())}
         metrics |= {"noise_mse": float(per_spectrum_mse(clean, self.spectra)[self.heldout].mean())}
+        metrics |= self.physics.truth(reconstructions)
         used = latents[:, in_use(model, latents)]
         if used.shape[1]:
             metrics |= {"maps_r2": nonlinear_r2(used, maps)}

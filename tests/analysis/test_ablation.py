@@ -110,11 +110,11 @@ def test_equal_time_is_read_from_the_sweeps_with_the_times_of_both_sides():
 
 
 def test_numbers_of_latents_are_those_of_the_same_seeds():
-    metrics = {"beps_heldout.lstm_ae.heldout_mse": entry([1, 1]), "beps_heldout.lstm_vae_fixed.heldout_mse": entry([1, 1, 1])}
-    metrics["beps_heldout.lstm_vae_fixed.active_channels"] = entry([15, 16, 2])
+    metrics = {"beps_heldout.dense_ae.heldout_mse": entry([1, 1]), "beps_heldout.lstm_ae.heldout_mse": entry([1, 1, 1])}
+    metrics["beps_heldout.lstm_ae.active_channels"] = entry([15, 16, 2])
     row = only(metrics)
-    assert (row.ingredient, row.latents_without, row.latents_with_it) == ("bottleneck noise", 5, 15.5)
-    # What the further ten latents do is not put down to the noise.
+    assert (row.ingredient, row.latents_without, row.latents_with_it) == ("recurrence", 5, 15.5)
+    # What the further ten latents do is not put down to the recurrence.
     assert row.verdict == "unequal latents"
 
 
@@ -135,7 +135,10 @@ def test_every_side_is_a_run_of_the_study_or_of_a_sweep():
     jobs = [*study.jobs("standard", whole_family=True), *sweeps.jobs("standard")]
     fits = {"/".join(filter(None, (job.dataset, job.model, job.variant))) for job in jobs}
     metrics = {f"{job.dataset}.{job.model}.{kind}": entry([1]) for job in jobs if not job.variant for kind in ("gamut_mse", "heldout_mse")}
-    tried = sweep_rows(*((job.model, *job.setting, 0, "measured", "heldout_mse", 1) for job in jobs if job.variant))
+    kinds = {"toy": "gamut_mse", "beps_heldout": "heldout_mse"}
+    swept = [job for job in jobs if job.variant and job.dataset in kinds]
+    rows = [("", job.dataset, job.model, *job.setting, 0, "measured", kinds[job.dataset], 1) for job in swept]
+    tried = pd.DataFrame(rows, columns=sweeps.COLUMNS)
     table = contrasts(tidy(metrics, tried))
     assert fits.issuperset(table["without"]) and fits.issuperset(table["with_it"])
     assert {f"beps_shuffled/{model}" for model in ablation.ORDER_OF_STEPS} <= {*table["without"]}

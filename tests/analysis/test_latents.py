@@ -40,6 +40,14 @@ def test_neighbours_by_brute_force(rng, component, n_neighbours):
             assert row[other] == pytest.approx(sum(latent[other] for latent in nearest) / n_neighbours)
 
 
+def test_all_that_are_as_near_count():
+    """A sparse code has many zeros; which of them come first in the scan must not matter."""
+    latents = np.zeros((500, 2))
+    latents[:, 1] = np.arange(500)
+    latents[400:, 0] = 3.0
+    np.testing.assert_allclose(neighbour_means(latents, 0, np.array([0.1])), [[0.1, np.mean(np.arange(400))]])
+
+
 def test_nearest_in_that_latent_only():
     """Near in all latents is not what the paper asks for."""
     latents = np.array([[0.0, 100.0], [0.1, -50.0], [5.0, 0.0]])

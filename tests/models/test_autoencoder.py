@@ -299,7 +299,8 @@ def test_linear_path_starts_at_the_principal_components(make, n_channels):
     np.testing.assert_allclose(linear, pca.inverse_transform(pca.transform(spectra)), atol=1e-4)
     whole = model._stack(network.decoder(latents)[0].asnumpy())
     np.testing.assert_allclose(whole, linear, atol=1e-5, err_msg="the other path starts as no correction")
-    np.testing.assert_allclose(network.encoder(x)[0].asnumpy(), latents.asnumpy(), atol=1e-5, err_msg="nor does it in the encoder")
+    correction = np.abs(network.encoder(x)[0].asnumpy() - latents.asnumpy()).mean()
+    assert 0 < correction < 0.5, "a slight one in the encoder, whose layers have something to learn from at once"
     covariance = np.cov(latents.asnumpy().T, ddof=0)
     np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
 

@@ -148,8 +148,10 @@ def test_shuffled_steps_are_the_same_numbers_in_one_order_of_both_channels(task)
 
 def test_pca_is_blind_to_order(task):
     here, there = (form.score(PCA(5).fit(form.train))[0] for form in (task, task_of("beps_shuffled")))
-    assert there.keys() == here.keys()
-    for name in here:
+    assert {name for name in here if not name.startswith(("shoulder", "descriptor"))} == there.keys(), (
+        "loops out of order have no shoulders"
+    )
+    for name in there:
         assert there[name] == pytest.approx(here[name], rel=1e-5, abs=1e-5)
 
 

@@ -1,0 +1,63 @@
+"""Descriptors of the switching loops as maps: what each pixel of the scan does, measured without any model (ours; not in the paper)."""
+
+from __future__ import annotations
+
+import sys
+
+import common
+import numpy as np
+
+from replicate import sources, style
+from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra, units
+from replicate.analysis.spatial import morans_i
+
+COLUMNS = 4
+ROW_HEIGHT = 2.15
+"""Inches."""
+
+
+def draw(results, profile, seed=0):
+    """Draw one map a descriptor of the scan that the runs of a profile were fitted to."""
+    _, provenance = common.load(results, profile, "beps", seed, models=("pca",))
+    fig = draw_scan(sources.load_scan(provenance["spectra"]))
+    style.stamp(fig, provenance.values(), profile, seed)
+    return fig
+
+
+def draw_scan(scan):
+    """Draw one map a descriptor of a scan."""
+    values, switches = describe_spectra(scan, scan.spectra)
+    n_rows = -(-len(values) // COLUMNS)
+    fig = style.figure(height=n_rows * ROW_HEIGHT + 0.4)
+    axes = fig.subplots(n_rows, COLUMNS, squeeze=False).ravel()
+    for ax, name, unit in zip(axes, values, units(scan).values()):
+        shown = np.where(switches, values[name], np.nan) if name in OF_STEPS else values[name]
+        draw_map(fig, ax, scan, scan.map(shown), name, unit)
+    for ax in axes[len(values) :]:
+        ax.axis("off")
+    still = np.count_nonzero(~switches)
+    fig.suptitle(f"Descriptors of the loops{f'; {still} loops that do not switch are grey' if still else ''}")
+    style.note(fig, f"{common.alignment_note(scan)} − and falling: the branch from + to − voltage. I: Moran's, between rook neighbours.")
+    return fig
+
+
+def draw_map(fig, ax, scan, values, name, unit):
+    """Draw the map of one descriptor, (rows, cols), NaN where there is none; the colours leave out 1 % of the pixels at each end."""
+    known = values[np.isfinite(values)]
+    ax.set_facecolor("0.7")
+    title = DESCRIPTORS[name].label
+    if np.isfinite(values).all() and np.ptp(values) > 0:
+        title += f", I = {morans_i(values):.2f}"
+    ax.set_title(title)
+    image = style.scan_map(ax, values, scan.size_um, **(style.limits(known) if known.size else {}))
+    ax.xaxis.labelpad = 7
+    style.colour_bar(fig, image, ax, f"({unit})", location="bottom", extend="both", aspect=16, pad=0.02)
+
+
+def main(argv=None):
+    """Run the command line."""
+    return common.script(draw, "descriptors", __doc__, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
