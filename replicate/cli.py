@@ -1,4 +1,4 @@
-"""The command line: ``python -m replicate data | run | figures | status``."""
+"""The command line: ``python -m replicate data | clean | run | figures | status``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def _parser():
     data.add_argument("--check", action="store_true", help="only verify what is here; use no network")
     data.set_defaults(command=_data)
 
+    clean = commands.add_parser("clean", help="prepare raw loops of a MATLAB file", description=_CLEAN_HELP)
+    clean.add_argument("raw", type=Path, metavar="RAW.mat", help="variables named as in the paper's data, e.g. Loopdata_mixed")
+    clean.add_argument("out", type=Path, metavar="OUT.npz")
+    limits_help = "credible resonance, kHz; values outside are missing (default: 1300 1340, for the paper's cantilever)"
+    clean.add_argument("--resonance-limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help=limits_help)
+    clean.set_defaults(command=_clean)
+
     run = commands.add_parser("run", help="fit, score and draw: the paper's figures and Table 1", description=_RUN_HELP)
     _add_common(run)
     add_selection(run)
@@ -63,6 +70,10 @@ def _parser():
     status.set_defaults(command=_status)
     return parser
 
+
+_CLEAN_HELP = """Read raw loops from a MATLAB file (version 5 to 7.3), fill missing points, replace the three points of each loop that lie
+farthest from a Savitzky-Golay fit, and standardise each channel: the recipe of the paper's data. OUT.npz gets the channels (pixels in C
+order, float64) with grid, voltages, means and standard deviations; OUT.repairs.csv every point replaced, in the unit of the file."""
 
 _RUN_HELP = """Runs that are complete are reused; an interrupted training goes on from its last epoch. Results are in RESULTS/PROFILE:
 metrics.json, report.html, the figures, and a folder for each run."""
@@ -105,6 +116,13 @@ def _data(options):
         if row.problem:
             print(f"\n{row.problem}", file=sys.stderr)
     return 1 if any(row.problem for row in rows) else 0
+
+
+def _clean(options):
+    from replicate.clean_command import clean_file, repairs_path
+
+    summary = clean_file(options.raw, options.out, options.resonance_limits)
+    print(*summary, "", options.out, repairs_path(options.out), sep="\n")
 
 
 def _run(options):

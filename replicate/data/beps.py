@@ -166,7 +166,7 @@ def read_prepared(piezoresponse, resonance, voltage, shape=SHAPE):
     """
     n_pixels = int(np.prod(shape))
     steps = _read(voltage, ndim=1)
-    _check_cycle(voltage, steps)
+    check_cycle(voltage, steps)
     channels = [_read(path, ndim=2) for path in (piezoresponse, resonance)]
     for path, values in zip((piezoresponse, resonance), channels):
         if values.shape != (n_pixels, len(steps)):
@@ -190,7 +190,13 @@ def _read(path, ndim):
     return values
 
 
-def _check_cycle(path, voltage):
+def check_cycle(path, voltage):
+    """Refuse a voltage axis, (n_steps,) in V, that is not one bipolar cycle; `path` is what the error names.
+
+    Raises
+    ------
+    ReplicationError
+    """
     steps = np.diff(voltage, append=voltage[:1])
     turns = np.count_nonzero(np.sign(steps) != np.sign(np.roll(steps, 1)))
     closed = len(voltage) >= 8 and abs(steps[-1]) <= 2 * np.median(np.abs(steps))
