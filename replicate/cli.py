@@ -15,7 +15,7 @@ from replicate.errors import ReplicationError
 from replicate.tables import caption, results_table
 
 FIGURES = ("toy", "fig2", "fig4", "fig5", "table1", "violins", "cost")
-BENCH_FIGURES = ("ablation", "rate_distortion", "disentanglement")
+BENCH_FIGURES = ("ablation", "rate_distortion", "disentanglement", "mechanism")
 """What only a benchmark has the numbers for."""
 
 FIGURE_FOLDER = Path(__file__).resolve().parents[1] / "figures"
