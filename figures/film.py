@@ -13,9 +13,6 @@ from PIL import Image
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path
 
-RATE = 20
-"""Frames a second; a GIF counts in hundredths of one."""
-
 DPI = 120
 GIF_COLOURS = 255
 
@@ -46,13 +43,13 @@ def frames(fig, moves, order):
         yield frame[:height, :width].copy()
 
 
-def write_gif(path, pictures):
-    """Write pictures as an endless GIF, all in one palette, so that what is still does not flicker."""
+def write_gif(path, pictures, rate):
+    """Write pictures, `rate` a second, as an endless GIF, all in one palette, so that what is still does not flicker."""
     sample = np.concatenate(pictures[:: len(pictures) // 4 or 1])
     palette = Image.fromarray(sample).quantize(GIF_COLOURS, method=Image.Quantize.MAXCOVERAGE)  # keeps white white
     first, *rest = (Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
     with atomic_path(path) as temporary:
-        first.save(temporary, save_all=True, append_images=rest, duration=1000 // RATE, loop=0)
+        first.save(temporary, save_all=True, append_images=rest, duration=1000 // rate, loop=0)
 
 
 def find_ffmpeg():
@@ -65,8 +62,8 @@ def find_ffmpeg():
     return found
 
 
-def write_mp4(path, pictures, ffmpeg):
-    """Write pictures as H.264 that any player shows.
+def write_mp4(path, pictures, ffmpeg, rate):
+    """Write pictures, `rate` a second, as H.264 that any player shows.
 
     Raises
     ------
@@ -74,7 +71,7 @@ def write_mp4(path, pictures, ffmpeg):
         If ffmpeg fails.
     """
     height, width = pictures[0].shape[:2]
-    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(RATE), "-i", "-"]
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(rate), "-i", "-"]
     look = ["-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
     # One thread and no version: the same pictures give the same file.
     same = ["-threads", "1", "-flags", "+bitexact", "-fflags", "+bitexact", "-map_metadata", "-1"]

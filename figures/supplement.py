@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import LogLocator
 from scipy.stats import norm, spearmanr
 
-from replicate import family, style
+from replicate import family, sources, style
 from replicate.analysis.latents import NEIGHBOURS
 from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra
 from replicate.analysis.residuals import best_median_worst
@@ -111,7 +111,7 @@ def draw_vae(results, profile, seed=0):
 
 def _draw_generated(results, profile, seed, model):
     loaded, provenance = common.load(results, profile, "beps", seed, models=(model,))
-    run, scan = loaded[model], common.scan(loaded)
+    run, scan = loaded[model], sources.load_scan(provenance["spectra"])
     n_latents = len(run.arrays["components"])
     fig = style.figure(height=0.6 + 1.45 * max(n_latents, 1))
     fig.suptitle(style.title(model, run.record))
@@ -127,7 +127,7 @@ def _draw_generated(results, profile, seed, model):
 def draw_channels(results, profile, seed=0):
     """Draw how much each channel of the VAE tells, the maps of those that are in use, and their distributions (paper Figure S7)."""
     loaded, provenance = common.load(results, profile, "beps", seed, models=("lstm_vae",))
-    run, scan = loaded["lstm_vae"], common.scan(loaded)
+    run, scan = loaded["lstm_vae"], sources.load_scan(provenance["spectra"])
     kl = run.arrays["channel_kl"]
     order = np.argsort(-kl, kind="stable")
     in_use = order[kl[order] > 0]
@@ -151,7 +151,7 @@ def _columns(block, n):
     axes = block.subplots(2, IN_ROW, height_ratios=(2.6, 1))
     for ax in axes[:, n:].ravel():
         ax.axis("off")
-    axes[1, 0].set_ylabel("density (1/a.u.)")
+    axes[1, 0].set_ylabel("density\n(1/a.u.)")
     return axes.T
 
 
@@ -173,12 +173,13 @@ def draw_channel(block, upper, lower, scan, values):
     grid = np.linspace(min(values.min(), -3), max(values.max(), 3), 100)
     lower.plot(grid, norm.pdf(grid), color="black", linewidth=0.8)
     lower.set(xlabel=label, yticks=[])
+    upper.xaxis.labelpad = 7
 
 
 def draw_correlations(results, profile, seed=0):
     """Draw how the latents of both models go with what is read off the measured loops: S10 in numbers, not in the paper."""
     loaded, provenance = common.load(results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae"))
-    scan = common.scan(loaded)
+    scan = sources.load_scan(provenance["spectra"])
     descriptors, switches = describe_spectra(scan, scan.spectra)
     fig = style.figure(height=3.6)
     scale = ScalarMappable(Normalize(-1, 1), "RdBu_r")

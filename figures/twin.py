@@ -16,12 +16,11 @@ SHOWN = (
     *("saturation", "coercive_negative", "coercive_positive", "area"),
     *("shoulder_positive", "resonance_mean", "softening_positive", "hardening_positive"),
 )
-SWITCHING = ("coercive_negative", "coercive_positive", "shoulder_positive")
-"""Descriptors that mean nothing where a loop does not switch."""
-
 TWIN_COLOUR = "#C00000"
 N_BINS = 40
 
+N_NAMED = 3
+"""Descriptors that are named as those in which the twin differs most."""
 
 NOTE = (
     "KS: greatest distance between the cumulative distributions. Correlation: mean over the directions. "
@@ -32,51 +31,70 @@ NOTE = (
 def draw(_results, profile, seed=0):
     """Draw one row a descriptor: both maps on one scale, both distributions, both correlograms; the twin is simulated with `seed`."""
     scans = {"measured": sources.load_scan("measured"), "simulated twin": twin.simulate(seed)}
-    maps = [describe(scan) for scan in scans.values()]
-    fig = style.figure(height=0.6 + len(SHOWN))
+    measured, simulated = (describe(scan) for scan in scans.values())
+    scan = scans["measured"]
+    units = loops.units(scan)
+    fig = style.figure(height=0.8 + len(SHOWN))
     rows = fig.subplots(len(SHOWN), 4, width_ratios=(0.9, 1.2, 2.4, 2.4))
-    size_um = scans["measured"].size_um
     for name, axes in zip(SHOWN, rows):
-        draw_row(fig, axes, name, *(described[name] for described in maps), size_um)
+        draw_maps(fig, axes[:2], measured[name], simulated[name], scan.size_um)
+        draw_distributions(axes[2], measured[name], simulated[name])
+        axes[2].set_xlabel(f"{loops.DESCRIPTORS[name].label} ({units[name]})")
+        draw_correlograms(axes[3], measured[name], simulated[name], scan.size_um[0] / scan.shape[0])
         axes[3].tick_params(labelbottom=name == SHOWN[-1])
     for ax, title in zip(rows[0], ("measured", "twin", "distribution over the pixels", "correlation of two pixels")):
         ax.set_title(title)
     rows[0, 2].legend(loc="upper left")
     rows[-1, 3].set_xlabel("distance (µm)")
+    fig.suptitle(differences(measured, simulated))
     style.note(fig, NOTE)
     style.stamp(fig, scans, profile, seed)
     return fig
 
 
+def differences(measured, simulated):
+    """Say in which descriptors two scans differ most, in distribution and in correlation."""
+    measures = {
+        "distribution": {name: ks(measured[name], simulated[name]) for name in SHOWN},
+        "correlation": {name: np.abs(correlogram(measured[name]) - correlogram(simulated[name])).max() for name in SHOWN},
+    }
+    most = {of: sorted(found, key=found.get, reverse=True)[:N_NAMED] for of, found in measures.items()}
+    named = (f"in {of}: {'; '.join(loops.DESCRIPTORS[name].label for name in names)}" for of, names in most.items())
+    return "The twin differs most\n" + "\n".join(named)
+
+
 def describe(scan):
     """Return maps of the descriptors in `SHOWN`, NaN where one means nothing."""
-    aligned, voltage = scan.aligned()
-    values, switches = loops.describe(voltage, aligned[:, 0], aligned[:, 1])
-    return {name: scan.map(np.where(switches | (name not in SWITCHING), values[name], np.nan)) for name in SHOWN}
+    values, switches = loops.describe_spectra(scan, scan.spectra)
+    return {name: scan.map(np.where(switches | (name not in loops.OF_STEPS), values[name], np.nan)) for name in SHOWN}
 
 
-def draw_row(fig, axes, name, measured, simulated, size_um):
-    """Draw one descriptor, given as the map of the measured scan and that of the twin."""
-    label, unit = loops.DESCRIPTORS[name]
-    unit = unit.format(response="z-score", resonance="z-score")
-    both = np.concatenate([measured.ravel(), simulated.ravel()])
-    both = both[np.isfinite(both)]
+def draw_maps(fig, axes, measured, simulated, size_um):
+    """Draw the maps of one descriptor on one scale."""
+    both = np.concatenate([finite(measured), finite(simulated)])
     images = [style.scan_map(ax, values, size_um, **style.limits(both)) for ax, values in zip(axes, (measured, simulated))]
-    style.colour_bar(fig, images[1], axes[1], "", aspect=12)
-    draw_distributions(axes[2], measured, simulated, np.percentile(both, [0.5, 99.5]))
-    axes[2].set_xlabel(f"{label} ({unit})")
-    draw_correlograms(axes[3], measured, simulated, size_um[0] / len(measured))
+    style.colour_bar(fig, images[1], axes[1], "", aspect=12, extend="both")
 
 
-def draw_distributions(ax, measured, simulated, between):
-    """Draw the density of both maps' values between two limits, and write their Kolmogorov-Smirnov distance."""
-    measured, simulated = (values[np.isfinite(values)] for values in (measured, simulated))
+def draw_distributions(ax, measured, simulated):
+    """Draw the density of the values of both maps, and write their Kolmogorov-Smirnov distance."""
+    between = np.percentile(np.concatenate([finite(measured), finite(simulated)]), [0.5, 99.5])
     edges = np.linspace(*between, N_BINS + 1)
-    ax.hist(measured, edges, density=True, color=style.DATA_COLOUR, alpha=0.5, label="measured")
-    ax.hist(simulated, edges, density=True, color=TWIN_COLOUR, histtype="step", label="twin")
-    ax.text(0.98, 0.95, f"KS {ks_2samp(measured, simulated).statistic:.2f}", transform=ax.transAxes, ha="right", va="top")
+    ax.hist(finite(measured), edges, density=True, color=style.DATA_COLOUR, alpha=0.5, label="measured")
+    ax.hist(finite(simulated), edges, density=True, color=TWIN_COLOUR, histtype="step", label="twin")
+    ax.text(0.98, 0.95, f"KS {ks(measured, simulated):.2f}", transform=ax.transAxes, ha="right", va="top")
     ax.margins(y=0.2)
     ax.set(yticks=[], xlim=between)
+
+
+def finite(values):
+    """Return the values of a map that are there."""
+    return values[np.isfinite(values)]
+
+
+def ks(measured, simulated):
+    """Return the Kolmogorov-Smirnov distance of the values of two maps."""
+    return ks_2samp(finite(measured), finite(simulated)).statistic
 
 
 def draw_correlograms(ax, measured, simulated, pixel_um):

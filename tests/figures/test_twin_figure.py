@@ -50,7 +50,7 @@ def test_a_descriptor_without_meaning_is_left_out():
     maps = figure.describe(replace(scan, spectra=flat))
     for name, values in maps.items():
         missing = np.flatnonzero(np.isnan(values))
-        assert missing.tolist() == ([7] if name in figure.SWITCHING else []), name
+        assert missing.tolist() == ([7] if name in figure.loops.OF_STEPS else []), name
 
 
 @pytest.fixture(scope="module")
