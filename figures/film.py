@@ -14,7 +14,8 @@ from replicate.errors import ReplicationError
 from replicate.files import atomic_path
 
 DPI = 120
-GIF_COLOURS = 255
+WHITE = 255
+"""Its number in the palette of a GIF; all before it are for other colours."""
 
 
 def frames(fig, moves, order):
@@ -46,10 +47,19 @@ def frames(fig, moves, order):
 def write_gif(path, pictures, rate):
     """Write pictures, `rate` a second, as an endless GIF, all in one palette, so that what is still does not flicker."""
     sample = np.concatenate(pictures[:: len(pictures) // 4 or 1])
-    palette = Image.fromarray(sample).quantize(GIF_COLOURS, method=Image.Quantize.MAXCOVERAGE)  # keeps white white
-    first, *rest = (Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
+    palette = Image.fromarray(sample).quantize(WHITE, method=Image.Quantize.MAXCOVERAGE)
+    colours = palette.getpalette()[: 3 * WHITE]
+    palette.putpalette(colours + [255] * (3 * (WHITE + 1) - len(colours)))
+    first, *rest = (_indexed(picture, palette) for picture in pictures)
     with atomic_path(path) as temporary:
         first.save(temporary, save_all=True, append_images=rest, duration=1000 // rate, loop=0)
+
+
+def _indexed(picture, palette):
+    """Return a picture in the colours of a palette; white, which is most of it, stays white."""
+    image = Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
+    image.paste(WHITE, mask=Image.fromarray(np.where((picture == 255).all(axis=2), 255, 0).astype(np.uint8)))
+    return image
 
 
 def find_ffmpeg():

@@ -173,7 +173,6 @@ def draw_channel(block, upper, lower, scan, values):
     grid = np.linspace(min(values.min(), -3), max(values.max(), 3), 100)
     lower.plot(grid, norm.pdf(grid), color="black", linewidth=0.8)
     lower.set(xlabel=label, yticks=[])
-    upper.xaxis.labelpad = 7
 
 
 def draw_correlations(results, profile, seed=0):
@@ -238,7 +237,7 @@ FIGURES = {
     "s4_gamut": draw_gamut,
     "s5_dictionary": draw_dictionary,
     "s7_channels": draw_channels,
-    "s8_violins": violins.draw_scan,
+    "violins_beps": violins.draw_scan,  # S8
     "s10_vae": draw_vae,
     "s10_descriptors": draw_correlations,
 }

@@ -1,4 +1,4 @@
-"""The movies sweep each latent there and back, and their files are whole or not there."""
+"""The movies sweep each latent there and back, or follow the ramp of beta; their files are whole or not there."""
 
 from __future__ import annotations
 
@@ -21,14 +21,22 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "figures"))
 import film  # noqa: E402
 import movies  # noqa: E402
+import ramp_movie  # noqa: E402
+import stored_models  # noqa: E402
+import subjects  # noqa: E402
+import sweep_movie  # noqa: E402
 
 JOB = study.Job("smoke", "beps", "dictionary_learning", 0)
+VAE = study.Job("smoke", "beps", "lstm_vae", 0)
+SCALES = (1.0, 0.5, 0.1)
+BETAS = (0.01, 0.02, 0.03)
 needs_ffmpeg = pytest.mark.skipif(film.find_ffmpeg() is None, reason="needs ffmpeg, or the package imageio-ffmpeg")
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(movies, "N_VALUES", 5)
+    monkeypatch.setattr(sweep_movie, "N_VALUES", 5)
+    monkeypatch.setattr(ramp_movie, "HOLD", 2)
     monkeypatch.setattr(film, "DPI", 50)
 
 
@@ -36,7 +44,7 @@ def short(monkeypatch):
 def scan(monkeypatch):
     """Return a small scan, which is the one the runs are made on."""
     small = twin.simulate(shape=(10, 12))
-    monkeypatch.setattr(movies.sources, "load_scan", lambda _: small)
+    monkeypatch.setattr(subjects.sources, "load_scan", lambda _: small)
     return small
 
 
@@ -56,6 +64,23 @@ def results(tmp_path, scan):
 
 
 @pytest.fixture
+def ramp(tmp_path, scan):
+    """Return a run whose first latent is the first voltage step, and whose second, of the middle one, falls asleep while beta rises."""
+    run = Run.of(tmp_path, VAE)
+    picks = np.eye(192, dtype=np.float32)[[0, 96]]
+    for number, (beta, scale) in enumerate(zip(BETAS, SCALES)):
+        weights = {"encoder.mean.weight": picks * np.float32([[1], [scale]]), "encoder.mean.bias": np.zeros(2, np.float32)}
+        weights |= {"encoder.log_variance.weight": 0 * picks, "encoder.log_variance.bias": np.float32([-20, 0])}
+        weights |= {"decoder.output.weight": picks.T, "decoder.output.bias": np.zeros(192, np.float32)}
+        write_npz(run.snapshot(98 + number), beta=np.array(beta), **weights)
+    write_npz(run.folder / "arrays.npz", channel_kl=np.array([1.0, 0.0]))
+    write_json(run.folder / "config.json", study.describe(VAE) | {"parameters": {"target_channels": 1}})
+    record = {"key": "0", "status": "complete", "provenance": {"spectra": "simulated twin"}, "metrics": {"active_channels": 1}}
+    write_json(run.folder / "record.json", record)
+    return run
+
+
+@pytest.fixture
 def made(results):
     return movies.pictures("movie_s4", results, "smoke")
 
@@ -66,8 +91,8 @@ def test_a_sweep_decodes_the_latent_and_averages_the_nearest(scan, results, rng)
             return np.tile(2 * latents[:, [1]], (1, 192))
 
     latents = np.c_[rng.normal(size=120), np.arange(120.0)]
-    subject = movies.scan_subject(Run.of(results, JOB))
-    swept = movies.sweep(Twice(), latents, 1, subject)
+    subject = subjects.scan_subject(Run.of(results, JOB))
+    swept = sweep_movie.sweep(Twice(), latents, 1, subject)
     np.testing.assert_allclose(swept.values, np.linspace(0, 119, 5))
     assert swept.decoded.shape == (5, 2, 97)
     np.testing.assert_allclose(swept.decoded, np.broadcast_to(2 * swept.values[:, None, None], swept.decoded.shape))
@@ -89,7 +114,7 @@ def test_frames_go_there_and_back_and_only_lines_move(made):
 def test_a_gif_holds_every_frame_and_is_the_same_each_time(made, tmp_path):
     paths = [tmp_path / "films" / f"{i}.gif" for i in range(2)]
     for path in paths:
-        film.write_gif(path, made)
+        film.write_gif(path, made, 20)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert sorted((tmp_path / "films").iterdir()) == paths
     with Image.open(paths[0]) as image:
@@ -104,7 +129,7 @@ def test_a_gif_holds_every_frame_and_is_the_same_each_time(made, tmp_path):
 @needs_ffmpeg
 def test_an_mp4_decodes_to_the_frames(made, tmp_path):
     path = tmp_path / "film.mp4"
-    film.write_mp4(path, made, film.find_ffmpeg())
+    film.write_mp4(path, made, film.find_ffmpeg(), 20)
     command = [film.find_ffmpeg(), "-loglevel", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     decoded = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, dtype=np.uint8).reshape(-1, *made[0].shape)
     assert len(decoded) == len(made)
@@ -116,7 +141,7 @@ def test_an_ffmpeg_that_fails_is_said_and_leaves_nothing(made, tmp_path):
     broken.write_text("#!/bin/sh\ncat > /dev/null\necho no such encoder >&2\nexit 1\n")
     os.chmod(broken, 0o755)
     with pytest.raises(ReplicationError, match="no such encoder"):
-        film.write_mp4(tmp_path / "films" / "film.mp4", made, str(broken))
+        film.write_mp4(tmp_path / "films" / "film.mp4", made, str(broken), 20)
     assert list((tmp_path / "films").iterdir()) == []
 
 
@@ -156,7 +181,7 @@ def test_a_network_is_put_together_in_the_form_it_was_trained_in(tmp_path):
     write_json(run.folder / "config.json", study.describe(JOB) | {"parameters": {"patch": 6}})
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("replicate.stored.network", network)
-        fitted = movies.stored_models.load(run, np.zeros((2, 192)))
+        fitted = stored_models.load(run, np.zeros((2, 192)))
     assert asked == [6] and fitted.in_use.tolist() == [True, False, True]
 
 
@@ -165,3 +190,45 @@ def test_a_model_with_no_latent_in_use_is_an_error(results):
     write_npz(run.folder / "arrays.npz", latents=np.zeros((120, 2)), components=np.zeros(0, dtype=int))
     with pytest.raises(ReplicationError, match="nothing to sweep"):
         movies.pictures("movie_s4", results, "smoke")
+
+
+def test_the_ramp_has_the_divergences_and_draws_of_its_weights(ramp, scan):
+    """The first latent has next to no variance, so that its draws are its means; the noise on the second is the same at each beta."""
+    found = ramp_movie.read(ramp, subjects.scan_subject(ramp))
+    first, second = scan.spectra[:, 0], np.outer(SCALES, scan.spectra[:, 96])
+    np.testing.assert_array_equal(found.beta, BETAS)
+    np.testing.assert_allclose(found.kl[:, 0], 0.5 * (np.mean(first**2) + 19), rtol=1e-4)
+    np.testing.assert_allclose(found.kl[:, 1], 0.5 * np.mean(second**2, axis=1), rtol=1e-4)
+    np.testing.assert_allclose(found.draws[:, 0], np.broadcast_to(scan.map(first), (3, 10, 12)), atol=1e-3)
+    noise = found.draws[:, 1] - second.reshape(3, 10, 12)
+    np.testing.assert_allclose(noise, np.broadcast_to(noise[0], noise.shape), atol=1e-5)
+    assert noise[0].std() == pytest.approx(1, abs=0.2)
+
+
+def test_a_pixel_has_noise_of_its_own_though_it_shares_its_spectrum(ramp, scan):
+    subject = subjects.scan_subject(ramp)
+    second = ramp_movie.read(ramp, subject._replace(pixels=np.full((4, 5), 7))).draws[0, 1]
+    assert second.shape == (4, 5) and len(np.unique(second)) == 20
+
+
+def test_a_long_ramp_is_thinned_from_its_first_beta_to_its_last(ramp, monkeypatch):
+    monkeypatch.setattr(ramp_movie, "MOST", 2)
+    np.testing.assert_array_equal(ramp_movie.read(ramp, subjects.scan_subject(ramp)).beta, [BETAS[0], BETAS[-1]])
+
+
+def test_the_frames_follow_beta_and_stay_on_the_last(ramp):
+    fig, (curves, *maps), order = ramp_movie.draw(ramp, subjects.scan_subject(ramp), "lstm_vae")
+    assert order == [0, 1, 2, 2, 2]
+    moved = [(curves(number)[-1].get_text(), maps[1](number)[1].get_color()) for number in range(3)]
+    assert moved == [("β = 0.0100: 2 active", "black"), ("β = 0.0200: 2 active", "black"), ("β = 0.0300: 1 active", "0.6")]
+    shown = movies.pictures("movie_s5", ramp.folder.parents[3], "smoke")
+    red = [np.flatnonzero((frame == (192, 0, 0)).all(axis=2).any(axis=0)) for frame in shown]
+    assert len(shown) == 5 and red[0].max() < red[1].min() and red[1].max() < red[2].min()
+    np.testing.assert_array_equal(shown[2], shown[4])
+
+
+def test_a_run_that_kept_no_weights_of_its_ramp_is_an_error(ramp):
+    for path in ramp.snapshots:
+        path.unlink()
+    with pytest.raises(ReplicationError, match="ramp: no weights.*Delete"):
+        ramp_movie.draw(ramp, subjects.scan_subject(ramp), "lstm_vae")

@@ -177,7 +177,7 @@ def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
 
 
 def test_a_sheet_that_cannot_be_drawn_does_not_keep_the_others(results, monkeypatch, capsys):
-    monkeypatch.setattr(supplement, "FIGURES", {"s8_violins": supplement.FIGURES["s8_violins"], "s3_lambda": supplement.draw_lambda})
+    monkeypatch.setattr(supplement, "FIGURES", {"s5": supplement.draw_dictionary, "s3": supplement.draw_lambda})
     assert supplement.main(["--results", str(results / "nowhere")]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
     monkeypatch.setattr(
