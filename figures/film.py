@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shutil
 import subprocess
@@ -68,7 +69,9 @@ def find_ffmpeg():
     if found is None and importlib.util.find_spec("imageio_ffmpeg"):
         from imageio_ffmpeg import get_ffmpeg_exe
 
-        found = get_ffmpeg_exe()
+        # The package has none for some platforms.
+        with contextlib.suppress(RuntimeError):
+            found = get_ffmpeg_exe()
     return found
 
 

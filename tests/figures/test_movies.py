@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from replicate import study
-from replicate.data import twin
+from replicate.data import toy, twin
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.runs import Run
@@ -28,7 +28,7 @@ import sweep_movie  # noqa: E402
 
 JOB = study.Job("smoke", "beps", "dictionary_learning", 0)
 VAE = study.Job("smoke", "beps", "lstm_vae", 0)
-SCALES = (1.0, 0.5, 0.1)
+SCALES = (1.0, 0.7, 0.1)
 BETAS = (0.01, 0.02, 0.03)
 needs_ffmpeg = pytest.mark.skipif(film.find_ffmpeg() is None, reason="needs ffmpeg, or the package imageio-ffmpeg")
 
@@ -232,3 +232,13 @@ def test_a_run_that_kept_no_weights_of_its_ramp_is_an_error(ramp):
         path.unlink()
     with pytest.raises(ReplicationError, match="ramp: no weights.*Delete"):
         ramp_movie.draw(ramp, subjects.scan_subject(ramp), "lstm_vae")
+
+
+def test_a_map_of_the_picture_has_its_pixels_and_spectra_are_those_of_the_formula(tmp_path):
+    run = Run.of(tmp_path, study.Job("smoke", "toy", "pca", 0))
+    asked = {"provenance": {"picture": "sample photograph"}, "data": {"n_train": 50, "n_gamut": 5}}
+    write_json(run.folder / "config.json", {"seed": 0, **asked})
+    subject, picture = subjects.toy_subject(run), toy.sample_photograph()
+    colours = picture.colours[subject.pixels]
+    np.testing.assert_array_equal(colours, subjects.common.thinned(picture.expand(picture.colours)))
+    np.testing.assert_allclose(subject.unfold(subject.spectra[:9])[:, 0], toy.spectra(picture.colours[:9]), atol=1e-5)

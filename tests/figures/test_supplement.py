@@ -16,6 +16,8 @@ from replicate.runs import Run
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "figures"))
 import supplement  # noqa: E402
+import supplement_scan  # noqa: E402
+import supplement_toy  # noqa: E402
 
 SIZES = {"n_train": 50, "n_gamut": 4000}
 LAMBDAS = np.array([0.1, 0.57, 1.0])
@@ -93,7 +95,7 @@ def foot(fig):
 
 
 def test_the_search_shows_every_lambda_the_paper_s_and_pca(results):
-    errors, losses = supplement.draw_lambda(results, "smoke").get_axes()
+    errors, losses = supplement_toy.draw_lambda(results, "smoke").get_axes()
     drawn = {line.get_label(): line for line in errors.lines}
     np.testing.assert_array_equal(drawn["coded with the same λ"].get_xydata(), np.c_[LAMBDAS, LAMBDAS / 2])
     np.testing.assert_array_equal(drawn["coded with λ = 1"].get_ydata(), 0.5)
@@ -104,9 +106,9 @@ def test_the_search_shows_every_lambda_the_paper_s_and_pca(results):
 
 
 def test_errors_lie_at_their_colours(results):
-    fig = supplement.draw_gamut(results, "smoke")
+    fig = supplement_toy.draw_gamut(results, "smoke")
     planes = [ax for ax in fig.get_axes() if ax.collections and ax.get_xlabel().endswith("(1)")]
-    assert [ax.get_xlabel()[0] + ax.get_ylabel()[0] for ax in planes] == [*supplement.PLANES] * 3
+    assert [ax.get_xlabel()[0] + ax.get_ylabel()[0] for ax in planes] == [*supplement_toy.PLANES] * 3
     for ax in planes[:2]:
         hexagons = ax.collections[0]
         x = hexagons.get_offsets()[:, 0]
@@ -118,7 +120,7 @@ def test_errors_lie_at_their_colours(results):
 
 def test_examples_are_those_of_the_errors_and_decoded_from_the_weights(results, colours):
     """PCA was given the first three steps, so that its reconstruction is right there and 0 after; lasso shrinks the same by lambda."""
-    fig = supplement.draw_gamut(results, "smoke")
+    fig = supplement_toy.draw_gamut(results, "smoke")
     panels = [ax for ax in fig.get_axes() if ax.get_title().startswith("worst")]
     worst = colours.gamut[np.argmax(colours.colours["gamut"][:, 0])]
     reconstructions = [ax.lines[1].get_ydata() for ax in panels]
@@ -140,7 +142,7 @@ def test_every_latent_has_its_map_and_its_spectra(name, results):
 
 
 def test_maps_are_of_the_channels_in_use(results, scan):
-    fig = supplement.draw_channels(results, "smoke")
+    fig = supplement_scan.draw_channels(results, "smoke")
     maps = {ax.get_title(): ax.images[0].get_array() for ax in fig.get_axes() if ax.images}
     assert list(maps) == ["channel 3: KL 3.0 nats", "channel 1: KL 2.0 nats", "channel 2: KL 0.050 nats"]
     latents = Run.of(results, study.Job("smoke", "beps", "lstm_vae", 0)).arrays["latents"]
@@ -154,12 +156,12 @@ def test_correlations_are_of_ranks_and_leave_out_what_means_nothing():
     latents = np.c_[np.arange(10.0), np.zeros(10)]
     switches = np.arange(10) < 9
     descriptors = {"area": np.exp(latents[:, 0]), "imprint": np.r_[-latents[:9, 0], 100.0], "tilt": np.ones(10)}
-    np.testing.assert_allclose(supplement.correlations(latents, descriptors, switches), [[1, 0], [-1, 0], [0, 0]])
-    np.testing.assert_array_equal(supplement.correlations(latents, {"imprint": latents[:, 0]}, np.zeros(10, dtype=bool)), 0)
+    np.testing.assert_allclose(supplement_scan.correlations(latents, descriptors, switches), [[1, 0], [-1, 0], [0, 0]])
+    np.testing.assert_array_equal(supplement_scan.correlations(latents, {"imprint": latents[:, 0]}, np.zeros(10, dtype=bool)), 0)
 
 
 def test_the_table_of_correlations_has_every_descriptor(results):
-    fig = supplement.draw_correlations(results, "smoke")
+    fig = supplement_scan.draw_correlations(results, "smoke")
     tables = [ax for ax in fig.get_axes() if ax.images]
     assert [ax.images[0].get_array().shape for ax in tables] == [(16, 2), (16, 2)]
     assert "coercive voltage +" in [label.get_text() for label in tables[0].get_yticklabels()]
@@ -171,17 +173,17 @@ def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
     write_npz(run.folder / "arrays.npz", **arrays)
     record = {"key": "0", "status": "complete", "provenance": {"spectra": "simulated twin"}, "metrics": {"active_channels": 0}}
     write_json(run.folder / "record.json", record)
-    for draw in (supplement.draw_channels, supplement.draw_vae):
+    for draw in (supplement_scan.draw_channels, supplement_scan.draw_vae):
         paths = style.save(draw(tmp_path, "smoke"), tmp_path, "empty")
         assert all(path.exists() for path in paths)
 
 
 def test_a_sheet_that_cannot_be_drawn_does_not_keep_the_others(results, monkeypatch, capsys):
-    monkeypatch.setattr(supplement, "FIGURES", {"s5": supplement.draw_dictionary, "s3": supplement.draw_lambda})
+    monkeypatch.setattr(supplement, "FIGURES", {"s5": supplement_scan.draw_dictionary, "s3": supplement_toy.draw_lambda})
     assert supplement.main(["--results", str(results / "nowhere")]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
     monkeypatch.setattr(
-        supplement, "FIGURES", {"missing": lambda *_: supplement.draw_lambda("nowhere", "smoke"), "s3": supplement.draw_lambda}
+        supplement, "FIGURES", {"missing": lambda *_: supplement_toy.draw_lambda("nowhere", "smoke"), "s3": supplement_toy.draw_lambda}
     )
     assert supplement.main(["--results", str(results), "--profile", "smoke"]) == 2
     assert (results / "smoke" / "figures" / "s3.png").exists()
