@@ -78,14 +78,11 @@ def draw(run, subject, model):
     for ax in axes[len(latents) :]:
         ax.axis("off")
     maps = [Map(ax, subject, ramp, latent) for ax, latent in zip(axes, latents)]
-    style.colour_bar(
-        left, maps[0].image, list(axes), "one draw of the latent (a.u.)", location="bottom", extend="both", shrink=0.6, aspect=40
-    )
+    look = {"location": "bottom", "extend": "both", "shrink": 0.6, "aspect": 40}
+    style.colour_bar(left, maps[0].image, list(axes), "one draw of the latent (a.u.)", **look)
     curves = Curves(right.subplots(2, 1, sharex=True), ramp, run)
-    style.note(
-        fig,
-        f"KL: mean over about {N_SPECTRA} of the spectra fitted to. In the order of the last KL; grey: not active.",
-    )
+    counted = f"Active: KL above {ACTIVE_KL} nats (broken line), mean over about {N_SPECTRA} of the spectra fitted to; others are grey."
+    style.note(fig, f"{counted} In the order of the last KL.")
     numbers = list(range(len(ramp.beta)))
     return fig, [curves.move, *(one.move for one in maps)], numbers + numbers[-1:] * HOLD
 
@@ -138,9 +135,8 @@ class Curves:
         counts, last = active(ramp.kl).sum(axis=1), active(ramp.kl[-1])
         for values, is_active in sorted(zip(ramp.kl.T, last), key=lambda pair: pair[1]):
             upper.plot(ramp.beta, values, color=style.COLOURS["lstm_vae"] if is_active else "0.6")
-        upper.axhline(ACTIVE_KL, color="black", linewidth=0.6, linestyle="--", label=f"active above {ACTIVE_KL} nats")
+        upper.axhline(ACTIVE_KL, color="black", linewidth=0.6, linestyle="--")
         upper.set(yscale="log", ylabel="KL of a latent (nats)", ylim=(ACTIVE_KL / 10, None))
-        upper.legend(loc="lower left")
         lower.plot(ramp.beta, counts, color=style.COLOURS["lstm_vae"], drawstyle="steps-post")
         target = common.configuration(run)["parameters"]["target_channels"]
         lower.axhline(target, color="black", linewidth=0.6, linestyle="--", label=f"wanted: {target}")
