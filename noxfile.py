@@ -43,6 +43,12 @@ def figures(session):
 
 
 @nox.session(python=PYTHON)
+def movies(session):
+    """Make movies S1 to S6 from stored runs, as GIF and MP4: `-- movie_s5`; all of them where none is named."""
+    _python(session, "figures/movies.py")
+
+
+@nox.session(python=PYTHON)
 def bench(session):
     """Run the benchmark sweep, five seeds of everything: `-- --seeds 10 --only beps`; `-- --dask ADDRESS` spreads it over a cluster."""
     _python(session, "benchmarks/bench.py")

@@ -66,6 +66,15 @@ def folder(results, profile):
     return Path(results) / profile / "figures"
 
 
+def parser(description):
+    """Return the command line that says which runs are drawn."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
+    options.add_argument("--profile", default="standard", help="of the runs to draw")
+    options.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs to draw")
+    return options
+
+
 def script(draw, name, description, argv=None, also=()):
     """Draw one figure as its command line asks, save it as PNG and PDF, and print the paths.
 
@@ -84,11 +93,7 @@ def script(draw, name, description, argv=None, also=()):
     int
         Exit code: 2, with a message and no traceback, for what the user can mend.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
-    parser.add_argument("--profile", default="standard", help="of the runs to draw")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs to draw")
-    options = parser.parse_args(argv)
+    options = parser(description).parse_args(argv)
     asked = (options.results, options.profile, options.seed)
     try:
         paths = style.save(draw(*asked), folder(options.results, options.profile), name)

@@ -14,9 +14,14 @@ from replicate import study
 from replicate.errors import ReplicationError
 from replicate.tables import caption, results_table
 
-FIGURES = ("toy", "fig2", "fig4", "fig5", "table1", "violins", "cost")
+FIGURES = ("toy", "fig2", "fig3", "fig4", "fig5", "table1", "violins", "cost")
 BENCH_FIGURES = ("ablation", "rate_distortion", "disentanglement", "mechanism")
 """What only a benchmark has the numbers for."""
+
+MORE_FIGURES = ("supplement", "descriptors", "twin")
+"""Drawn where they are named: the paper's supplement, and what is read off the loops of the scan and of its twin."""
+
+ALL_FIGURES = FIGURES + BENCH_FIGURES + MORE_FIGURES
 
 FIGURE_FOLDER = Path(__file__).resolve().parents[1] / "figures"
 REPORT = FIGURE_FOLDER.parent / "benchmarks" / "report.py"
@@ -60,7 +65,7 @@ def _parser():
     run.set_defaults(command=_run)
 
     figures = commands.add_parser("figures", help="draw figures from the runs that are there")
-    listed = f"of {', '.join(FIGURES + BENCH_FIGURES)} (default: the first {len(FIGURES)})"
+    listed = f"of {', '.join(ALL_FIGURES)} (default: the first {len(FIGURES)})"
     figures.add_argument("names", nargs="*", metavar="NAME", help=listed)
     _add_common(figures)
     figures.set_defaults(command=_figures)
@@ -183,9 +188,9 @@ def _announce_duration(jobs):
 
 
 def _figures(options):
-    unknown = [name for name in options.names if name not in FIGURES + BENCH_FIGURES]
+    unknown = [name for name in options.names if name not in ALL_FIGURES]
     if unknown:
-        raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(FIGURES + BENCH_FIGURES)}.")
+        raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(ALL_FIGURES)}.")
     return 0 if draw(options.names or FIGURES, options.results, options.profile, options.seed[0]) else 2
 
 

@@ -36,6 +36,11 @@ class Run:
         return self.folder / "ramp" / f"epoch{epoch:05d}.npz"
 
     @property
+    def snapshots(self):
+        """Paths of the weights kept while beta rose, in order; none for most runs."""
+        return sorted(self.snapshot(0).parent.glob("epoch*.npz"))
+
+    @property
     def status(self):
         """One of ``complete``, ``failed``, ``interrupted`` (a checkpoint is there) and ``missing``."""
         if (self.folder / "record.json").exists():

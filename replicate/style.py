@@ -115,7 +115,7 @@ def scan_map(ax, values, size_um, **options):
     height, width = size_um
     image = picture(ax, values, extent=(0, width, height, 0), **options)
     ax.plot([0, 1], [-0.04, -0.04], transform=ax.transAxes, color="black", linewidth=1.5, solid_capstyle="butt", clip_on=False)
-    ax.set_xlabel(f"{width:g} µm", labelpad=4)
+    ax.set_xlabel(f"{width:g} µm", labelpad=6)
     return image
 
 

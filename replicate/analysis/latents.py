@@ -12,8 +12,7 @@ NEIGHBOURS = 100
 def neighbour_means(latents, component, values, n_neighbours=NEIGHBOURS):
     """Return the latents to decode for a sweep of one of them.
 
-    Each is the mean of the `n_neighbours` spectra nearest in that latent, with the latent itself set to the swept value. All that are as
-    near as the last of these count too: many coefficients of a sparse code are 0.
+    Each is the mean of the `n_neighbours` spectra `nearest` in that latent, with the latent itself set to the swept value.
 
     Parameters
     ----------
@@ -25,14 +24,18 @@ def neighbour_means(latents, component, values, n_neighbours=NEIGHBOURS):
     -------
     ndarray, shape (n_values, n_components)
     """
-    means = []
-    for value in values:
-        distances = np.abs(latents[:, component] - value)
-        limit = np.sort(distances)[min(n_neighbours, len(distances)) - 1]
-        means.append(latents[distances <= limit].mean(axis=0))
-    means = np.array(means)
+    means = np.array([latents[nearest(latents[:, component], value, n_neighbours)].mean(axis=0) for value in values])
     means[:, component] = values
     return means
+
+
+def nearest(values, target, n=NEIGHBOURS):
+    """Tell which of some values, (n_values,), are among the `n` nearest to a target.
+
+    All that are as near as the last of these count too: many coefficients of a sparse code are 0.
+    """
+    distances, last = np.abs(values - target), min(n, len(values)) - 1
+    return distances <= np.partition(distances, last)[last]
 
 
 def generate(model, latents, component, n_values=9):

@@ -1,0 +1,29 @@
+"""The sheets of the supplement: S3 and S4 on the toy problem; S5, S7, S8 and S10 on the scan, and S10 in numbers."""
+
+from __future__ import annotations
+
+import sys
+
+import common
+import supplement_scan
+import supplement_toy
+import violins
+
+FIGURES = {
+    "s3_lambda": supplement_toy.draw_lambda,
+    "s4_gamut": supplement_toy.draw_gamut,
+    "s5_dictionary": supplement_scan.draw_dictionary,
+    "s7_channels": supplement_scan.draw_channels,
+    "violins_beps": violins.draw_scan,  # S8
+    "s10_vae": supplement_scan.draw_vae,
+    "s10_descriptors": supplement_scan.draw_correlations,
+}
+
+
+def main(argv=None):
+    """Run the command line; a sheet that cannot be drawn does not keep the others from it."""
+    return max([common.script(draw, name, __doc__, argv) for name, draw in FIGURES.items()])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
