@@ -57,13 +57,24 @@ def loop(ax, scan, values, **look):
 
 
 def alignment_note(scan):
-    """Say how the channels of a scan were brought together for drawing."""
-    return f"Channels aligned, each over its own voltage (stored {scan.lags[-1]} of {scan.n_steps} steps apart)."
+    """Say how the channels of a scan were brought together for drawing, where they were, and how many pixels are blank."""
+    lags = f"Channels aligned, each over its own voltage (stored {scan.lags[-1]} of {scan.n_steps} steps apart)." if any(scan.lags) else ""
+    blank = "" if scan.mask is None else f"Blank: {np.count_nonzero(~scan.mask)} pixels without data."
+    return " ".join(filter(None, (lags, blank)))
 
 
 def folder(results, profile):
     """Return where the figures of a profile go."""
     return Path(results) / profile / "figures"
+
+
+def parser(description):
+    """Return the command line that every script has."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
+    options.add_argument("--profile", default="standard", help="of the runs to draw")
+    options.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs to draw")
+    return options
 
 
 def script(draw, name, description, argv=None, also=()):
@@ -84,11 +95,7 @@ def script(draw, name, description, argv=None, also=()):
     int
         Exit code: 2, with a message and no traceback, for what the user can mend.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
-    parser.add_argument("--profile", default="standard", help="of the runs to draw")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs to draw")
-    options = parser.parse_args(argv)
+    options = parser(description).parse_args(argv)
     asked = (options.results, options.profile, options.seed)
     try:
         paths = style.save(draw(*asked), folder(options.results, options.profile), name)

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogFormatter
 
-from replicate import study, style
+from replicate import style
 
 COSTS = {"fit_seconds": "time to fit (s)", "transform_seconds": "time to encode (s)", "peak_memory_mib": "peak memory (MiB)"}
 TITLES = {"toy": "toy", "toy_shuffled": "toy,\nshuffled", "beps": "BEPS", "beps_heldout": "BEPS,\nheld-out fit"}
@@ -18,7 +18,7 @@ TITLES = {"toy": "toy", "toy_shuffled": "toy,\nshuffled", "beps": "BEPS", "beps_
 
 def draw(results, profile, _seed=0):
     """Draw the costs of every run by data set and model."""
-    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in study.PAPER_STUDY}
+    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in all_seeds.datasets(results, profile)}
     records = all_seeds.records(loaded)
     rows = [{"dataset": TITLES[record["dataset"]], "model": style.LABELS[record["model"]], **record["metrics"]} for record in records]
     fig = style.figure(height=2.8)
