@@ -34,7 +34,7 @@ def draw(results, profile, _seed=0):
 
 def draw_cost(ax, table, kind):
     """Draw one cost of every run as a point, the seeds of a model over a violin."""
-    palette = {style.LABELS[model]: colour for model, colour in style.COLOURS.items()}
+    palette = {style.LABELS[model]: colour for model, colour in style.COLOURS.items() if style.LABELS[model] in set(table["model"])}
     what = {"data": table, "x": "dataset", "y": kind, "hue": "model", "palette": palette, "hue_order": list(palette), "log_scale": True}
     sns.violinplot(**what, inner=None, cut=0, density_norm="width", linewidth=0.3, alpha=0.3, legend=False, ax=ax)
     sns.stripplot(**what, dodge=True, jitter=False, size=2.5, edgecolor="black", linewidth=0.3, ax=ax)
