@@ -37,9 +37,7 @@ def draw_scan(scan):
         ax.axis("off")
     still = np.count_nonzero(~switches)
     fig.suptitle(f"Descriptors of the loops{f'; {still} loops that do not switch are grey' if still else ''}")
-    style.note(
-        fig, f"− and falling: the branch from + to − voltage. I: Moran's, between rook neighbours. {common.alignment_note(scan)}".lstrip()
-    )
+    style.note(fig, f"− and falling: the branch from + to − voltage. I: Moran's, between rook neighbours. {common.alignment_note(scan)}")
     return fig
 
 
