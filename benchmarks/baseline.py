@@ -12,13 +12,14 @@ from pathlib import Path
 
 import claims
 import readme
-from store import PROFILE, REAL, ROOT, Store, kept
+from store import PROFILE, ROOT, Store, kept
 
 from replicate import runs
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, write_text
 from replicate.kinds import kind_of
 from replicate.metrics import read_metrics, write_metrics
+from replicate.style import OF_PAPER
 
 PICTURES = ("fig4", "violins_pixels", "ablation")
 
@@ -51,7 +52,9 @@ def finished_runs(results, document):
     ReplicationError
         If one is missing, or a number is not from the real data.
     """
-    simulated = [name for name, entry in document["metrics"].items() if entry["provenance"] not in REAL and not name.startswith("twin.")]
+    simulated = [
+        name for name, entry in document["metrics"].items() if entry["provenance"] not in OF_PAPER and not name.startswith("twin.")
+    ]
     if simulated:
         raise ReplicationError(f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first.")
     return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(document)}

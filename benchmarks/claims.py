@@ -12,7 +12,7 @@ from pathlib import Path
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_text
 from replicate.kinds import KINDS
-from replicate.style import LABELS, STAND_INS
+from replicate.style import LABELS, OF_PAPER
 
 LEDGER = Path(__file__).resolve().parent / "claims.json"
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
@@ -126,9 +126,9 @@ def _judge_condition(condition, metrics):
     if missing:
         return {"says": condition["says"], "measured": f"{label(missing[0])}: not measured", "holds": None}
     measured = "; ".join(f"{label(name)}: {_text(metrics[name])}" for name in names)
-    simulated = {metrics[name]["provenance"] for name in names} & set(STAND_INS)
-    if simulated:
-        return {"says": condition["says"], "measured": f"{measured} on a {simulated.pop()}", "holds": None}
+    others = {metrics[name]["provenance"] for name in names} - set(OF_PAPER)
+    if others:
+        return {"says": condition["says"], "measured": f"{measured} on a {others.pop()}", "holds": None}
     meets = RULES[condition["rule"]][1]
     outcomes = [meets(condition, *values) for values in _by_seed(*(metrics[name] for name in names))]
     if not outcomes:

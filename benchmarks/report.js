@@ -14,7 +14,8 @@ function filter({ items, field, status, noun, fits = () => true }) {
   };
 }
 
-const filterClaims = filter({
+// A report on a scan of one's own has no claims.
+const filterClaims = find("#claims") && filter({
   items: [...document.querySelectorAll(".claim")],
   field: find("#words"),
   status: find("#claims-shown"),
@@ -30,7 +31,7 @@ const filterMetrics = filter({
 });
 
 function apply() {
-  filterClaims();
+  filterClaims?.();
   filterMetrics();
   for (const group of document.querySelectorAll(".group")) group.hidden = !group.querySelector(".claim:not([hidden])");
 }

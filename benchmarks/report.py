@@ -18,17 +18,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from replicate.data.manifest import read_manifest
+from replicate.data.scan_file import summary
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 from replicate.kinds import kind_of
 from replicate.metrics import read_metrics
 from replicate.runs import Run
-from replicate.style import PROVENANCE, STAND_INS
-from replicate.tables import results_table
+from replicate.sources import own_scan
+from replicate.style import STAND_INS, provenance_texts
+from replicate.tables import caption, is_of_own, results_table
 
 FOLDER = Path(__file__).resolve().parent
 FIGURES = read_json(FOLDER / "report_figures.json")
 """Title and alternative text of every figure, in the order they are shown."""
+
+OF_SCAN = ("fig4", "fig5", "descriptors", "violins_beps", "violins_pixels", "cost")
+"""Those of them that a scan of the user's own has."""
 
 WIDEST = 1800
 """Pixels: a wider figure is made smaller, to keep the page light."""
@@ -63,13 +68,16 @@ def render(document, folder):
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
-    judged = [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()]
-    records = _records(folder)
-    shown = _figures(folder / "figures")
+    records, shown, provenances = _records(folder), _figures(folder / "figures"), _provenances(document)
+    is_study = not is_of_own(document["metrics"])
+    # What the paper claims is of its own data.
+    judged = [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()] if is_study else []
+    expected = FIGURES if is_study else OF_SCAN
     return environment.get_template("report.html.j2").render(
         document=document,
         n_seeds=sorted({len(entry["seeds"]) for entry in document["metrics"].values()}),
-        provenances=_provenances(document),
+        provenances=provenances,
+        scan=None if is_study else "; ".join(summary(own_scan(name)) for name in provenances),
         stand_ins=STAND_INS,
         verdicts=claims.VERDICTS,
         counts=Counter(claim["judged"]["verdict"] for claim in judged),
@@ -77,11 +85,12 @@ def render(document, folder):
         sections=list(dict.fromkeys(claim["section"] for claim in judged)),
         figures=shown,
         table=results_table(document["metrics"]),
+        caption=caption(document["metrics"]),
         kind_of=kind_of,
         files=_data_files(records.values()),
         thread_pools=_thread_pools(records.values()),
         failures=_failures(folder, records),
-        missing=[name for name in FIGURES if name not in {figure["name"] for figure in shown}],
+        missing=[name for name in expected if name not in {figure["name"] for figure in shown}],
     )
 
 
@@ -92,8 +101,7 @@ def _number(value):
 
 def _provenances(document):
     """Return the provenance of the metrics, and how each is called."""
-    found = {entry["provenance"] for entry in document["metrics"].values()}
-    return {name: label for name, label in PROVENANCE.items() if name in found}
+    return provenance_texts({entry["provenance"] for entry in document["metrics"].values()})
 
 
 def _records(folder):

@@ -11,11 +11,9 @@ from replicate import study, sweeps
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.metrics import read_metrics, seeds_of
-from replicate.style import PROVENANCE, STAND_INS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "standard"
-REAL = tuple(name for name in PROVENANCE if name not in STAND_INS)
 KEPT = ("toy", "beps_heldout")
 """Data sets of which the weights of the whole family are kept; of the others those of the paper's study."""
 INDEX_KEYS = ["dataset", "model", "seed", "index"]

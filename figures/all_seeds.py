@@ -5,12 +5,17 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from replicate import study, style
+from replicate import sources, study, style
 from replicate.errors import ReplicationError
 from replicate.runs import Run
 
 MODELS = study.PAPER_STUDY["beps"]
 """Of the paper's study; the rest of the family has figures of its own."""
+
+
+def datasets(results, profile):
+    """Return the data sets of the paper's study; of a scan of the user's own, those that are fitted to a scan."""
+    return study.OF_SCAN if sources.has_own(Path(results) / profile) else tuple(study.PAPER_STUDY)
 
 
 def load(results, profile, dataset):

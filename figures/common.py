@@ -57,8 +57,10 @@ def loop(ax, scan, values, **look):
 
 
 def alignment_note(scan):
-    """Say how the channels of a scan were brought together for drawing."""
-    return f"Channels aligned, each over its own voltage (stored {scan.lags[-1]} of {scan.n_steps} steps apart)."
+    """Say how the channels of a scan were brought together for drawing, where they were, and how many pixels are blank."""
+    lags = f"Channels aligned, each over its own voltage (stored {scan.lags[-1]} of {scan.n_steps} steps apart)." if any(scan.lags) else ""
+    blank = "" if scan.mask is None else f"Blank: {np.count_nonzero(~scan.mask)} pixels without data."
+    return " ".join(filter(None, (lags, blank)))
 
 
 def folder(results, profile):

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogFormatter
 
-from replicate import study, style
+from replicate import style
 
 COSTS = {"fit_seconds": "time to fit (s)", "transform_seconds": "time to encode (s)", "peak_memory_mib": "peak memory (MiB)"}
 TITLES = {"toy": "toy", "toy_shuffled": "toy,\nshuffled", "beps": "BEPS", "beps_heldout": "BEPS,\nheld-out fit"}
@@ -18,7 +18,7 @@ TITLES = {"toy": "toy", "toy_shuffled": "toy,\nshuffled", "beps": "BEPS", "beps_
 
 def draw(results, profile, _seed=0):
     """Draw the costs of every run by data set and model."""
-    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in study.PAPER_STUDY}
+    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in all_seeds.datasets(results, profile)}
     records = all_seeds.records(loaded)
     rows = [{"dataset": TITLES[record["dataset"]], "model": style.LABELS[record["model"]], **record["metrics"]} for record in records]
     fig = style.figure(height=2.8)
@@ -34,7 +34,7 @@ def draw(results, profile, _seed=0):
 
 def draw_cost(ax, table, kind):
     """Draw one cost of every run as a point, the seeds of a model over a violin."""
-    palette = {style.LABELS[model]: colour for model, colour in style.COLOURS.items()}
+    palette = {style.LABELS[model]: colour for model, colour in style.COLOURS.items() if style.LABELS[model] in set(table["model"])}
     what = {"data": table, "x": "dataset", "y": kind, "hue": "model", "palette": palette, "hue_order": list(palette), "log_scale": True}
     sns.violinplot(**what, inner=None, cut=0, density_norm="width", linewidth=0.3, alpha=0.3, legend=False, ax=ax)
     sns.stripplot(**what, dodge=True, jitter=False, size=2.5, edgecolor="black", linewidth=0.3, ax=ax)

@@ -12,8 +12,8 @@ from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra, un
 from replicate.analysis.spatial import morans_i
 
 COLUMNS = 4
-ROW_HEIGHT = 2.15
-"""Inches."""
+FOOT, WIDTH = 0.5, 1.65
+"""Inches: under a map, and of a map."""
 
 
 def draw(results, profile, seed=0):
@@ -28,7 +28,7 @@ def draw_scan(scan):
     """Draw one map a descriptor of a scan."""
     values, switches = describe_spectra(scan, scan.spectra)
     n_rows = -(-len(values) // COLUMNS)
-    fig = style.figure(height=n_rows * ROW_HEIGHT + 0.4)
+    fig = style.figure(height=n_rows * (FOOT + WIDTH * min(scan.shape[0] / scan.shape[1], 2)) + 0.4)
     axes = fig.subplots(n_rows, COLUMNS, squeeze=False).ravel()
     for ax, name, unit in zip(axes, values, units(scan).values()):
         shown = np.where(switches, values[name], np.nan) if name in OF_STEPS else values[name]
@@ -37,7 +37,7 @@ def draw_scan(scan):
         ax.axis("off")
     still = np.count_nonzero(~switches)
     fig.suptitle(f"Descriptors of the loops{f'; {still} loops that do not switch are grey' if still else ''}")
-    style.note(fig, f"{common.alignment_note(scan)} − and falling: the branch from + to − voltage. I: Moran's, between rook neighbours.")
+    style.note(fig, f"− and falling: the branch from + to − voltage. I: Moran's, between rook neighbours. {common.alignment_note(scan)}")
     return fig
 
 

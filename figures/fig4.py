@@ -16,14 +16,15 @@ from replicate.analysis.residuals import best_median_worst
 PAPER_LIMITS = {"vmin": 0, "vmax": 0.5}
 DICTIONARY_PANELS = ("abc", "def", "hij")
 VAE_PANELS = ("klm", "nop", "qrs")
+"""Maps, then examples of the first channel and of the second; further ones, of a scan of the user's own, have no letters."""
 
 
 def draw(results, profile, seed=0):
     """Draw the models on the scan they were fitted to."""
     loaded, provenance = common.load(results, profile, "beps", seed)
     scan = sources.load_scan(provenance["spectra"])
-    fig = style.figure(height=6.6)
-    upper, lower = fig.subfigures(2, 1, height_ratios=(2.9, 1))
+    fig = style.figure(height=3.2 + 1.7 * scan.n_channels)
+    upper, lower = fig.subfigures(2, 1, height_ratios=(0.9 + scan.n_channels, 1))
     left, right = upper.subfigures(1, 2)
     panels = draw_model(left, "dictionary_learning", loaded, scan, DICTIONARY_PANELS, compared=("dictionary_learning", "lstm_vae", "pca"))
     panels |= draw_model(right, "lstm_vae", loaded, scan, VAE_PANELS, compared=("lstm_vae",))
@@ -37,8 +38,10 @@ def draw(results, profile, seed=0):
 def draw_model(block, model, loaded, scan, letters, compared):
     """Draw the maps of three components of a model, and the pixels it reconstructs best, median and worst."""
     run = loaded[model]
-    axes = block.subplot_mosaic("\n".join(letters), height_ratios=(0.9, 1, 1))
-    maps, *channels = [[axes[name] for name in row] for row in letters]
+    rows = [list(row) for row in letters[: 1 + scan.n_channels]]
+    rows += [[f"{name}{channel}" for name in letters[0]] for channel in range(2, scan.n_channels)]
+    axes = block.subplot_mosaic(rows, height_ratios=(0.9, *[1] * scan.n_channels))
+    maps, *channels = [[axes[name] for name in row] for row in rows]
     block.suptitle(style.title(model, run.record))
     for ax, component in common.shown(maps, run):
         values = scan.map(run.arrays["latents"][:, component])
@@ -52,7 +55,7 @@ def draw_model(block, model, loaded, scan, letters, compared):
         ax.set_title(f"{name}: MSE {run.arrays['mse'][pixel]:.2g}")
     block.legend(*channels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(compared))
     for name, ax in axes.items():
-        style.letter(ax, name)
+        style.letter(ax, name if len(name) == 1 else "")
     return axes
 
 
@@ -91,8 +94,8 @@ def draw_error_maps(block, panels, loaded, scan, scale):
     """Draw the error of every pixel of some models on one scale."""
     axes = block.subplot_mosaic("".join(panels))
     for name, model in panels.items():
-        errors = scan.map(loaded[model].arrays["mse"])
-        image = style.scan_map(axes[name], errors, scan.size_um, cmap=style.ERROR_MAP, **scale)
+        errors = loaded[model].arrays["mse"]
+        image = style.scan_map(axes[name], scan.map(errors), scan.size_um, cmap=style.ERROR_MAP, **scale)
         axes[name].set_title(f"{style.SHORT_LABELS[model]}: mean {errors.mean():.2g}")
         style.letter(axes[name], name)
     style.colour_bar(block, image, list(axes.values()), "MSE (z-score²)", extend="max", shrink=0.8)

@@ -15,10 +15,12 @@ def draw(results, profile, seed=0):
     """Draw what the models have learnt of the scan."""
     loaded, provenance = common.load(results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae"))
     scan = sources.load_scan(provenance["spectra"])
-    fig = style.figure(height=4.6)
-    for block, (model, run), letters in zip(fig.subfigures(1, 2), loaded.items(), ("abc", "def")):
+    # More channels than two need the whole width for each model.
+    rows = 1 if scan.n_channels < 3 else 2
+    fig = style.figure(height=4.6 * rows)
+    for block, (model, run), letters in zip(fig.subfigures(rows, 2 // rows), loaded.items(), ("abc", "def")):
         draw_model(block, model, run, scan, letters)
-    text = f"Lines: colours as in the map; other latents are the mean of the {NEIGHBOURS} nearest pixels. "
+    text = f"Lines: colours as in the map; other latents are the mean of the {min(NEIGHBOURS, len(scan.spectra))} nearest pixels. "
     style.note(fig, text + common.alignment_note(scan))
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
@@ -27,7 +29,7 @@ def draw(results, profile, seed=0):
 def draw_model(block, model, run, scan, letters):
     """Draw the three most important latents of a model, one a row."""
     block.suptitle(style.title(model, run.record))
-    axes = block.subplots(3, 3, width_ratios=(1.2, 1, 1))
+    axes = block.subplots(3, 1 + scan.n_channels, width_ratios=(1.2, *[1] * scan.n_channels))
     for (i, row), name in zip(enumerate(axes), letters):
         if i < len(run.arrays["components"]):
             draw_latent(block, row, run, scan, i, style.LATENT_NAMES[model])
@@ -38,7 +40,7 @@ def draw_model(block, model, run, scan, letters):
 
 
 def draw_latent(block, row, run, scan, i, label):
-    """Draw the map of the i-th latent shown, and both channels of its generated spectra."""
+    """Draw the map of the i-th latent shown, and every channel of its generated spectra."""
     component = run.arrays["components"][i]
     values = scan.map(run.arrays["latents"][:, component])
     norm = Normalize(**style.limits(values, percent=0))
@@ -49,7 +51,7 @@ def draw_latent(block, row, run, scan, i, label):
             common.loop(ax, scan, channel, color=style.LATENT_MAP(norm(value)))
     for ax, name, unit in zip(row[1:], scan.channels, scan.units):
         ax.set(xlabel="voltage (V)", ylabel=f"{name} ({unit})")
-    style.colour_bar(block, image, row[2], label)
+    style.colour_bar(block, image, row[-1], label)
 
 
 def main(argv=None):

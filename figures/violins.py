@@ -19,7 +19,7 @@ from replicate import sources, style
 N_SPECTRA = 1000
 """Spectra of each model, of all seeds together, that the violins along the spectrum are made of."""
 
-SAMPLED = f"{N_SPECTRA} pixels drawn at random. Marks (mean) and numbers: every pixel."
+SAMPLED = f"at most {N_SPECTRA} pixels, drawn at random. Marks (mean) and numbers: every pixel."
 
 SHOWN = 0.995
 """Share of the errors on the scan that is drawn, of all models together; the rest are few and far out."""
@@ -97,7 +97,8 @@ def draw_indices(ax, model, errors, biases, spreads, limit=np.inf):
 
 def draw_spectra(results, profile, _seed=0):
     """Draw how the error is distributed over the spectra that each model is scored on."""
-    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in SPECTRA}
+    there = all_seeds.datasets(results, profile)
+    loaded = {dataset: all_seeds.load(results, profile, dataset) for dataset in SPECTRA if dataset in there}
     fig = style.figure(height=2.9)
     widths = [len(models) for models in loaded.values()]
     for ax, (dataset, models) in zip(fig.subplots(1, len(loaded), sharey=True, width_ratios=widths), loaded.items()):
@@ -136,7 +137,11 @@ FIGURES = {"violins_toy": draw_toy, "violins_beps": draw_scan, "violins_pixels":
 
 def main(argv=None):
     """Run the command line; a figure that cannot be drawn does not keep the others from it."""
-    return max([common.script(draw, name, __doc__, argv) for name, draw in FIGURES.items()])
+    options = common.parser(__doc__).parse_args(argv)
+    wanted = dict(FIGURES)
+    if "toy" not in all_seeds.datasets(options.results, options.profile):
+        del wanted["violins_toy"]
+    return max([common.script(draw, name, __doc__, argv) for name, draw in wanted.items()])
 
 
 if __name__ == "__main__":

@@ -14,12 +14,14 @@ from replicate import study
 from replicate.errors import ReplicationError
 from replicate.tables import caption, results_table
 
-FIGURES = ("toy", "fig2", "fig3", "fig4", "fig5", "table1", "violins", "cost")
+FIGURES = ("toy", "fig2", "fig3", "fig4", "fig5", "descriptors", "table1", "violins", "cost")
+SCAN_FIGURES = ("fig4", "fig5", "descriptors", "violins", "cost")
+"""What is drawn of a scan of the user's own."""
 BENCH_FIGURES = ("ablation", "rate_distortion", "disentanglement", "mechanism")
 """What only a benchmark has the numbers for."""
 
-MORE_FIGURES = ("supplement", "descriptors", "twin")
-"""Drawn where they are named: the paper's supplement, and what is read off the loops of the scan and of its twin."""
+MORE_FIGURES = ("supplement", "twin")
+"""Drawn where they are named: the paper's supplement, and the twin beside the scan."""
 
 ALL_FIGURES = FIGURES + BENCH_FIGURES + MORE_FIGURES
 
@@ -56,9 +58,12 @@ def _parser():
     clean.add_argument("--resonance-limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help=limits_help)
     clean.set_defaults(command=_clean)
 
-    run = commands.add_parser("run", help="fit, score and draw: the paper's figures and Table 1", description=_RUN_HELP)
+    texts = {"description": _RUN_HELP, "epilog": _SCAN_HELP}
+    run = commands.add_parser("run", help="fit, score and draw: the paper's figures and Table 1", **texts)
     _add_common(run)
     add_selection(run)
+    scan_help = "a scan of your own (.npz, .h5, .mat) to run every model on, instead of the study; see below"
+    run.add_argument("--scan", type=Path, metavar="FILE", help=scan_help)
     run.add_argument("--processes", type=positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
     run.add_argument("--no-figures", action="store_true", help="leave figures and report out")
     run.add_argument("--dry-run", action="store_true", help="print the study's configuration and stop")
@@ -82,6 +87,10 @@ order, float64) with grid, voltages, means and standard deviations; OUT.repairs.
 
 _RUN_HELP = """Runs that are complete are reused; an interrupted training goes on from its last epoch. Results are in RESULTS/PROFILE:
 metrics.json, report.html, the figures, and a folder for each run."""
+
+_SCAN_HELP = """The file of --scan has the arrays piezoresponse, (rows, cols, steps), in any unit, other channels of the same shape if there
+are any, and voltages, (steps,), one cycle in V; pixels without a measurement are NaN. A USID (pycroscopy) file is read where pyUSID is
+installed. Results of MY.npz are in RESULTS/MY/PROFILE: draw them again with `figures --results RESULTS/MY`."""
 
 
 def add_place(parser):
@@ -133,17 +142,20 @@ def _clean(options):
 def _run(options):
     from replicate import pipeline
 
-    jobs = study.jobs(options.profile, options.only, options.seed)
+    own, scan = _bring(options)
+    results = options.results / options.scan.stem if own else options.results
+    jobs = (study.jobs_on_own if own else study.jobs)(options.profile, options.only, options.seed)
     if options.dry_run:
-        print(json.dumps([study.describe(job) for job in jobs], indent=2))
+        print(json.dumps([study.describe(job, scan) for job in jobs], indent=2))
         return 0
-    provenance = announce(jobs, options.data)
+    provenance = announce(jobs, options.data, own)
     if options.profile == "paper":
-        _announce_duration(jobs)
-    failures = pipeline.run_all(jobs, provenance, options.results, options.processes)
+        _announce_duration(jobs, scan)
+    failures = pipeline.run_all(jobs, provenance, results, options.processes)
     print_failures(failures)
-    path, document = pipeline.collect(options.profile, options.seed, provenance, options.results)
-    drawn = options.no_figures or draw([*FIGURES, REPORT.stem], options.results, options.profile, options.seed[0]) or bool(options.only)
+    path, document = pipeline.collect(options.profile, options.seed, provenance, results)
+    names = [*(SCAN_FIGURES if own else FIGURES), REPORT.stem]
+    drawn = options.no_figures or draw(names, results, options.profile, options.seed[0]) or bool(options.only)
     print(f"\n{results_table(document['metrics']).to_string(index=False)}")
     print(caption(document["metrics"]))
     made = [path, *(path.parent / name for name in ("figures", "report.html"))]
@@ -151,8 +163,23 @@ def _run(options):
     return 0 if drawn and not failures else 1
 
 
-def announce(jobs, data):
-    """Say how many jobs are to run and on which data, and return the provenance of these.
+def _bring(options):
+    """Take in the scan that the user brings, and return its provenance and itself; None and None where there is none."""
+    from replicate import sources
+    from replicate.data.scan_file import summary
+
+    if options.scan is None:
+        return None, None
+    if options.data != "auto":
+        raise ReplicationError(f"--data {options.data}: the data are those of --scan. Leave one of the two out.")
+    own = sources.bring(options.scan)
+    scan = sources.load_scan(own["scan"])
+    print(f"{options.scan}: {summary(scan)}", file=sys.stderr)
+    return own, scan
+
+
+def announce(jobs, data, own=None):
+    """Say how many jobs are to run and on which data, and return the provenance of these: `own`, of a scan that the user brings, if given.
 
     Raises
     ------
@@ -163,8 +190,9 @@ def announce(jobs, data):
 
     if any(job.is_network for job in jobs) and importlib.util.find_spec("mxnet") is None:
         raise ReplicationError("mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11.")
-    provenance = sources.resolve(data)
-    print(f"{len(jobs)} runs, profile {jobs[0].profile}, scan: {provenance['scan']}, picture: {provenance['picture']}", flush=True)
+    provenance = own or sources.resolve(data)
+    picture = "" if own else f", picture: {provenance['picture']}"
+    print(f"{len(jobs)} runs, profile {jobs[0].profile}, scan: {provenance['scan']}{picture}", flush=True)
     return provenance
 
 
@@ -174,14 +202,14 @@ def print_failures(failures):
         print(f"\n{job} failed:\n{error}", file=sys.stderr)
 
 
-def _announce_duration(jobs):
+def _announce_duration(jobs, scan=None):
     from replicate.estimate import longest_seconds
 
     print("Timing one step of each network ...", flush=True)
     total = 0.0
     for job in jobs:
         if job.is_network:
-            seconds = longest_seconds(job)
+            seconds = longest_seconds(job, scan)
             total += seconds
             print(f"  {job}: at most {seconds / 3600:.1f} h")
     print(f"  all together at most {total / 86400:.1f} days of one core, less where the channels reach their target early.", flush=True)
@@ -191,7 +219,15 @@ def _figures(options):
     unknown = [name for name in options.names if name not in ALL_FIGURES]
     if unknown:
         raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(ALL_FIGURES)}.")
-    return 0 if draw(options.names or FIGURES, options.results, options.profile, options.seed[0]) else 2
+    every = SCAN_FIGURES if _is_own(options) else FIGURES
+    return 0 if draw(options.names or every, options.results, options.profile, options.seed[0]) else 2
+
+
+def _is_own(options):
+    """Tell whether the results that are meant are of a scan of the user's own."""
+    from replicate import sources
+
+    return sources.has_own(options.results / options.profile)
 
 
 def draw(names, results, profile, seed=0):
@@ -207,7 +243,7 @@ def draw(names, results, profile, seed=0):
 def _status(options):
     from replicate.runs import Run
 
-    for job in study.jobs(options.profile, seeds=options.seed):
+    for job in (study.jobs_on_own if _is_own(options) else study.jobs)(options.profile, seeds=options.seed):
         run = Run.of(options.results, job)
         note = f"epoch {len(run.history)}" if run.history else ""
         print(f"{str(job):36} {run.status:12} {note}")

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from replicate import study
+from replicate.data.scan_file import is_own
 from replicate.family import COMPONENTS
 from replicate.files import write_npz
 from replicate.models.linear import authors_rms, lambda_search
@@ -47,7 +48,8 @@ def evaluate(model, config, run, report):
     fit_seconds = _fit(model, data, run, report, (config["dataset"], config["model"]) in FILMED)
     metrics, arrays = data.score(model)
     metrics |= {"fit_seconds": fit_seconds, **_timing(model, data.train), **_training_metrics(model)}
-    if config["model"] == "dictionary_learning" and config["dataset"] in ("toy", "beps"):
+    of_paper = config["dataset"] in ("toy", "beps") and not is_own(config["provenance"]["spectra"])
+    if config["model"] == "dictionary_learning" and of_paper:
         more_metrics, more_arrays = (_search_lambda if config["dataset"] == "toy" else _follow_authors)(data, config)
         metrics, arrays = metrics | more_metrics, arrays | more_arrays
     return metrics, arrays

@@ -28,13 +28,14 @@ def configuration(job, provenance):
     ----------
     job : Job
     provenance : dict of str to str
-        Of ``scan`` and ``picture``, as `sources.resolve` returns it.
+        Of ``scan`` and ``picture``, as `sources.resolve` returns it, or `sources.bring`.
     """
     scan = {"spectra": "simulated twin" if job.dataset == "twin" else provenance["scan"]}
     where = {"spectra": "formula", "picture": provenance["picture"]} if job.data == "toy" else scan
     hashes = {key: value for name in where.values() for key, value in sources.data_hashes(name).items()}
     packages = {name: version for name, version in machine.versions().items() if name in ("mxnet", "numpy", "scikit-learn")}
-    return study.describe(job) | {"provenance": where, "data_sha256": hashes, "code": machine.code_hash(), "packages": packages}
+    described = study.describe(job, sources.own_scan(provenance["scan"]))
+    return described | {"provenance": where, "data_sha256": hashes, "code": machine.code_hash(), "packages": packages}
 
 
 def execute(job, provenance, results, report=lambda **progress: None):
@@ -61,7 +62,7 @@ def execute(job, provenance, results, report=lambda **progress: None):
     start = time.perf_counter()
     try:
         machine.seed_everything(job.seed)
-        model = family.build(job)
+        model = family.build(job, sources.own_scan(provenance["scan"]))
         metrics, arrays = evaluate(model, config, run, report)
         write_npz(run.folder / "weights.npz", **weights(model))
         write_npz(run.folder / "arrays.npz", **arrays)

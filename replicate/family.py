@@ -76,22 +76,31 @@ RECURRENT = {
     "beps": {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 64, "n_own": 32, "patch": 8},
 }
 
-SPECTRA_OF_FOUR_FOLDS = 2880
-"""Of the scan; fitted to fewer, a network gets as many more epochs."""
+SPECTRA, SPECTRA_OF_FOUR_FOLDS = 3600, 2880
+"""Of the scan, and of four folds of it; fitted to fewer, a network gets as many more epochs."""
 
 FIXED_BETA = 2e-4
 """Of `lstm_vae_fixed`: that at which the scheduled models settle."""
 
 
-def build(job):
+def build(job, scan=None):
     """Return the unfitted model of a job."""
     module, name = MODELS[job.model].split(".")
-    return getattr(importlib.import_module(f"replicate.models.{module}"), name)(**parameters(job))
+    return getattr(importlib.import_module(f"replicate.models.{module}"), name)(**parameters(job, scan))
 
 
-def parameters(job):
-    """Return the parameters of the model of a job, as keyword arguments."""
+def parameters(job, scan=None):
+    """Return the parameters of the model of a job, as keyword arguments.
+
+    Parameters
+    ----------
+    job : Job
+    scan : Scan, optional
+        Of the user's own: the networks get its channels, and patches that divide its steps.
+    """
     chosen = _network(job) if job.model in NETWORKS else _linear(job)
+    if scan is not None and job.model in NETWORKS:
+        chosen = _sized(chosen, job, scan)
     return chosen if job.setting is None else _changed(chosen, *job.setting)
 
 
@@ -126,6 +135,16 @@ def _network(job):
     if job.model.endswith(("_ae", "_fixed")):
         schedule = replace(schedule, settle_epochs=schedule.warmup_epochs + schedule.settle_epochs)
     return chosen | {"schedule": schedule}
+
+
+def _sized(chosen, job, scan):
+    """Return the parameters of a network for a scan of other channels, steps and pixels than the paper's."""
+    chosen = chosen | {"n_channels": scan.n_channels}
+    if "patch" in chosen:
+        chosen["patch"] = max(size for size in range(1, chosen["patch"] + 1) if scan.n_steps % size == 0)
+    if job.profile == "standard":
+        chosen["schedule"] = _longer(chosen["schedule"], max(1, SPECTRA / len(scan.spectra)))
+    return chosen
 
 
 def _shape(job):

@@ -121,6 +121,15 @@ KINDS = {
 }
 
 
+PER_CHANNEL = tuple(sorted((name[: -len("_piezoresponse")] for name in KINDS if name.endswith("_piezoresponse")), key=len, reverse=True))
+"""Kinds that are measured of each channel, ``<kind>_<channel>``; a scan of the user's own may have channels of other names."""
+
+
 def kind_of(name):
     """Return the kind of the metric of this name, ``<data set>.<model>.<kind>``."""
-    return KINDS[name.rpartition(".")[2]]
+    name = name.rpartition(".")[2]
+    if name in KINDS:
+        return KINDS[name]
+    whole = next(kind for kind in PER_CHANNEL if name.startswith(f"{kind}_"))
+    kind = KINDS[f"{whole}_piezoresponse"]
+    return kind._replace(description=kind.description.replace("piezoresponse", name[len(whole) + 1 :]))

@@ -7,9 +7,10 @@ import math
 import numpy as np
 from scipy import stats
 
+from replicate.data.scan_file import OWN_SCAN
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_json
-from replicate.kinds import KINDS, kind_of
+from replicate.kinds import KINDS, PER_CHANNEL, kind_of
 from replicate.study import DATASETS
 
 SCHEMA_VERSION = 2
@@ -17,6 +18,7 @@ SCHEMA_VERSION = 2
 OF_THE_PICTURE = ("painting_mse", "painting_mse_coded_at_1", "index_bias", "index_spread", "index_kurtosis", "shape_median", "shape_worst")
 """Kinds that the toy problem measures on the picture; its others are on colours drawn at random."""
 
+PROVENANCES = ["measured", "simulated twin", "formula", "painting", "sample photograph"]
 _NUMBER = {"type": "number"}
 _METRIC = {
     "type": "object",
@@ -27,7 +29,7 @@ _METRIC = {
         "seeds": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
         "values": {"type": "array", "items": _NUMBER, "minItems": 1},
         "interval": {"oneOf": [{"type": "null"}, {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}]},
-        "provenance": {"enum": ["measured", "simulated twin", "formula", "painting", "sample photograph"]},
+        "provenance": {"anyOf": [{"enum": PROVENANCES}, {"type": "string", "pattern": rf"^{OWN_SCAN} [0-9a-f]{{12}}$"}]},
     },
     "required": ["value", "unit", "better", "seeds", "values", "interval", "provenance"],
     "additionalProperties": False,
@@ -42,7 +44,7 @@ SCHEMA = {
         "versions": {"type": "object"},
         "metrics": {
             "type": "object",
-            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.({'|'.join(KINDS)})$"},
+            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.({'|'.join(KINDS)}|({'|'.join(PER_CHANNEL)})_[a-z0-9_]+)$"},
             "additionalProperties": _METRIC,
             "minProperties": 1,
         },

@@ -1,10 +1,17 @@
-"""Which data a study runs on: the real files where they can be had, otherwise a simulated twin and a stand-in photograph."""
+"""Which data a study runs on: the real files where they can be had, otherwise stand-ins; or a scan of the user's own."""
 
 from __future__ import annotations
 
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
 from replicate.data import beps, toy, twin
-from replicate.data.fetch import DataUnavailable, fetch
+from replicate.data.fetch import DataUnavailable, cache_folder, fetch
 from replicate.data.manifest import read_manifest
+from replicate.data.scan_file import is_own, read_scan
+from replicate.errors import ReplicationError
+from replicate.files import atomic_path, read_json
 
 SCAN_FILES = ("piezoresponse", "resonance", "voltage")
 
@@ -48,15 +55,62 @@ def _available(choice, keys, real, stand_in):
     return real
 
 
+def bring(path):
+    """Take in a scan of the user's own: read and check the file, and keep a copy in the cache for runs and figures.
+
+    Parameters
+    ----------
+    path : path-like
+        See `replicate.data.scan_file`.
+
+    Returns
+    -------
+    dict of str to str
+        Provenance as `resolve` returns it; that of the scan names the copy.
+
+    Raises
+    ------
+    ReplicationError
+        If the file cannot be used, or the copy not be kept.
+    """
+    provenance = read_scan(path).provenance
+    with atomic_path(cache_folder() / "scans" / f"{provenance}{Path(path).suffix.lower()}") as temporary:
+        shutil.copyfile(path, temporary)
+    return {"scan": provenance, "picture": "sample photograph"}
+
+
+def own_scan(provenance):
+    """Return the `Scan` of this provenance if it is the user's own, otherwise None."""
+    return load_scan(provenance) if is_own(provenance) else None
+
+
+def has_own(folder):
+    """Tell whether the runs in the results folder of a profile are on a scan of the user's own."""
+    config = next(Path(folder).glob("beps*/*/seed*/config.json"), None)
+    return config is not None and is_own(read_json(config)["provenance"]["spectra"])
+
+
+@lru_cache(maxsize=1)
+def _kept(provenance):
+    copy = next((cache_folder() / "scans").glob(f"{provenance}.*"), None)
+    if copy is None or (scan := read_scan(copy)).provenance != provenance:
+        raise ReplicationError(f"{cache_folder() / 'scans'}: no copy of {provenance} any more. Run with --scan and its file again.")
+    return scan
+
+
 def data_hashes(provenance):
     """Return the sha256 of every file behind a provenance, as verified on each read; empty for simulated data, which are code."""
+    if is_own(provenance):
+        return load_scan(provenance).hashes
     keys = {"measured": SCAN_FILES, "painting": ("painting",)}.get(provenance, ())
     files = read_manifest() if keys else {}
     return {key: files[key].sha256 for key in keys}
 
 
 def load_scan(provenance):
-    """Return the `Scan`, measured or simulated."""
+    """Return the `Scan`, measured, simulated or the user's own."""
+    if is_own(provenance):
+        return _kept(provenance)
     if provenance == "measured":
         files = read_manifest()
         return beps.read_prepared(*(fetch(files[key]) for key in SCAN_FILES))

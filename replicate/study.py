@@ -36,6 +36,9 @@ FAMILY_STUDY = {
 
 DATASETS = tuple(FAMILY_STUDY)
 
+OF_SCAN = ("beps", "beps_heldout")
+"""What a scan of the user's own takes the place of the measured one in."""
+
 PAPER_TOY_MSE = 0.104
 """Error of the paper's VAE on the colour gamut; the history tells when ours first gets there."""
 
@@ -127,6 +130,20 @@ def jobs(profile, only=(), seeds=(0,), whole_family=False):
     return listed
 
 
+def jobs_on_own(profile, only=(), seeds=(0,)):
+    """List the jobs on a scan of the user's own, as `jobs` does: every model on folds of it, and those of the family's study on all of it.
+
+    Raises
+    ------
+    ReplicationError
+        If a name is not a data set or a model, or nothing is left.
+    """
+    listed = [job for job in jobs(profile, only, seeds, whole_family=True) if job.dataset in OF_SCAN]
+    if not listed:
+        raise ReplicationError(f"--only {' '.join(only)}: nothing of it is fitted to a scan. There are {', '.join((*OF_SCAN, *MODELS))}.")
+    return listed
+
+
 def is_wanted(job, only):
     """Tell whether the names in `only`, of data sets and models, leave a job in."""
     models = [name for name in only if name in MODELS]
@@ -139,9 +156,9 @@ def data_sizes(profile):
     return {"n_train": 1000, "n_gamut": 500} if profile == "smoke" else {"n_train": 10_000, "n_gamut": 5_000}
 
 
-def describe(job):
-    """Return the parameters of a job as plain values, for its configuration file."""
-    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in family.parameters(job).items()}
+def describe(job, scan=None):
+    """Return the parameters of a job, on a `scan` of the user's own if given, as plain values, for its configuration file."""
+    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in family.parameters(job, scan).items()}
     if "schedule" in parameters:
         parameters["schedule"] = asdict(parameters["schedule"])
     return asdict(job) | {"parameters": parameters, "data": _data(job), "numpy": np.__version__}

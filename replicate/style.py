@@ -87,6 +87,7 @@ PROVENANCE = {
     "sample photograph": "sample photograph",
 }
 STAND_INS = ("simulated twin", "sample photograph")
+OF_PAPER = tuple(name for name in PROVENANCE if name not in STAND_INS)
 
 
 def figure(height, width=WIDTH):
@@ -111,17 +112,17 @@ def picture(ax, image, **options):
 
 
 def scan_map(ax, values, size_um, **options):
-    """Show a map of the scan, (rows, cols), with a scale bar of its full width under it."""
-    height, width = size_um
+    """Show a map of the scan, (rows, cols), with a scale bar of its full width under it, in pixels where the size is None."""
+    height, width = size_um or np.shape(values)
     image = picture(ax, values, extent=(0, width, height, 0), **options)
     ax.plot([0, 1], [-0.04, -0.04], transform=ax.transAxes, color="black", linewidth=1.5, solid_capstyle="butt", clip_on=False)
-    ax.set_xlabel(f"{width:g} µm", labelpad=6)
+    ax.set_xlabel(f"{width:g} {'µm' if size_um else 'pixels'}", labelpad=6)
     return image
 
 
 def limits(values, percent=1.0):
     """Return colour limits for latents, ``{"vmin": ..., "vmax": ...}``, that leave out `percent` of the pixels at each end."""
-    low, high = np.percentile(values, [percent, 100 - percent])
+    low, high = np.nanpercentile(values, [percent, 100 - percent])
     return {"vmin": low, "vmax": high if high > low else low + 1}
 
 
@@ -134,9 +135,15 @@ def colour_bar(fig, image, ax, label, **options):
     return bar
 
 
+def provenance_texts(provenances):
+    """Say of each provenance what it is, a dict of str in the order of `PROVENANCE`; a scan of the user's own is called as it is."""
+    known = [name for name in PROVENANCE if name in provenances]
+    return {name: PROVENANCE.get(name, name) for name in (*known, *sorted(set(provenances) - set(known)))}
+
+
 def stamp_text(provenances, profile, seed):
     """Say what data, which profile and which seed something is made from."""
-    return " · ".join([*(PROVENANCE[name] for name in provenances), f"{profile} profile", f"seed {seed}"])
+    return " · ".join([*(PROVENANCE.get(name, name) for name in provenances), f"{profile} profile", f"seed {seed}"])
 
 
 def stamp(fig, provenances, profile, seed):

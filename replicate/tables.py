@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from replicate.data.scan_file import is_own
 from replicate.files import write_text
 from replicate.study import PAPER_STUDY
-from replicate.style import LABELS, PROVENANCE
+from replicate.style import LABELS, provenance_texts
 
 COLUMNS = {
     "toy.{}.gamut_mse": "toy gamut",
@@ -52,7 +53,31 @@ def results_table(metrics):
         Errors are mean squared errors in z-scores, means over the seeds. Where several seeds differ in the digits shown, the half width
         of the 95 % interval follows a ``±``. A number that was not measured is a dash.
     """
-    return _table(metrics, PAPER_STUDY["beps"], COLUMNS)
+    own = is_of_own(metrics)
+    return _table(metrics, LABELS if own else PAPER_STUDY["beps"], own_columns(metrics) if own else COLUMNS)
+
+
+def is_of_own(metrics):
+    """Tell whether metrics are of a scan of the user's own."""
+    return any(is_own(entry["provenance"]) for entry in metrics.values())
+
+
+def own_columns(metrics):
+    """Return the columns of the results table of a scan of the user's own, the errors of whose channels are among them."""
+    start = "heldout_mse_"
+    named = {name.split(".")[2][len(start) :] for name in metrics if name.split(".")[2].startswith(start)}
+    channels = sorted((name for name in named if not name.startswith("refined")), key="piezoresponse".__ne__)
+    return {
+        "beps.{}.mse": "fitted to",
+        "beps_heldout.{}.heldout_mse": "held-out",
+        **{f"beps_heldout.{{}}.{start}{channel}": channel for channel in (channels if len(channels) > 1 else ())},
+        "beps_heldout.{}.heldout_mse_refined": "held-out, best code",
+        "beps_heldout.{}.shoulder_auc": "shoulder AUC",
+        "beps_heldout.{}.active_channels": "active channels",
+        "beps_heldout.{}.n_parameters": "parameters",
+        "beps_heldout.{}.fit_seconds": "fit, s",
+        "beps_heldout.{}.transform_seconds": "encode, s",
+    }
 
 
 def family_table(metrics):
@@ -93,6 +118,13 @@ def _digits(value, unit):
 
 def caption(metrics):
     """Say what the numbers of the results table are, on which data and of how many seeds."""
+    if is_of_own(metrics):
+        return (
+            "Errors are mean squared errors in z-scores: of all pixels, fitted to as well, and of folds of spatial blocks left out "
+            "(best code: each spectrum with the best latents that the fitted decoder has for it). Shoulder AUC: how well the quarter of "
+            "the held-out pixels with the greatest shoulder is told from reconstructions, 0.5 not at all. Parameters and times are those "
+            f"of training without a fold, one thread a run. {_origin(metrics, own_columns(metrics))}"
+        )
     return (
         "Errors are mean squared errors in z-scores: of fresh colours (toy gamut), of every pixel of the picture (toy painting), "
         "of the pixels fitted to (BEPS training, and its two channels) and of folds of spatial blocks left out (BEPS held-out). "
@@ -119,7 +151,7 @@ def _origin(metrics, columns):
     counts = sorted({len(entry["seeds"]) for entry in shown})
     seeds = f"{counts[0]} seed{'s' if counts[0] > 1 else ''}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     used = {entry["provenance"] for entry in shown}
-    data = ", ".join(text for name, text in PROVENANCE.items() if name in used)
+    data = ", ".join(provenance_texts(used).values())
     return f"Mean over {seeds}, ± half the 95 % t-interval where it shows. Data: {data}."
 
 

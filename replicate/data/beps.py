@@ -33,15 +33,17 @@ class Scan:
     voltages : ndarray of shape (n_channels, n_steps)
         The voltage axis of each channel as stored, V.
     provenance : str
-        ``"measured"`` or ``"simulated twin"``.
+        As docs/architecture.md lists them.
     channels, units : tuple of str
         Name and unit of each channel.
-    size_um : tuple of float
-        Height and width of the scan, um.
+    size_um : tuple of float, or None
+        Height and width of the scan, um; None where they are not known.
     hashes : dict of str
         sha256 of each file read; empty for a simulated scan.
     truth : dict of ndarray of shape (rows, cols), or None
         Ground-truth maps of a simulated scan.
+    mask : ndarray of bool, shape (rows, cols), or None
+        Which pixels of the grid have a spectrum; None where all have. Blank ones are not counted in ``n_pixels``.
 
     Raises
     ------
@@ -55,12 +57,14 @@ class Scan:
     provenance: str
     channels: tuple[str, ...] = CHANNELS
     units: tuple[str, ...] = ("z-score", "z-score")
-    size_um: tuple[float, float] = SIZE_UM
+    size_um: tuple[float, float] | None = SIZE_UM
     hashes: dict[str, str] = field(default_factory=dict)
     truth: dict[str, np.ndarray] | None = None
+    mask: np.ndarray | None = None
 
     def __post_init__(self):
-        expected = (int(np.prod(self.shape)), np.size(self.voltages))
+        n_pixels = int(np.prod(self.shape) if self.mask is None else np.count_nonzero(self.mask))
+        expected = (n_pixels, np.size(self.voltages))
         if np.shape(self.spectra) != expected or len(self.voltages) != len(self.channels):
             raise ReplicationError(f"scan: spectra of shape {np.shape(self.spectra)}, expected {expected} from the grid and the voltages.")
         self.lags  # noqa: B018 - axes that cannot be aligned are refused at once
@@ -111,9 +115,13 @@ class Scan:
         return self.align(self.spectra), self.voltages[0]
 
     def map(self, values):
-        """Lay values per pixel, (n_pixels, ...), out on the grid: (rows, cols, ...)."""
+        """Lay values per pixel, (n_pixels, ...), out on the grid: (rows, cols, ...); NaN where it is blank."""
         values = np.asarray(values)
-        return values.reshape(self.shape + values.shape[1:])
+        if self.mask is None:
+            return values.reshape(self.shape + values.shape[1:])
+        laid_out = np.full(self.shape + values.shape[1:], np.nan)
+        laid_out[self.mask] = values
+        return laid_out
 
     def _unfold(self, spectra):
         spectra = np.asarray(spectra)

@@ -10,38 +10,42 @@ from replicate.data.beps import SHAPE
 from replicate.errors import ReplicationError
 
 
-def spatial_folds(shape=SHAPE, block=6, n_folds=5, seed=0):
+def spatial_folds(shape=SHAPE, block=6, n_folds=5, seed=0, mask=None):
     """Deal whole blocks of pixels into folds, each to be held out in turn: neighbours are alike, so single pixels would not be unseen.
 
     Parameters
     ----------
     shape : tuple of int
-        Rows and columns of the grid, each a multiple of `block`.
+        Rows and columns of the grid. The last blocks of a row or column are smaller where the others do not tile it.
     block : int
-        Side of a block, pixels.
+        Side of a block, pixels; on a grid with fewer than two blocks a fold, the greatest side that gives as many.
     n_folds : int
         Number of folds; their sizes differ by one block at the most.
     seed : int
         Of the shuffling of the blocks.
+    mask : ndarray of bool, shape (rows, cols), optional
+        Pixels that are to be dealt; all by default.
 
     Returns
     -------
-    ndarray of int, shape (rows * cols,)
-        The fold of each pixel.
+    ndarray of int, shape (n_pixels,)
+        The fold of each pixel that is dealt, in C order. Every fold has some.
 
     Raises
     ------
     ReplicationError
-        If the blocks do not tile the grid, or there are fewer blocks than folds.
+        If the block is smaller than a pixel, or there are fewer pixels than folds.
     """
-    rows, cols = shape
-    if block < 1 or rows % block or cols % block:
-        raise ReplicationError(f"block: {block} x {block} pixels do not tile a grid of {rows} x {cols}; choose a common divisor.")
-    n_blocks = (rows // block) * (cols // block)
-    if not 1 < n_folds <= n_blocks:
-        raise ReplicationError(f"n_folds: {n_folds} of {n_blocks} blocks; choose from 2 to {n_blocks}.")
-    folds = np.random.default_rng(seed).permutation(np.arange(n_blocks) % n_folds)
-    return np.kron(folds.reshape(rows // block, cols // block), np.ones((block, block), dtype=int)).ravel()
+    if block < 1:
+        raise ReplicationError(f"block: {block} pixels; choose 1 or more.")
+    row, column = np.indices(shape)[:, np.ones(shape, dtype=bool) if mask is None else mask]
+    if not 1 < n_folds <= len(row):
+        raise ReplicationError(f"n_folds: {n_folds} of {len(row)} pixels; choose from 2 to {len(row)}.")
+    for side in range(block, 0, -1):
+        blocks, dealt = np.unique(row // side * shape[1] + column // side, return_inverse=True)
+        if len(blocks) >= 2 * n_folds:
+            break
+    return np.random.default_rng(seed).permutation(np.arange(len(blocks)) % n_folds)[dealt]
 
 
 class ChannelScaler(TransformerMixin, BaseEstimator):

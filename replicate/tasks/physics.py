@@ -15,7 +15,8 @@ from replicate.data.heldout import spatial_folds
 class Physics:
     """Descriptors of the loops of a scan, which those of any model's reconstructions are compared with.
 
-    Where the truth is known, a pixel has a shoulder if it is in a band, and otherwise if it is among the quarter with the greatest.
+    Where the truth is known, a pixel has a shoulder if it is in a band, and otherwise if it is among the quarter with the greatest. What a
+    scan of the user's own leaves undefined is left out of the metrics.
 
     Parameters
     ----------
@@ -32,8 +33,9 @@ class Physics:
 
     @cached_property
     def limit(self):
-        """The shoulder above which a loop has one."""
-        return mechanism.shoulder_limit(*self._described)
+        """The shoulder above which a loop has one; infinite where no loop switches."""
+        values, switches = self._described
+        return mechanism.shoulder_limit(values, switches) if switches.any() else np.inf
 
     @cached_property
     def has_shoulder(self):
@@ -54,12 +56,15 @@ class Physics:
         Returns
         -------
         dict of str to float
-            ``shoulder_auc``, ``shoulder_kept``, ``shoulder_invented`` and ``descriptor_correlation``.
+            ``shoulder_auc``, ``shoulder_kept``, ``shoulder_invented`` and ``descriptor_correlation``; nothing where fewer than two loops
+            switch, or shoulders are on all of the pixels or on none.
         """
         data, switches = self._described
-        data, switches = {name: values[pixels] for name, values in data.items()}, switches[pixels]
+        data, switches, has_shoulder = {name: values[pixels] for name, values in data.items()}, switches[pixels], self.has_shoulder[pixels]
+        if np.count_nonzero(switches) < 2 or has_shoulder.all() or not has_shoulder.any():
+            return {}
         found, _ = describe_spectra(self.scan, reconstructions)
-        detection = mechanism.detect(found, self.has_shoulder[pixels], self.limit)
+        detection = mechanism.detect(found, has_shoulder, self.limit)
         agreements = mechanism.agree(data, found, switches)
         return {
             **{f"shoulder_{name}": value for name, value in detection._asdict().items()},
@@ -78,5 +83,7 @@ class Physics:
 
     def errors(self, mse):
         """Return how much the map of errors, (n_pixels,), has of the order of the domains (paper Figure 4 t, u)."""
-        explained = variance_explained(mse, self._described[0], spatial_folds(self.scan.shape))
-        return {"error_moran": float(morans_i(self.scan.map(mse))), "error_explained": explained}
+        explained = variance_explained(mse, self._described[0], spatial_folds(self.scan.shape, mask=self.scan.mask))
+        # On a grid with blank pixels neighbours are not what they are elsewhere.
+        moran = {} if self.scan.mask is not None else {"error_moran": float(morans_i(self.scan.map(mse)))}
+        return {**moran, "error_explained": explained}

@@ -65,6 +65,8 @@ class ScanTask:
             for name, pixel in zip(("median", "worst"), shown)
             for channel in self.scan.channels
         }
+        if "resonance" not in measured:
+            return metrics
         recovered = np.median(dip_depth(found["resonance"]) / dip_depth(measured["resonance"]))
         return metrics | {"softening_recovered": float(recovered)}
 
@@ -86,7 +88,8 @@ class HeldoutTask:
     def __init__(self, config):
         split = config["data"]
         self.scan = self._load(config)
-        self.heldout = spatial_folds(self.scan.shape, split["block"], split["n_folds"], split["split_seed"]) == split["fold"]
+        folds = spatial_folds(self.scan.shape, split["block"], split["n_folds"], split["split_seed"], self.scan.mask)
+        self.heldout = folds == split["fold"]
         self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
         self.columns = np.arange(self.scan.spectra.shape[1])
         # Loops out of order have no branches to be described.

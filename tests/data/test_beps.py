@@ -212,7 +212,32 @@ def test_folds_of_an_oblong_grid_that_do_not_divide():
     assert sorted(np.bincount(folds.ravel()) // 4) == [2, 3, 3]
 
 
-@pytest.mark.parametrize("wrong", [{"block": 7}, {"block": 0}, {"n_folds": 1}, {"n_folds": 101}, {"shape": (61, 60)}])
+def test_folds_of_the_paper_s_scan_are_dealt_as_ever():
+    """As a table of blocks, dealt in one shuffle: the folds behind every stored number."""
+    blocks = np.random.default_rng(0).permutation(np.arange(100) % 5).reshape(10, 10)
+    np.testing.assert_array_equal(spatial_folds().reshape(60, 60), np.kron(blocks, np.ones((6, 6), int)))
+
+
+def test_folds_of_a_grid_that_blocks_do_not_tile_or_that_has_blank_pixels():
+    mask = np.ones((20, 31), dtype=bool)
+    mask[:12, :12] = mask[15, 20] = False
+    folds = spatial_folds((20, 31), mask=mask)
+    assert folds.shape == (mask.sum(),)
+    laid_out = np.full(mask.shape, -1)
+    laid_out[mask] = folds
+    # Four rows of six blocks, four of them blank.
+    blocks = [laid_out[i : i + 6, j : j + 6] for i in range(0, 20, 6) for j in range(0, 31, 6)]
+    found = [set(block[block >= 0]) for block in blocks]
+    assert all(len(folds) <= 1 for folds in found)
+    assert sorted(np.bincount([folds.pop() for folds in found if folds])) == [4] * 5
+
+
+def test_a_small_grid_has_smaller_blocks():
+    folds = spatial_folds((7, 8)).reshape(7, 8)
+    assert (folds[:2, :2] == folds[0, 0]).all() and set(folds.ravel()) == set(range(5))
+
+
+@pytest.mark.parametrize("wrong", [{"block": 0}, {"n_folds": 1}, {"n_folds": 26, "shape": (5, 5)}])
 def test_folds_that_cannot_be(wrong):
     with pytest.raises(ReplicationError, match="block|n_folds"):
         spatial_folds(**wrong)

@@ -88,3 +88,20 @@ def test_noise_alone_is_no_shoulder(physics, scan):
     kept = physics.kept(smooth)
     assert kept["shoulder_auc"] > 0.97
     assert kept["descriptor_correlation"] > 0.9
+
+
+def test_on_a_scan_with_blank_pixels_the_rest_is_measured(scan):
+    """The same numbers as of the pixels that are left, but for Moran's I, whose neighbours are not all there."""
+    mask = np.ones((60, 60), dtype=bool)
+    mask[:6] = mask[30, 30] = False
+    blank = replace(scan, mask=mask, spectra=scan.spectra[mask.ravel()], truth=None)
+    errors = Physics(blank).errors(np.linspace(1, 2, len(blank.spectra)))
+    assert errors.keys() == {"error_explained"} and np.isfinite(errors["error_explained"])
+    assert Physics(blank).kept(blank.spectra)["descriptor_correlation"] == pytest.approx(1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_loop_switches_there_is_nothing_to_keep(scan):
+    noise = np.random.default_rng(0).normal(size=(3600, 192)).astype(np.float32)
+    physics = Physics(replace(scan, spectra=noise, truth=None))
+    assert physics.kept(noise) == {} and physics.shown(noise[:18].reshape(2, 9, -1)) == {"shoulder_latents": 0}
