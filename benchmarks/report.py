@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,9 @@ from replicate.tables import caption, is_of_own, results_table
 FOLDER = Path(__file__).resolve().parent
 FIGURES = read_json(FOLDER / "report_figures.json")
 """Title and alternative text of every figure, in the order they are shown."""
+
+ON_REQUEST = (*(name for name in FIGURES if re.match(r"s\d", name)), "twin")
+"""Those that are drawn only where they are named: nobody misses them."""
 
 OF_SCAN = ("fig4", "fig5", "descriptors", "violins_beps", "violins_pixels", "cost")
 """Those of them that a scan of the user's own has."""
@@ -72,7 +76,7 @@ def render(document, folder):
     is_study = not is_of_own(document["metrics"])
     # What the paper claims is of its own data.
     judged = [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()] if is_study else []
-    expected = FIGURES if is_study else OF_SCAN
+    expected = [name for name in FIGURES if name not in ON_REQUEST] if is_study else OF_SCAN
     return environment.get_template("report.html.j2").render(
         document=document,
         n_seeds=sorted({len(entry["seeds"]) for entry in document["metrics"].values()}),
