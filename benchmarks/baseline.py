@@ -21,7 +21,7 @@ from replicate.kinds import kind_of
 from replicate.metrics import read_metrics, write_metrics
 from replicate.style import OF_PAPER
 
-PICTURES = ("fig4", "violins_pixels", "ablation")
+PICTURES = ("fig4", "violins_pixels", "ablation", "mechanism")
 
 
 def difference(stored, new):
