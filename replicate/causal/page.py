@@ -1,0 +1,6 @@
+"""The page of the causal extension, from its template and a record."""
+
+
+def render(record):
+    """Return the page."""
+    raise NotImplementedError
