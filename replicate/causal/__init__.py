@@ -1,4 +1,4 @@
-"""Beyond correlation: evidence for mechanisms, laws, graphs and confounders, on aligned channels. Its libraries are in the extra ``causal``."""
+"""Beyond correlation: evidence for mechanisms, laws, graphs and confounders, on aligned channels; its libraries are the extra `causal`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from replicate.analysis.loops import Loops
 from replicate.causal import confounding, evidence, laws, networks
 from replicate.causal.alignment import find_lag
 from replicate.causal.loop_models import LINES, MODELS, PARAMETERS, Prior, Quarters, autoregressive, design, natural
@@ -60,8 +59,8 @@ def twin_rate_laws(seed):
     scan = twin.simulate(seed)
     aligned, voltage = scan.aligned()
     mechanism = scan.truth["mechanism"].ravel()
-    loops = Loops(voltage, [aligned[own, 0].mean(axis=0) for own in (mechanism < 0.1, mechanism > 0.9)])
-    one, two = (laws.rate_law(loops.voltage, smooth[1], tilt) for smooth, tilt in zip(loops.smooth, loops.tilt))
+    loops = np.array([aligned[own, 0].mean(axis=0) for own in (mechanism < 0.1, mechanism > 0.9)])
+    one, two = laws.rate_laws(voltage, loops)[1]
     return {"seed": seed, "one": {name: one[name] for name in ("valley", "r2")}, "two": {name: two[name] for name in ("valley", "r2")}}
 
 
@@ -92,7 +91,7 @@ def simpson(n=1000, seeds=10):
 
 
 def twin_simpson(seed):
-    """Plant the paradox on a twin's domains: x and y both rise in the bands, y falls with x; bands are told from the measured loops only."""
+    """Plant the paradox on a twin's domains: x and y rise in the bands, y falls with x; bands are told from the simulated loops only."""
     scan = twin.simulate(seed)
     pixels, rng = Pixels.of(scan), np.random.default_rng(seed)
     mechanism, fields = scan.truth["mechanism"].ravel(), rng.standard_normal((2, len(pixels.rows)))

@@ -25,6 +25,9 @@ SIDE = 3
 """Pixels to either side of a place whose difference tells at which edge of a band it is."""
 
 BINS = 10
+LEAST = 0.05
+"""Share of the variance that row or domain must add for a latent to be said to follow it."""
+
 N_BOOT = 300
 
 
@@ -109,15 +112,16 @@ def follow(latents, saturation, resonance_mean, shape):
     Returns
     -------
     list of dict
-        `shares`; ``follows``, which of the two adds more; the correlation with the mean resonance, and what is left of it when the row is
-        held.
+        `shares`; ``follows``, which of the two adds more, if any does; the correlation with the mean resonance, and what is left of it
+        when the row is held.
     """
     rows = rows_of(shape)
     row, domain, folds = one_hot(rows), domain_basis(saturation, shape), spatial_folds(shape)
     found = []
     for latent in np.asarray(latents, dtype=np.float64).T:
         own = shares(latent, row, domain, folds)
-        own["follows"] = "row" if own["row_beyond_domain"] > own["domain_beyond_row"] else "domain"
+        added = {"row": own["row_beyond_domain"], "domain": own["domain_beyond_row"]}
+        own["follows"] = max(added, key=added.get) if max(added.values()) >= LEAST else "neither"
         own["resonance"] = float(np.corrcoef(latent, resonance_mean)[0, 1])
         own["resonance_given_row"] = partial_correlation(latent, resonance_mean, row[:, 1:])
         found.append(own)

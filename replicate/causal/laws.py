@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import PolynomialFeatures
 
+from replicate.analysis.loops import Loops
 from replicate.data.toy import selu
 
 FAMILIES = {
@@ -156,14 +157,14 @@ def valley(curve):
 
 
 def rate_law(voltage, branch, tilt, threshold=THRESHOLD):
-    """Find dg/dV = g(1 - g) sum a_k (2g - 1)^k of one branch; one logistic step is a_0 alone.
+    """Find dg/dV = g(1 - g) sum a_k (2g - 1)^k of one switching quarter; one logistic step is a_0 alone.
 
     Parameters
     ----------
     voltage : ndarray, shape (n_levels,)
-        Rising and even, V.
+        From 0 V to the extreme against which the branch runs, even, V.
     branch : ndarray, shape (n_levels,)
-        Response, from the lower to the upper state.
+        Response, from the state that is left to the one that is reached.
     tilt : float
         Slope of the saturated branches, response per V.
     threshold : float
@@ -176,12 +177,22 @@ def rate_law(voltage, branch, tilt, threshold=THRESHOLD):
     """
     risen = branch - branch[0] - tilt * (voltage - voltage[0])
     fraction = np.clip(risen / risen[-1], 0, 1)
-    rate = np.gradient(fraction, voltage)
+    rate = np.gradient(fraction, np.abs(voltage))
     inside = (fraction > 0.02) & (fraction < 0.98)
     g = fraction[inside]
     coefficients = thresholded(rate_terms(g), rate[inside, np.newaxis], threshold)[0]
     r2 = r2_score(rate[inside], rate_terms(g) @ coefficients)
     return {"coefficients": coefficients, "r2": float(r2), "valley": float(valley(rate_curve(coefficients)[1]))}
+
+
+def rate_laws(voltage, loops, threshold=THRESHOLD):
+    """Find the rate laws of loops, (n, n_steps), on the falling and on the rising quarter: a pair of lists of what `rate_law` returns."""
+    loops = Loops(voltage, loops)
+    quarters = [np.flatnonzero(loops.voltage <= 0)[::-1], np.flatnonzero(loops.voltage >= 0)]
+    return [
+        [rate_law(loops.voltage[own], smooth[branch, own], tilt, threshold) for smooth, tilt in zip(loops.smooth, loops.tilt)]
+        for branch, own in enumerate(quarters)
+    ]
 
 
 def rate_terms(g):
@@ -201,7 +212,7 @@ def principal_scores(spectra, n=3):
 
 
 def describe_latents(colours, latents):
-    """Say how near latents, (n, n_latents), are to the coordinates of the law: terms and R2 of a sparse cubic in the colours, R2 of a line."""
+    """Say how near latents, (n, n_latents), are to the law's coordinates: terms and R2 of a sparse cubic in the colours, R2 of a plane."""
     scaled = (latents - latents.mean(axis=0)) / latents.std(axis=0)
     coefficients, _, r2 = sparse_law(colours, scaled)
     straight = LinearRegression().fit(colours, scaled).predict(colours)

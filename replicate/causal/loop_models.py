@@ -8,6 +8,7 @@ gamma); the residuals are an AR(1) process on each quarter. What is left, a few 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import expit, gammaln
@@ -20,6 +21,8 @@ LINES = np.array([-1.0, 0.2, 1.0, 0.2])
 
 LINES_SD = 50.0
 """Their prior standard deviation, in units of that of the noise."""
+
+PRECISION = np.eye(4) / LINES_SD**2
 
 NOISE = (1.0, 0.02**2)
 """Shape and scale of the inverse gamma prior of the variance of the noise, z-scores squared."""
@@ -88,6 +91,11 @@ class Quarters:
         chosen = np.where(steps <= half, voltage <= 0, voltage >= 0)
         return cls(np.asarray(voltage, dtype=np.float64)[chosen], (steps > half)[chosen]), np.flatnonzero(chosen)
 
+    @cached_property
+    def inner(self):
+        """Whether a point has the one before it on its own quarter, bool, shape (n_points - 1,)."""
+        return self.rising[1:] == self.rising[:-1]
+
     def first(self, n):
         """Return the first `n` points: what was known then."""
         return Quarters(self.voltage[:n], self.rising[:n])
@@ -95,8 +103,14 @@ class Quarters:
 
 def natural(model, u, prior):
     """Return the parameters of standard normal `u`, shape (..., n_parameters), by their order in `PARAMETERS`."""
-    mean, sd = np.array([getattr(prior, name) for name in PARAMETERS[model]]).T
+    mean, sd = moments(model, prior)
     return mean + sd * u
+
+
+@lru_cache
+def moments(model, prior):
+    """Return prior means and standard deviations, each (n_parameters,), by their order in `PARAMETERS`."""
+    return tuple(np.array([getattr(prior, name) for name in PARAMETERS[model]]).T)
 
 
 def switched(model, parameters, quarters):
@@ -122,9 +136,10 @@ def design(model, parameters, quarters):
 def whiten(values, correlation, quarters):
     """Take the AR(1) correlation, shape (...), out of `values`, shape (..., n_points, k), quarter by quarter."""
     rho = correlation[..., np.newaxis, np.newaxis]
-    inner = (quarters.rising[1:] == quarters.rising[:-1])[:, np.newaxis]
+    white = values.copy()
     later = (values[..., 1:, :] - rho * values[..., :-1, :]) / np.sqrt(1 - rho**2)
-    return np.concatenate([values[..., :1, :], np.where(inner, later, values[..., 1:, :])], axis=-2)
+    np.copyto(white[..., 1:, :], later, where=quarters.inner[:, np.newaxis])
+    return white
 
 
 @dataclass(frozen=True)
@@ -173,14 +188,14 @@ def integrate(model, u, loops, quarters, prior):
     both = np.concatenate([columns, np.broadcast_to(loops, columns.shape[:-1])[..., np.newaxis]], axis=-1)
     white = whiten(both, rho, quarters)
     gram = np.swapaxes(white, -1, -2) @ white
-    precision = gram[..., :4, :4] + np.eye(4) / LINES_SD**2
+    precision = gram[..., :4, :4] + PRECISION
     target = gram[..., :4, 4] + LINES / LINES_SD**2
     lines = np.linalg.solve(precision, target[..., np.newaxis])[..., 0]
     n = len(quarters.voltage)
     shape = NOISE[0] + n / 2
     squares = gram[..., 4, 4] + LINES @ LINES / LINES_SD**2 - (lines * target).sum(axis=-1)
     scale = NOISE[1] + np.maximum(squares, 0) / 2
-    pairs = np.count_nonzero(quarters.rising[1:] == quarters.rising[:-1])
+    pairs = np.count_nonzero(quarters.inner)
     log_determinant = np.linalg.slogdet(precision)[1] + 8 * np.log(LINES_SD)
     constant = gammaln(shape) - gammaln(NOISE[0]) + NOISE[0] * np.log(NOISE[1]) - n / 2 * np.log(2 * np.pi)
     likelihood = constant - shape * np.log(scale) - log_determinant / 2 - pairs / 2 * np.log1p(-(rho**2))
@@ -201,6 +216,6 @@ def draw(model, u, conjugate, quarters, prior, rng):
 def autoregressive(rho, quarters, rng):
     """Draw AR(1) noise of variance 1, (..., n_points), starting afresh on each quarter."""
     noise = rng.standard_normal(rho.shape + quarters.voltage.shape)
-    for i in np.flatnonzero(quarters.rising[1:] == quarters.rising[:-1]) + 1:
+    for i in np.flatnonzero(quarters.inner) + 1:
         noise[..., i] = rho * noise[..., i - 1] + np.sqrt(1 - rho**2) * noise[..., i]
     return noise

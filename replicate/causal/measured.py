@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from replicate.analysis.loops import Loops, describe_spectra
+from replicate.analysis.loops import describe_spectra
 from replicate.causal import confounding, evidence, laws, maps, networks
 from replicate.causal.alignment import lag_profile
 from replicate.causal.loop_models import MODELS, Prior, Quarters
@@ -155,13 +155,12 @@ def arriving(pixels, index):
 
 
 def rate_laws(pixels, n_boot=60):
-    """Find the rate law of the mean loop of each group, on both branches, with the valley's interval over blocks drawn again."""
+    """Find the rate law of the mean loop of each group, on both quarters, with the valley's interval over blocks drawn again."""
     rng, found = np.random.default_rng(0), []
     for group in pixels.groups():
         weights = [group.astype(float)] + [pixels.resampled(group, rng).astype(float) for _ in range(n_boot)]
-        loops = Loops(pixels.scan.voltages[0], np.array([np.average(pixels.piezoresponse, axis=0, weights=own) for own in weights]))
-        for branch, name in enumerate(("falling", "rising")):
-            fits = [laws.rate_law(loops.voltage, smooth[branch], tilt) for smooth, tilt in zip(loops.smooth, loops.tilt)]
+        loops = np.array([np.average(pixels.piezoresponse, axis=0, weights=own) for own in weights])
+        for name, fits in zip(("falling", "rising"), laws.rate_laws(pixels.scan.voltages[0], loops)):
             interval = np.percentile([fit["valley"] for fit in fits[1:]], [5, 95])
             found.append({"branch": name, **fits[0], "interval": interval})
     return [found[i : i + 2] for i in range(0, len(found), 2)]

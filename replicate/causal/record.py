@@ -12,6 +12,7 @@ from replicate.causal import checks, confounding, evidence, laws, maps, measured
 from replicate.data import toy
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
+from replicate.models.schedule import active
 
 LATENT_MODELS = ("pca", "dictionary_learning", "lstm_vae", "lstm_vae_plain", "dense_vae")
 FRESH = (101, 102)
@@ -123,10 +124,11 @@ def complete_runs(results, profile, dataset):
 
 
 def _toy_latents(results, profile):
-    """Ask of the best codes of fresh colours how near they are to the law's coordinates."""
+    """Ask of the best codes of fresh colours, those of channels in use, how near they are to the law's coordinates."""
     found = {}
     for model, run in complete_runs(results, profile, "toy"):
-        codes = run.arrays["refined"][:, run.arrays["components"]]
+        codes = run.arrays["refined"]
+        codes = codes[:, active(run.arrays["channel_kl"])] if "channel_kl" in run.arrays else codes
         found[model] = laws.describe_latents(toy.draw(0).colours["gamut"][: len(codes)], codes)
     return found
 

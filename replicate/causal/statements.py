@@ -75,8 +75,8 @@ STATEMENTS = (
     },
     {
         "id": "frozen",
-        "quote": "ML methods work well when the confounding factors are effectively frozen via the narrowness of experimental conditions or "
-        "experimental system",
+        "quote": "ML methods work well when the confounding factors are effectively frozen via the narrowness of experimental conditions "
+        "or experimental system",
         "conditions": (),
     },
 )
