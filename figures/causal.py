@@ -141,7 +141,7 @@ def draw_causes(fig, record):
             lower.plot([own["low"], own["high"]], [place, place], color=colour, linewidth=2, alpha=0.5, solid_capstyle="butt")
             label = {"pooled": "pooled", "within": "within band and row"}[name]
             lower.plot(own["value"], place, "o", color=colour, markersize=3, label=label if y == 0 else None)
-    lower.set_yticks(range(len(found)), ["{0},\n{1}".format(*(NAMES[name] for name in each["pair"])) for each in found])
+    lower.set_yticks(range(len(found)), [",\n".join(NAMES[name] for name in each["pair"]) for each in found])
     lower.axvline(0, color="0.6", linewidth=0.6)
     lower.set(xlabel="correlation of normal scores", ylim=(len(found) - 0.5, -0.5 - 0.4))
     lower.set_title(f"pairs whose correlation changes sign (of {record['graphs']['reversals']['looks']} looks)")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from replicate import runs, sources
+from replicate import machine, runs, sources
 from replicate.causal import checks, confounding, evidence, laws, maps, measured, statements
 from replicate.data import toy
 from replicate.errors import ReplicationError
@@ -18,6 +19,7 @@ LATENT_MODELS = ("pca", "dictionary_learning", "lstm_vae", "lstm_vae_plain", "de
 FRESH = (101, 102)
 """Seeds of the simulated twins that the pathways are put to the test on; none was looked at before."""
 
+LIBRARIES = ("dynesty", "lingam", "causal-learn")
 STAGES = ("alignment", "evidence", "map", "nested", "laws", "graphs", "confounding", "checks")
 
 
@@ -64,10 +66,16 @@ def compute(results, profile, provenance):
         stage("checks")
         record["checks"] = _checks()
         bar.update()
-    record = plain(record)
+    record = plain(record | {"made": made(bar.format_dict["elapsed"])})
     write_json(own / "causal.json", record)
     write_json(own / "verdicts.json", statements.judge_all(record))
     return record
+
+
+def made(seconds):
+    """Return with what, from which code and in how many seconds a record was made."""
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return {"git_commit": machine.git_commit(), "versions": machine.versions() | libraries, "seconds": round(seconds)}
 
 
 def _evidence(pixels, own, stage, bar):
