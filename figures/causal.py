@@ -16,6 +16,7 @@ from matplotlib.colors import TwoSlopeNorm
 from replicate import style
 from replicate.analysis.loops import DESCRIPTORS
 from replicate.causal.laws import rate_curve
+from replicate.data.beps import SIZE_UM
 from replicate.errors import ReplicationError
 from replicate.files import read_json, read_npz
 
@@ -47,8 +48,8 @@ def draw(results, profile, seed=0):
     draw_evidence(block[0, 1], record, arrays)
     draw_laws(block[1, 0], record)
     draw_causes(block[1, 1], record)
-    groups = "Hardening: quantiles of the rise of the resonance on the rising branch. Channels aligned by the lag found from the data."
-    style.note(fig, f"{groups} Bars: 95 % intervals, blocks of 6 × 6 pixels drawn again.")
+    groups = "Hardening: quantiles of the rise of the resonance, rising branch. The resonance jumps at 0 V, where a cycle starts and ends."
+    style.note(fig, f"{groups} Bars: 95 %, blocks drawn again.")
     style.stamp(fig, [record["provenance"]], profile, seed)
     return fig
 
@@ -71,7 +72,7 @@ def draw_curves(fig, record, arrays):
                 ax.plot(arrays["voltage"][part], arrays[name][i][part], color=colour, linestyle=line, linewidth=0.9, label=own)
     axes[0].set_ylabel("rate of switching, dP/dV (z-score/V)")
     axes[1].set(ylabel="resonance (z-score)", xlabel="voltage (V)")
-    axes[0].legend(title="hardening", loc="upper left", handlelength=1, labelspacing=0.2)
+    axes[0].legend(title="hardening", loc="upper center", bbox_to_anchor=(0.54, 1), handlelength=1, labelspacing=0.2)
     axes[0].set_title("mean loops: rising (solid) and falling (dashed)")
     axes[0].set_ylim(bottom=0)
     style.letter(axes[0], "a")
@@ -80,7 +81,7 @@ def draw_curves(fig, record, arrays):
 def draw_evidence(fig, record, arrays):
     """Draw the evidence for two steps: of the mean loops, at every pixel, and how prevalent three states seem row by row."""
     evidence = record["evidence"]
-    axes = fig.subplot_mosaic([["groups", "map"], ["rows", "map"]], width_ratios=[1, 1.25])
+    axes = fig.subplot_mosaic([["groups", "rows"], ["map", "map"]], height_ratios=[1, 1.55])
     ax = axes["groups"]
     for i, (_, colour) in enumerate(group_looks(record)):
         ax.plot([i, i], evidence["groups"]["interval"][i], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
@@ -88,21 +89,22 @@ def draw_evidence(fig, record, arrays):
         ax.plot(i, evidence["nested"]["groups"][i]["nested"], "x", color="black", markersize=5, label="nested sampling" if i == 0 else None)
     ax.axhline(0, color="0.6", linewidth=0.6)
     ax.set_xticks(range(len(group_looks(record))), [label for label, _ in group_looks(record)], rotation=40, ha="right")
-    ax.set(ylabel="ln B, two steps : best one step (nat)", title="mean loops by hardening", xlim=(-0.5, len(group_looks(record)) - 0.5))
-    ax.legend(handlelength=0.8, loc="upper left")
+    ax.set(ylabel="ln B, two : one step (nat)", title="mean loops by hardening", xlim=(-0.5, len(group_looks(record)) - 0.5))
+    ax.legend(handlelength=0.8, loc="lower right", borderaxespad=0.1)
     style.letter(ax, "b")
     ax = axes["rows"]
     for (name, shares), colour in zip(evidence["map"]["by_row"].items(), ("#D55E00", "#0072B2")):
         whole = evidence["map"]["prevalence"][name]
         ax.plot(np.arange(len(shares)), shares, color=colour, label=name)
         ax.plot([len(shares) + 1] * 2, [whole["low"], whole["high"]], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
-    ax.set(xlabel="scan rows seen", ylabel="prevalence of three states", ylim=(0, 1))
-    ax.legend()
+    ax.set(xlabel="scan rows seen", ylabel="prevalence", ylim=(0, 1), title="pixels of three states")
+    ax.legend(loc="lower right", borderaxespad=0.1)
     ax, low, high = axes["map"], *np.percentile(arrays["log_bayes"], [2, 98])
     norm = TwoSlopeNorm(0, vmin=min(low, -1), vmax=max(high, 1))
-    image = style.picture(ax, arrays["log_bayes"], cmap="RdBu_r", norm=norm)
-    ax.set_title(f"ln B of every pixel (Laplace)\nAUC for bands {evidence['map']['auc_band']:.2f}")
-    style.colour_bar(fig, image, ax, "ln B (nat)", location="bottom", extend="both", aspect=18, pad=0.02)
+    image = style.scan_map(ax, arrays["log_bayes"], SIZE_UM, cmap="RdBu_r", norm=norm)
+    ax.set_title(f"ln B of every pixel (Laplace), AUC for bands {evidence['map']['auc_band']:.2f}")
+    bar = fig.colorbar(image, ax=ax, label="ln B (nat)", extend="both", aspect=18, pad=0.02)
+    bar.outline.set_linewidth(0.4)
 
 
 def draw_laws(fig, record):
@@ -117,15 +119,15 @@ def draw_laws(fig, record):
             upper.plot([0, count], [place, place], color="#0072B2" if y == 0 else "0.6", linewidth=1.5)
             upper.text(count + 0.3, place, f"{fit:.2f}", va="center", fontsize=5)
     upper.set_yticks(range(len(rows)), rows)
-    upper.set(xlabel="terms of a cubic in R, G, B (number: R²)", xlim=(0, 22), title="toy spectra, law known")
+    upper.set(xlabel="terms of a cubic in R, G, B (number: R²)", xlim=(0, 22), xticks=range(0, 21, 5), title="toy spectra, law known")
     upper.invert_yaxis()
     style.letter(upper, "c")
     for own, (label, colour) in zip(record["laws"]["scan"], group_looks(record)):
         rising = own[1]
         lower.plot(*rate_curve(np.array(rising["coefficients"])), color=colour, label=f"{label}: valley {rising['valley']:.2f}")
     lower.set(xlabel="fraction switched, g", ylabel="dg/dV (1/V)", title="rate law of the mean loops, rising")
-    lower.set_ylim(bottom=0)
-    lower.legend(title="hardening", loc="lower center", handlelength=1, labelspacing=0.2)
+    lower.set_ylim(0, 1.45 * lower.get_ylim()[1])
+    lower.legend(title="hardening", loc="upper center", ncols=2, handlelength=1, labelspacing=0.2)
 
 
 def draw_causes(fig, record):
@@ -143,16 +145,16 @@ def draw_causes(fig, record):
             lower.plot(own["value"], place, "o", color=colour, markersize=3, label=label if y == 0 else None)
     lower.set_yticks(range(len(found)), [",\n".join(NAMES[name] for name in each["pair"]) for each in found])
     lower.axvline(0, color="0.6", linewidth=0.6)
-    lower.set(xlabel="correlation of normal scores", ylim=(len(found) - 0.5, -0.5 - 0.4))
+    lower.set(xlabel="correlation of normal scores", ylim=(len(found) + 0.3, -0.5))
     lower.set_title(f"pairs whose correlation changes sign (of {record['graphs']['reversals']['looks']} looks)")
     if found:
-        lower.legend(loc="upper right", handlelength=0.8)
+        lower.legend(loc="lower left", ncols=2, handlelength=0.8, borderaxespad=0.1)
 
 
 def draw_graph(ax, graphs):
     """Draw edges as wide as they are often found, dark where they are so with one pixel a block as well."""
     angles = 2 * np.pi * np.arange(len(graphs["nodes"])) / len(graphs["nodes"]) + np.pi / 2
-    x, y = 1.25 * np.cos(angles), np.sin(angles)
+    x, y = 1.35 * np.cos(angles), np.sin(angles)
     strict, loose = (np.array(graphs[name]) for name in ("pc_1", "pc_9"))
     for i, j in zip(*np.triu_indices(len(x), 1)):
         share = max(strict[i, j], loose[i, j])

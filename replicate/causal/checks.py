@@ -78,7 +78,13 @@ def known_graphs(noise, n, seed=0, repeats=10):
 
 
 def simpson(n=1000, seeds=10):
-    """Ask for the effect of x on y, -0.5, under a common cause z: pooled, and by LiNGAM with z seen and with z hidden."""
+    """Ask for the effect of x on y, -0.5, under a common cause z: pooled, and by LiNGAM with z seen and with z hidden.
+
+    Returns
+    -------
+    dict
+        Means over the seeds; ``hidden_right``, how often the sign is right with z hidden (LiNGAM may find no effect of x on y at all).
+    """
     found = []
     for seed in range(seeds):
         z, x, y = np.random.default_rng(seed).uniform(-1, 1, (3, n))
@@ -87,7 +93,18 @@ def simpson(n=1000, seeds=10):
         values = np.column_stack([z, x, y])
         found.append((np.polyfit(x, y, 1)[0], networks.effect(values, 1, 2), networks.effect(values[:, 1:], 0, 1)))
     naive, seen, hidden = np.mean(found, axis=0)
-    return {"truth": -0.5, "naive": naive, "seen": seen, "hidden": hidden, "spread_seen": np.std(found, axis=0)[1], "seeds": seeds, "n": n}
+    _, spread, _ = np.std(found, axis=0)
+    negative = int(np.sum(np.array(found)[:, 2] < 0))
+    return {
+        "truth": -0.5,
+        "naive": naive,
+        "seen": seen,
+        "spread_seen": spread,
+        "hidden": hidden,
+        "hidden_right": negative,
+        "seeds": seeds,
+        "n": n,
+    }
 
 
 def twin_simpson(seed):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from replicate.analysis.loops import describe_spectra
+from replicate.analysis.loops import Loops, describe_spectra
 from replicate.causal import confounding, evidence, laws, maps, networks
 from replicate.causal.alignment import lag_profile
 from replicate.causal.loop_models import MODELS, Prior, Quarters
@@ -124,6 +124,21 @@ def predictive(loops, fits, quarters, seed=0):
         drawn = [depth(evidence.replicate_loops(model, fit, i, loop, quarters, rng)) for i, loop in enumerate(loops)]
         found[model] = [np.mean(own >= depth(loop)) for own, loop in zip(drawn, loops)]
     return found
+
+
+def noise_needed(loops, fits, quarters):
+    """Return how large a noise each model needs to explain each loop, its posterior root mean square, z-scores: name to (n_loops,)."""
+    found = {}
+    for model, fit in fits.items():
+        known = evidence.integrate(model, fit.u, loops, quarters, Prior())
+        found[model] = np.sqrt(known.scale / known.shape)
+    return found
+
+
+def noise_there(pixels):
+    """Return the noise of the mean loop of each group, z-scores, from that of its pixels, were theirs independent."""
+    noise = Loops(pixels.scan.voltages[0], pixels.piezoresponse).noise
+    return [np.sqrt(np.mean(noise[group] ** 2) / np.count_nonzero(group)) for group in pixels.groups()]
 
 
 def of_map(pixels, log_evidence):

@@ -17,7 +17,7 @@ NAMES = {"row": "scan row", "band": "band", **{name: own.label for name, own in 
 def render(record):
     """Return the page of a record, Markdown."""
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    environment.filters["n"] = number
+    environment.filters |= {"n": number, "short": short}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     tables = {"verdicts": statements.judge_all(record)["statements"], "edges": edges(record["graphs"]), "labels": LABELS, "names": NAMES}
     return template.render(r=record, survives=measured.SURVIVES, **tables)
@@ -30,6 +30,11 @@ def number(value, digits=2):
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(number(each, digits) for each in value) + "]"
     return f"{value:.{digits}f}".replace("-", "−")
+
+
+def short(value):
+    """Return a number with three significant digits, whole ones without decimals."""
+    return "–" if value is None else f"{value:.3g}".replace("-", "−")
 
 
 def edges(graphs):

@@ -85,6 +85,7 @@ def _evidence(pixels, own, stage, bar):
     found = {"groups": {"quantiles": measured.GROUPS, **groups}}
     found["priors"] = measured.prior_sensitivity(loops, pixels.quarters)
     found["predictive"] = measured.predictive(loops, fits, pixels.quarters)
+    found["noise"] = {**measured.noise_needed(loops, fits, pixels.quarters), "there": measured.noise_there(pixels)}
     bar.update()
     stage("map")
     with tqdm(total=len(pixels.loops), unit="pixel", leave=False) as inner:
