@@ -12,9 +12,9 @@ PYTHON = "3.11"  # the last that mxnet 1.9.1, through numpy 1.23.5, runs on
 SOURCES = ("noxfile.py", "replicate", "figures", "benchmarks", "tests")
 
 
-def _install(session):
+def _install(session, lock="requirements.lock"):
     """Install the locked packages, then this one without letting it move a pin."""
-    session.install("--require-hashes", "-r", "requirements.lock")
+    session.install("--require-hashes", "-r", lock)
     session.install("--no-deps", "-e", ".")
 
 
@@ -73,9 +73,18 @@ def status(session):
 
 
 @nox.session(python=PYTHON)
+def causal(session):
+    """Go beyond correlation: evidence, laws, graphs, confounders; then their figure. Arguments go to `python -m replicate.causal`."""
+    _install(session, "requirements-causal.lock")
+    session.run("python", "-m", "replicate.causal", *session.posargs)
+    session.run("python", "figures/causal.py")
+
+
+@nox.session(python=PYTHON)
 def tests(session):
     """Run the tests. Real data are used where REPLICATE_DATA or the cache has them."""
-    _python(session, "-m", "pytest")
+    _install(session, "requirements-causal.lock")
+    session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python=PYTHON)
@@ -100,7 +109,8 @@ def lock(session):
     session.install("uv")
     compile_lock = ("uv", "pip", "compile", "pyproject.toml", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
     locks = {
-        "requirements.lock": ("--all-extras", "--python-version", PYTHON),
+        "requirements.lock": ("--extra=train", "--extra=distributed", "--extra=movies", "--extra=test", "--extra=lint", "--python-version", PYTHON),
+        "requirements-causal.lock": ("--all-extras", "--python-version", PYTHON),
         "requirements-core.lock": ("--universal", "--python-version", "3.9"),
     }
     for name, options in locks.items():
