@@ -109,7 +109,11 @@ def lock(session):
     session.install("uv")
     compile_lock = ("uv", "pip", "compile", "pyproject.toml", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
     locks = {
-        "requirements.lock": ("--extra=train", "--extra=distributed", "--extra=movies", "--extra=test", "--extra=lint", "--python-version", PYTHON),
+        "requirements.lock": (
+            *(f"--extra={extra}" for extra in ("train", "distributed", "movies", "test", "lint")),
+            "--python-version",
+            PYTHON,
+        ),
         "requirements-causal.lock": ("--all-extras", "--python-version", PYTHON),
         "requirements-core.lock": ("--universal", "--python-version", "3.9"),
     }
