@@ -161,8 +161,8 @@ def test_measured_data_are_not_shouted(page):
 def test_failures_are_listed_or_said_to_be_none(tmp_path, page):
     assert "Failed runs: none." in page.text
     assert (
-        "Figures not drawn: toy, fig2, fig5, violins_toy, violins_beps, violins_pixels, cost, ablation, rate_distortion, disentanglement."
-        in page.text
+        "Figures not drawn: toy, fig2, fig5, descriptors, violins_toy, violins_beps, violins_pixels, cost, ablation, "
+        "rate_distortion, disentanglement." in page.text
     )
     folder = tmp_path / "smoke"
     failed = {"key": "0", "status": "failed", "metrics": {}}
