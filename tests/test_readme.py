@@ -10,12 +10,13 @@ import pytest
 
 from replicate.errors import ReplicationError
 from replicate.study import PAPER_STUDY
+from replicate.style import OF_PAPER
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import claims  # noqa: E402
 import readme  # noqa: E402
-from store import REAL, Store  # noqa: E402
+from store import Store  # noqa: E402
 
 TEXT = readme.README.read_text(encoding="utf-8")
 
@@ -43,7 +44,7 @@ def test_a_changed_claim_would_make_the_readme_stale(stored):
 
 def test_stored_metrics_are_of_the_real_data_and_of_five_seeds(stored):
     """All but the twin, which is simulated by design; five seeds of what the paper compares, and PCA."""
-    assert {entry["provenance"] for name, entry in stored["metrics"].items() if not name.startswith("twin.")} <= set(REAL)
+    assert {entry["provenance"] for name, entry in stored["metrics"].items() if not name.startswith("twin.")} <= set(OF_PAPER)
     assert stored["profile"] == "standard"
     for name, entry in stored["metrics"].items():
         dataset, model, kind = name.split(".")
