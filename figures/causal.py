@@ -90,7 +90,8 @@ def draw_evidence(fig, record, arrays):
     ax.axhline(0, color="0.6", linewidth=0.6)
     ax.set_xticks(range(len(group_looks(record))), [label for label, _ in group_looks(record)], rotation=40, ha="right")
     ax.set(ylabel="ln B, two : one step (nat)", title="mean loops by hardening", xlim=(-0.5, len(group_looks(record)) - 0.5))
-    ax.legend(handlelength=0.8, loc="lower right", borderaxespad=0.1)
+    ax.set_ylim(top=1.7 * max(high for _, high in evidence["groups"]["interval"]))
+    ax.legend(handlelength=0.8, loc="upper left", borderaxespad=0.1)
     style.letter(ax, "b")
     ax = axes["rows"]
     for (name, shares), colour in zip(evidence["map"]["by_row"].items(), ("#D55E00", "#0072B2")):
@@ -102,7 +103,8 @@ def draw_evidence(fig, record, arrays):
     ax, low, high = axes["map"], *np.percentile(arrays["log_bayes"], [2, 98])
     norm = TwoSlopeNorm(0, vmin=min(low, -1), vmax=max(high, 1))
     image = style.scan_map(ax, arrays["log_bayes"], SIZE_UM, cmap="RdBu_r", norm=norm)
-    ax.set_title(f"ln B of every pixel (Laplace), AUC for bands {evidence['map']['auc_band']:.2f}")
+    ax.set_title(f"ln B of every pixel, AUC for bands {evidence['map']['auc_band']:.2f}")
+    ax.xaxis.labelpad = 8
     bar = fig.colorbar(image, ax=ax, label="ln B (nat)", extend="both", aspect=18, pad=0.02)
     bar.outline.set_linewidth(0.4)
 
@@ -124,10 +126,10 @@ def draw_laws(fig, record):
     style.letter(upper, "c")
     for own, (label, colour) in zip(record["laws"]["scan"], group_looks(record)):
         rising = own[1]
-        lower.plot(*rate_curve(np.array(rising["coefficients"])), color=colour, label=f"{label}: valley {rising['valley']:.2f}")
+        lower.plot(*rate_curve(np.array(rising["coefficients"])), color=colour, label=f"{label}: {rising['valley']:.2f}")
     lower.set(xlabel="fraction switched, g", ylabel="dg/dV (1/V)", title="rate law of the mean loops, rising")
     lower.set_ylim(0, 1.45 * lower.get_ylim()[1])
-    lower.legend(title="hardening", loc="upper center", ncols=2, handlelength=1, labelspacing=0.2)
+    lower.legend(title="hardening: depth of the valley", loc="upper center", ncols=2, handlelength=1, labelspacing=0.2)
 
 
 def draw_causes(fig, record):
