@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from replicate.analysis.loops import Loops, describe_spectra
-from replicate.causal import confounding, evidence, laws, maps, networks
+from replicate.causal import confounding, evidence, maps, marginal, networks, rates
 from replicate.causal.alignment import lag_profile
 from replicate.causal.loop_models import MODELS, Prior, Quarters
 
@@ -117,7 +117,7 @@ def predictive(loops, fits, quarters, seed=0):
 
     def depth(loop):
         slope = np.diff(loop[..., rising], axis=-1)
-        return laws.valley((slope[..., :-2] + slope[..., 1:-1] + slope[..., 2:]) / 3)
+        return rates.valley((slope[..., :-2] + slope[..., 1:-1] + slope[..., 2:]) / 3)
 
     found = {"measured": depth(loops)}
     for model, fit in fits.items():
@@ -130,7 +130,7 @@ def noise_needed(loops, fits, quarters):
     """Return how large a noise each model needs to explain each loop, its posterior root mean square, z-scores: name to (n_loops,)."""
     found = {}
     for model, fit in fits.items():
-        known = evidence.integrate(model, fit.u, loops, quarters, Prior())
+        known = marginal.integrate(model, fit.u, loops, quarters, Prior())
         found[model] = np.sqrt(known.scale / known.shape)
     return found
 
@@ -175,7 +175,7 @@ def rate_laws(pixels, n_boot=60):
     for group in pixels.groups():
         weights = [group.astype(float)] + [pixels.resampled(group, rng).astype(float) for _ in range(n_boot)]
         loops = np.array([np.average(pixels.piezoresponse, axis=0, weights=own) for own in weights])
-        for name, fits in zip(("falling", "rising"), laws.rate_laws(pixels.scan.voltages[0], loops)):
+        for name, fits in zip(("falling", "rising"), rates.rate_laws(pixels.scan.voltages[0], loops)):
             interval = np.percentile([fit["valley"] for fit in fits[1:]], [5, 95])
             found.append({"branch": name, **fits[0], "interval": interval})
     return [found[i : i + 2] for i in range(0, len(found), 2)]
