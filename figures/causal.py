@@ -113,8 +113,8 @@ def draw_laws(fig, record):
     """Draw how many terms it takes to write coordinates of the toy spectra in the colours, and the rate laws of the scan."""
     upper, lower = fig.subplots(2)
     toy = record["laws"]["toy"][0]
-    rows = {"positions": (toy["terms"], toy["r2"]), "PCA scores": (toy["pca_terms"], toy["pca_r2"])}
-    rows |= {f"{style.LABELS[model]}": (own["terms"], own["r2"]) for model, own in record["laws"]["latents"].items() if model != "pca"}
+    rows = {"positions": (toy["terms"], toy["r2"]), "PCA, not scaled": (toy["pca_terms"], toy["pca_r2"])}
+    rows |= {style.LABELS[model]: (own["terms"], own["r2"]) for model, own in record["laws"]["latents"].items()}
     for y, (terms, r2) in enumerate(rows.values()):
         for shift, (count, fit) in enumerate(zip(terms, r2)):
             place = y + 0.24 * (shift - (len(terms) - 1) / 2)
