@@ -15,7 +15,7 @@ from matplotlib.colors import TwoSlopeNorm
 
 from replicate import style
 from replicate.analysis.loops import DESCRIPTORS
-from replicate.causal.laws import rate_curve
+from replicate.causal.rates import rate_curve
 from replicate.data.beps import SIZE_UM
 from replicate.errors import ReplicationError
 from replicate.files import read_json, read_npz
@@ -113,8 +113,8 @@ def draw_laws(fig, record):
     """Draw how many terms it takes to write coordinates of the toy spectra in the colours, and the rate laws of the scan."""
     upper, lower = fig.subplots(2)
     toy = record["laws"]["toy"][0]
-    rows = {"positions": (toy["terms"], toy["r2"]), "PCA scores": (toy["pca_terms"], toy["pca_r2"])}
-    rows |= {f"{style.LABELS[model]}": (own["terms"], own["r2"]) for model, own in record["laws"]["latents"].items() if model != "pca"}
+    rows = {"positions": (toy["terms"], toy["r2"]), "PCA, not scaled": (toy["pca_terms"], toy["pca_r2"])}
+    rows |= {style.LABELS[model]: (own["terms"], own["r2"]) for model, own in record["laws"]["latents"].items()}
     for y, (terms, r2) in enumerate(rows.values()):
         for shift, (count, fit) in enumerate(zip(terms, r2)):
             place = y + 0.24 * (shift - (len(terms) - 1) / 2)
@@ -144,11 +144,12 @@ def draw_causes(fig, record):
             own, place = each[name], y + 0.2 * (shift - 0.5)
             lower.plot([own["low"], own["high"]], [place, place], color=colour, linewidth=2, alpha=0.5, solid_capstyle="butt")
             label = {"pooled": "pooled", "within": "within band and row"}[name]
-            lower.plot(own["value"], place, "o", color=colour, markersize=3, label=label if y == 0 else None)
+            face = colour if each["survives"] else "white"
+            lower.plot(own["value"], place, "o", color=colour, markerfacecolor=face, markersize=3.5, label=label if y == 0 else None)
     lower.set_yticks(range(len(found)), [",\n".join(NAMES[name] for name in each["pair"]) for each in found])
     lower.axvline(0, color="0.6", linewidth=0.6)
     lower.set(xlabel="correlation of normal scores", ylim=(len(found) + 0.3, -0.5))
-    lower.set_title(f"pairs whose correlation changes sign (of {record['graphs']['reversals']['looks']} looks)")
+    lower.set_title(f"pairs whose correlation changes sign\n(filled: at 5 % over all {record['graphs']['reversals']['looks']} looks)")
     if found:
         lower.legend(loc="lower left", ncols=2, handlelength=0.8, borderaxespad=0.1)
 

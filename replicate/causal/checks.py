@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from replicate.causal import confounding, evidence, laws, networks
+from replicate.causal import confounding, evidence, laws, networks, paradox, rates
 from replicate.causal.alignment import find_lag
-from replicate.causal.loop_models import LINES, MODELS, PARAMETERS, Prior, Quarters, autoregressive, design, natural
-from replicate.causal.measured import FIRST, SURVIVES, Pixels
+from replicate.causal.loop_models import MODELS, PARAMETERS, Prior, Quarters, design, natural
+from replicate.causal.marginal import LINES, autoregressive
+from replicate.causal.measured import FIRST, SURVIVES
+from replicate.causal.pixels import Pixels
 from replicate.data import toy, twin
 from replicate.data.twin_physics import voltage_cycle
 
@@ -60,7 +62,7 @@ def twin_rate_laws(seed):
     aligned, voltage = scan.aligned()
     mechanism = scan.truth["mechanism"].ravel()
     loops = np.array([aligned[own, 0].mean(axis=0) for own in (mechanism < 0.1, mechanism > 0.9)])
-    one, two = laws.rate_laws(voltage, loops)[1]
+    one, two = rates.rate_laws(voltage, loops)[1]
     return {"seed": seed, "one": {name: one[name] for name in ("valley", "r2")}, "two": {name: two[name] for name in ("valley", "r2")}}
 
 
@@ -115,7 +117,7 @@ def twin_simpson(seed):
     x = 2 * mechanism + 0.5 * fields[0]
     y = 2.5 * mechanism - 0.5 * x + 0.3 * fields[1]
     scores = np.column_stack([x, y])
-    within = confounding.held(scores, confounding.one_hot(confounding.quantiles(pixels.band)))
+    within = paradox.held(scores, confounding.one_hot(confounding.quantiles(pixels.band)))
     return {"seed": seed, "truth": -0.5, "pooled": np.corrcoef(scores.T)[0, 1], "within_band_score": np.corrcoef(within.T)[0, 1]}
 
 

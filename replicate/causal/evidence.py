@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import logsumexp, ndtri
 
 from replicate.causal import library
-from replicate.causal.loop_models import MODELS, PARAMETERS, Prior, draw, integrate
+from replicate.causal.loop_models import MODELS, PARAMETERS, Prior
+from replicate.causal.marginal import draw, integrate
 
 STEP = 3e-4
 """Of the finite differences, in prior standard deviations."""

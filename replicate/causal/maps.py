@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from scipy.special import logsumexp
 
-from replicate.causal import evidence, loop_models
+from replicate.causal import evidence, loop_models, marginal
 from replicate.files import read_json, read_npz, write_json, write_npz
 
 GRID = np.linspace(0, 1, 201)
@@ -16,7 +16,7 @@ GRID = np.linspace(0, 1, 201)
 
 def key(loops, quarters, prior):
     """Return the hash of everything that the map of the evidence depends on: data, priors, models."""
-    constants = [vars(prior), loop_models.PARAMETERS, loop_models.LINES.tolist(), loop_models.LINES_SD, loop_models.NOISE, evidence.NARROW]
+    constants = [vars(prior), loop_models.PARAMETERS, marginal.LINES.tolist(), marginal.LINES_SD, marginal.NOISE, evidence.NARROW]
     digest = hashlib.sha256(repr(constants).encode())
     digest.update(np.ascontiguousarray(loops, dtype=np.float64))
     digest.update(np.ascontiguousarray(quarters.voltage))

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from replicate.analysis.loops import Loops, describe_spectra
-from replicate.causal import confounding, evidence, laws, maps, networks
+from replicate.analysis.loops import Loops
+from replicate.causal import confounding, evidence, maps, marginal, networks, paradox, rates
 from replicate.causal.alignment import lag_profile
-from replicate.causal.loop_models import MODELS, Prior, Quarters
-
-GROUPS = ((0.0, 0.5), (0.8, 0.9), (0.9, 0.95), (0.95, 1.0))
-"""Quantiles of the hardening on the rising branch, a number of the resonance alone, between which loops are averaged."""
-
-BAND = 0.8
-"""Quantile of the band score above which a pixel counts as in a band."""
+from replicate.causal.loop_models import MODELS, Prior
+from replicate.causal.pixels import BAND, GROUPS
 
 NODES = (
     *("row", "band", "saturation", "coercive_positive", "imprint", "shoulder_positive"),
@@ -37,48 +30,6 @@ PRIORS = {
     "middle state half-way": Prior(middle=(0.0, 0.1)),
     "noise nearly white": Prior(correlation=(0.0, 0.1)),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Pixels:
-    """A scan taken apart for all pathways: aligned channels, descriptors, rows, blocks and bands, one entry a pixel."""
-
-    scan: object
-    piezoresponse: np.ndarray
-    resonance: np.ndarray
-    descriptors: dict
-    rows: np.ndarray
-    blocks: np.ndarray
-    band: np.ndarray
-    quarters: Quarters
-    loops: np.ndarray
-
-    @classmethod
-    def of(cls, scan):
-        """Take a scan apart."""
-        aligned, voltage = scan.aligned()
-        descriptors, _ = describe_spectra(scan, scan.spectra)
-        quarters, steps = Quarters.of(voltage)
-        piezoresponse = aligned[:, 0].astype(np.float64)
-        # Loops are low in the bands, hence the sign.
-        band = -confounding.band_score(descriptors["saturation"], scan.shape)
-        places = confounding.rows_of(scan.shape), confounding.blocks_of(scan.shape)
-        return cls(scan, piezoresponse, aligned[:, 1].astype(np.float64), descriptors, *places, band, quarters, piezoresponse[:, steps])
-
-    @property
-    def in_band(self):
-        """Which pixels count as in a band."""
-        return self.band >= np.quantile(self.band, BAND)
-
-    def groups(self):
-        """Return which pixels are in each of `GROUPS`, a list of bool arrays."""
-        rank = np.argsort(np.argsort(self.descriptors["hardening_positive"])) / len(self.rows)
-        return [(rank >= low) & (rank < high) for low, high in GROUPS]
-
-    def resampled(self, group, rng):
-        """Return weights of the pixels of a group with its blocks drawn again, (n_pixels,)."""
-        labels, member = np.unique(self.blocks, return_inverse=True)
-        return group * np.bincount(rng.integers(len(labels), size=len(labels)), minlength=len(labels))[member]
 
 
 def alignment(scan):
@@ -117,7 +68,7 @@ def predictive(loops, fits, quarters, seed=0):
 
     def depth(loop):
         slope = np.diff(loop[..., rising], axis=-1)
-        return laws.valley((slope[..., :-2] + slope[..., 1:-1] + slope[..., 2:]) / 3)
+        return rates.valley((slope[..., :-2] + slope[..., 1:-1] + slope[..., 2:]) / 3)
 
     found = {"measured": depth(loops)}
     for model, fit in fits.items():
@@ -130,7 +81,7 @@ def noise_needed(loops, fits, quarters):
     """Return how large a noise each model needs to explain each loop, its posterior root mean square, z-scores: name to (n_loops,)."""
     found = {}
     for model, fit in fits.items():
-        known = evidence.integrate(model, fit.u, loops, quarters, Prior())
+        known = marginal.integrate(model, fit.u, loops, quarters, Prior())
         found[model] = np.sqrt(known.scale / known.shape)
     return found
 
@@ -175,7 +126,7 @@ def rate_laws(pixels, n_boot=60):
     for group in pixels.groups():
         weights = [group.astype(float)] + [pixels.resampled(group, rng).astype(float) for _ in range(n_boot)]
         loops = np.array([np.average(pixels.piezoresponse, axis=0, weights=own) for own in weights])
-        for name, fits in zip(("falling", "rising"), laws.rate_laws(pixels.scan.voltages[0], loops)):
+        for name, fits in zip(("falling", "rising"), rates.rate_laws(pixels.scan.voltages[0], loops)):
             interval = np.percentile([fit["valley"] for fit in fits[1:]], [5, 95])
             found.append({"branch": name, **fits[0], "interval": interval})
     return [found[i : i + 2] for i in range(0, len(found), 2)]
@@ -209,7 +160,7 @@ def graphs(pixels, progress=None, n_boot=20):
 
 def reversals(pixels):
     """Look for descriptors whose correlation changes sign within band and scan row."""
-    return confounding.reversals(pixels.descriptors, pixels.rows, confounding.quantiles(pixels.band), pixels.blocks)
+    return paradox.reversals(pixels.descriptors, pixels.rows, confounding.quantiles(pixels.band), pixels.blocks)
 
 
 def drift(pixels):

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from replicate import machine, runs, sources
 from replicate.causal import checks, confounding, evidence, laws, maps, measured, statements
+from replicate.causal.pixels import GROUPS, Pixels
 from replicate.data import toy
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
@@ -49,7 +50,7 @@ def compute(results, profile, provenance):
 
         stage("alignment")
         scan = sources.load_scan(provenance)
-        pixels = measured.Pixels.of(scan)
+        pixels = Pixels.of(scan)
         record = {"provenance": provenance, "data": scan.hashes, "alignment": measured.alignment(scan)}
         bar.update()
         record["evidence"] = _evidence(pixels, own, stage, bar)
@@ -82,7 +83,7 @@ def _evidence(pixels, own, stage, bar):
     stage("evidence")
     groups = measured.mean_loops(pixels)
     loops, fits = groups.pop("loops"), groups.pop("fits")
-    found = {"groups": {"quantiles": measured.GROUPS, **groups}}
+    found = {"groups": {"quantiles": GROUPS, **groups}}
     found["priors"] = measured.prior_sensitivity(loops, pixels.quarters)
     found["predictive"] = measured.predictive(loops, fits, pixels.quarters)
     found["noise"] = {**measured.noise_needed(loops, fits, pixels.quarters), "there": measured.noise_there(pixels)}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from replicate.causal import confounding
-from replicate.causal.measured import Pixels
+from replicate.causal import confounding, paradox
+from replicate.causal.pixels import Pixels
 from replicate.data import twin
 
 
@@ -44,7 +44,7 @@ def test_a_planted_paradox_is_found_and_noise_has_none(rng):
     rows, bands = confounding.rows_of((30, 30)), rng.integers(0, 5, 900)
     x = bands + rng.normal(size=900)
     values = {"x": x, "y": 3.0 * bands - 1.2 * x + 0.5 * rng.normal(size=900), "z": rng.normal(size=900)}
-    found = confounding.reversals(values, rows, bands, blocks)
+    found = paradox.reversals(values, rows, bands, blocks)
     assert found["looks"] == 9
     assert {tuple(each["pair"]) for each in found["found"]} == {("x", "y")} and found["found"][0]["survives"]
     assert found["found"][0]["pooled"]["value"] > 0 > found["found"][0]["within"]["value"]
@@ -53,4 +53,4 @@ def test_a_planted_paradox_is_found_and_noise_has_none(rng):
 def test_weighted_correlations(rng):
     scores, weights = rng.normal(size=(50, 3)), rng.integers(0, 3, (1, 50))
     expected = np.corrcoef(np.repeat(scores, weights[0], axis=0).T)
-    np.testing.assert_allclose(confounding.correlations(scores, weights)[0], expected, atol=1e-12)
+    np.testing.assert_allclose(paradox.correlations(scores, weights)[0], expected, atol=1e-12)

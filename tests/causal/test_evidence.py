@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import multivariate_t
 
 from replicate.causal import checks, evidence, maps
-from replicate.causal.loop_models import LINES, LINES_SD, MODELS, NOISE, PARAMETERS, Prior, Quarters, design, integrate, natural
+from replicate.causal.loop_models import MODELS, PARAMETERS, Prior, Quarters, design, natural
+from replicate.causal.marginal import LINES, LINES_SD, NOISE, integrate
 from replicate.data.twin_physics import voltage_cycle
 
 QUARTERS, STEPS = Quarters.of(voltage_cycle())

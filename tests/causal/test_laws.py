@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from replicate.causal import checks, laws
+from replicate.causal import checks, laws, rates
 
 VOLTAGE = np.linspace(0, 16, 49)
 
@@ -46,26 +46,26 @@ def test_a_sparse_polynomial_is_found(rng):
 
 
 def test_valleys():
-    assert laws.valley(np.array([0, 1, 2, 1, 0.0])) == 0
-    assert laws.valley(np.array([0, 2, 1, 4, 0.0])) == pytest.approx(0.25)
-    assert laws.valley(np.array([[0, 1, 0.0], [1, 0, 1]])) == pytest.approx([0, 1])
+    assert rates.valley(np.array([0, 1, 2, 1, 0.0])) == 0
+    assert rates.valley(np.array([0, 2, 1, 4, 0.0])) == pytest.approx(0.25)
+    assert rates.valley(np.array([[0, 1, 0.0], [1, 0, 1]])) == pytest.approx([0, 1])
 
 
 @pytest.mark.parametrize("width", [0.8, 1.2])
 def test_one_logistic_step_is_one_term(width):
-    law = laws.rate_law(VOLTAGE, 2 * expit((VOLTAGE - 8) / width) - 1 + 0.01 * VOLTAGE, 0.01)
+    law = rates.rate_law(VOLTAGE, 2 * expit((VOLTAGE - 8) / width) - 1 + 0.01 * VOLTAGE, 0.01)
     assert law["coefficients"][0] == pytest.approx(1 / width, rel=0.05) and law["valley"] < 0.02 and law["r2"] > 0.99
 
 
 def test_a_falling_quarter_has_the_law_of_a_rising_one():
     branch = expit((VOLTAGE - 8) / 1.2)
-    rising, falling = laws.rate_law(VOLTAGE, branch, 0.0), laws.rate_law(-VOLTAGE, -branch, 0.0)
+    rising, falling = rates.rate_law(VOLTAGE, branch, 0.0), rates.rate_law(-VOLTAGE, -branch, 0.0)
     np.testing.assert_allclose(falling["coefficients"], rising["coefficients"])
 
 
 def test_two_steps_leave_a_valley():
     two = (expit((VOLTAGE - 4.5) / 0.8) + expit((VOLTAGE - 11) / 0.8)) / 2
-    law = laws.rate_law(VOLTAGE, two, 0.0)
+    law = rates.rate_law(VOLTAGE, two, 0.0)
     assert law["valley"] > 0.2 and law["r2"] > 0.8
 
 
