@@ -31,7 +31,7 @@ UNSCALED = replace(BRIEF, l1_scale=0.0)
 
 
 def tiny(**changes):
-    """At a width of 1 or 2, of 4 with patches, MXNet's fused LSTM rounds the last bit as the memory happens to be aligned; at 8 it does not."""
+    """At a width of 1 or 2, of 4 with patches, MXNet's fused LSTM rounds the last bit as the memory is aligned; at 8 it does not."""
     return LSTMVariationalAutoencoder(**{"n_components": 2, "width": 4, "schedule": BRIEF, "target_channels": 1} | changes)
 
 
