@@ -55,9 +55,10 @@ def draw(results, profile, _seed=0):
     models = [model for model in study.MODELS if model in set(errors["model"])]
     # The scan has contrasts that the toy problem lacks, in their place.
     rows = list(dict.fromkeys(label(row) for row in table.sort_values("dataset", kind="stable").itertuples()))
-    fig = style.figure(height=1.9 + 0.165 * (len(models) + len(rows)))
-    blocks = fig.subfigures(2, 1, height_ratios=[len(models) + 3, len(rows) + 4])
     names = ([style.LABELS[model] for model in models], [textwrap.fill(row, 52) for row in rows])
+    n_lines = sum(len(name.splitlines()) for name in names[1])
+    fig = style.figure(height=1.9 + 0.165 * (len(models) + n_lines))
+    blocks = fig.subfigures(2, 1, height_ratios=[len(models) + 3, n_lines + 4])
     above, below = (block.subplots(1, len(ORDERED), sharey=True) for block in blocks)
     for axes, dataset in zip(zip(above, below), ORDERED):
         draw_errors(axes[0], numbers[numbers["dataset"].eq(dataset) & numbers["setting"].eq("")], models, ORDERED[dataset][1])
