@@ -54,3 +54,12 @@ def test_weighted_correlations(rng):
     scores, weights = rng.normal(size=(50, 3)), rng.integers(0, 3, (1, 50))
     expected = np.corrcoef(np.repeat(scores, weights[0], axis=0).T)
     np.testing.assert_allclose(paradox.correlations(scores, weights)[0], expected, atol=1e-12)
+
+
+def test_a_block_is_a_square_of_neighbours():
+    blocks = confounding.blocks_of((12, 18)).reshape(12, 18)
+    assert len(np.unique(blocks)) == 6
+    for top in (0, 6):
+        for left in (0, 6, 12):
+            block = blocks[top : top + 6, left : left + 6]
+            assert (block == block[0, 0]).all() and (blocks == block[0, 0]).sum() == 36
