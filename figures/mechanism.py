@@ -50,12 +50,11 @@ def draw_maps(fig, scan, loaded):
     data, switches = describe_spectra(scan, scan.spectra)
     shoulders = {"data": shoulder(data)}
     shoulders |= {name: shoulder(describe_spectra(scan, run.arrays["reconstructions"])[0]) for name, run in loaded.items()}
-    limits = {"vmin": 0, "vmax": float(np.percentile(shoulders["data"], 99))}
+    limit, limits = shoulder_limit(data, switches), {"vmin": 0, "vmax": float(np.percentile(shoulders["data"], 99))}
     axes = fig.subplots(1, len(shoulders))
     for ax, (name, values) in zip(axes, shoulders.items()):
         image = style.scan_map(ax, scan.map(values), scan.size_um, **limits)
-        above = np.mean(values > shoulder_limit(data, switches))
-        ax.set_title(textwrap.fill(style.LABELS.get(name, "Data"), 20) + f"\n{100 * above:.0f} % above the limit")
+        ax.set_title(textwrap.fill(style.LABELS.get(name, "Data"), 20) + f"\n{100 * np.mean(values > limit):.0f} % above the limit")
     style.letter(axes[0], "a")
     style.colour_bar(fig, image, list(axes), "shoulder (1)", shrink=0.8, extend="max")
 

@@ -11,6 +11,7 @@ from replicate.causal.marginal import LINES, autoregressive
 from replicate.causal.measured import FIRST, SURVIVES
 from replicate.causal.pixels import Pixels
 from replicate.data import toy, twin
+from replicate.data.heldout import square_blocks
 from replicate.data.twin_physics import voltage_cycle
 
 NOISES = (0.01, 0.025, 0.05)
@@ -137,7 +138,7 @@ def twin_graph(seed, per_block, n_boot=10):
     values = confounding.normal_scores(np.column_stack([rows, truth["mechanism"], *(truth[name] for name in MAPS), drift]))
     true = np.zeros((values.shape[1],) * 2, dtype=int)
     true[1, 2:-1] = true[0, -1] = 1
-    drawn = networks.resampled(networks.pc, values, confounding.blocks_of(scan.shape), per_block, n_boot, FIRST, seed)
+    drawn = networks.resampled(networks.pc, values, square_blocks(scan.shape), per_block, n_boot, FIRST, seed)
     found = (networks.skeleton(drawn).mean(axis=0) >= SURVIVES).astype(int)
     true = networks.skeleton(true)
     return {"seed": seed, "distance": networks.hamming(found, true), "found": int((found & true).sum() // 2), "edges": int(true.sum() // 2)}

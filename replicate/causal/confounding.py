@@ -32,12 +32,6 @@ def rows_of(shape):
     return np.repeat(np.arange(shape[0]), shape[1])
 
 
-def blocks_of(shape, side=6):
-    """Return the spatial block of each pixel, (n_pixels,)."""
-    row, column = np.indices(shape).reshape(2, -1)
-    return row // side * -(-shape[1] // side) + column // side
-
-
 def band_score(values, shape, move=0.0, angle=TwinParameters.band_angle):
     """Average values along the bands, over other rows than a pixel's own, so that neither its noise nor its row's drift comes in.
 

@@ -10,6 +10,7 @@ from replicate.causal import confounding, evidence, maps, marginal, networks, pa
 from replicate.causal.alignment import lag_profile
 from replicate.causal.loop_models import MODELS, Prior
 from replicate.causal.pixels import BAND, GROUPS
+from replicate.data.heldout import spatial_folds
 
 NODES = (
     *("row", "band", "saturation", "coercive_positive", "imprint", "shoulder_positive"),
@@ -166,5 +167,5 @@ def reversals(pixels):
 def drift(pixels):
     """Return what row and domain explain of each descriptor: name to `confounding.shares`."""
     domain = confounding.domain_basis(pixels.descriptors["saturation"], pixels.scan.shape)
-    row, folds = confounding.one_hot(pixels.rows), confounding.spatial_folds(pixels.scan.shape)
+    row, folds = confounding.one_hot(pixels.rows), spatial_folds(pixels.scan.shape)
     return {name: confounding.shares(values, row, domain, folds) for name, values in pixels.descriptors.items()}

@@ -9,6 +9,7 @@ import numpy as np
 from replicate.analysis.loops import describe_spectra
 from replicate.causal import confounding
 from replicate.causal.loop_models import Quarters
+from replicate.data.heldout import square_blocks
 
 GROUPS = ((0.0, 0.5), (0.8, 0.9), (0.9, 0.95), (0.95, 1.0))
 """Quantiles of the hardening on the rising branch, a number of the resonance alone, between which loops are averaged."""
@@ -40,7 +41,7 @@ class Pixels:
         piezoresponse = aligned[:, 0].astype(np.float64)
         # Loops are low in the bands, hence the sign.
         band = -confounding.band_score(descriptors["saturation"], scan.shape)
-        places = confounding.rows_of(scan.shape), confounding.blocks_of(scan.shape)
+        places = confounding.rows_of(scan.shape), square_blocks(scan.shape)
         return cls(scan, piezoresponse, aligned[:, 1].astype(np.float64), descriptors, *places, band, quarters, piezoresponse[:, steps])
 
     @property

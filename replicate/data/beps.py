@@ -198,6 +198,12 @@ def _read(path, ndim):
     return values
 
 
+def cycle_steps(voltage):
+    """Return the steps of a voltage axis, (n_steps,) in V, the last back to the first, and how many times it turns."""
+    steps = np.diff(voltage, append=voltage[:1])
+    return steps, np.count_nonzero(np.sign(steps) != np.sign(np.roll(steps, 1)))
+
+
 def check_cycle(path, voltage):
     """Refuse a voltage axis, (n_steps,) in V, that is not one bipolar cycle; `path` is what the error names.
 
@@ -205,8 +211,7 @@ def check_cycle(path, voltage):
     ------
     ReplicationError
     """
-    steps = np.diff(voltage, append=voltage[:1])
-    turns = np.count_nonzero(np.sign(steps) != np.sign(np.roll(steps, 1)))
+    steps, turns = cycle_steps(voltage)
     closed = len(voltage) >= 8 and abs(steps[-1]) <= 2 * np.median(np.abs(steps))
     if not (closed and turns == 2 and len(voltage) % 4 == 0 and voltage.min() < 0 < voltage.max()):
         raise ReplicationError(

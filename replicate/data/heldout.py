@@ -38,14 +38,21 @@ def spatial_folds(shape=SHAPE, block=6, n_folds=5, seed=0, mask=None):
     """
     if block < 1:
         raise ReplicationError(f"block: {block} pixels; choose 1 or more.")
-    row, column = np.indices(shape)[:, np.ones(shape, dtype=bool) if mask is None else mask]
-    if not 1 < n_folds <= len(row):
-        raise ReplicationError(f"n_folds: {n_folds} of {len(row)} pixels; choose from 2 to {len(row)}.")
+    dealt_to = np.ravel(np.ones(shape, dtype=bool) if mask is None else mask)
+    n_pixels = np.count_nonzero(dealt_to)
+    if not 1 < n_folds <= n_pixels:
+        raise ReplicationError(f"n_folds: {n_folds} of {n_pixels} pixels; choose from 2 to {n_pixels}.")
     for side in range(block, 0, -1):
-        blocks, dealt = np.unique(row // side * shape[1] + column // side, return_inverse=True)
+        blocks, dealt = np.unique(square_blocks(shape, side)[dealt_to], return_inverse=True)
         if len(blocks) >= 2 * n_folds:
             break
     return np.random.default_rng(seed).permutation(np.arange(len(blocks)) % n_folds)[dealt]
+
+
+def square_blocks(shape=SHAPE, side=6):
+    """Return the number of the square block that each pixel is in, (n_pixels,), block after block in C order; the last may be smaller."""
+    row, column = np.indices(shape).reshape(2, -1)
+    return row // side * -(-shape[1] // side) + column // side
 
 
 class ChannelScaler(TransformerMixin, BaseEstimator):

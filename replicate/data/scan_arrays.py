@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from replicate.data.beps import Scan
+from replicate.data.beps import Scan, cycle_steps
 from replicate.data.heldout import ChannelScaler
 from replicate.errors import ReplicationError
 
@@ -175,8 +175,7 @@ def _merge_repeats(voltage, values):
 
 def _check_cycle(name, voltage):
     """Refuse a voltage axis, shape (n_steps,), that is not one closed cycle through zero in which loops can be described."""
-    steps = np.diff(voltage, append=voltage[:1])
-    turns = np.count_nonzero(np.sign(steps) != np.sign(np.roll(steps, 1)))
+    steps, turns = cycle_steps(voltage)
     apart = abs(int(np.argmax(voltage)) - int(np.argmin(voltage)))
     least = min(apart, len(voltage) - apart)
     even = np.linspace(voltage.min(), voltage.max(), len(voltage) - least + 1)

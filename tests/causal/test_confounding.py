@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from replicate.causal import confounding, paradox
 from replicate.causal.pixels import Pixels
 from replicate.data import twin
+from replicate.data.heldout import square_blocks
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_latents_follow_what_they_were_made_from(pixels):
 
 
 def test_a_planted_paradox_is_found_and_noise_has_none(rng):
-    blocks = confounding.blocks_of((30, 30))
+    blocks = square_blocks((30, 30))
     rows, bands = confounding.rows_of((30, 30)), rng.integers(0, 5, 900)
     x = bands + rng.normal(size=900)
     values = {"x": x, "y": 3.0 * bands - 1.2 * x + 0.5 * rng.normal(size=900), "z": rng.normal(size=900)}
@@ -57,7 +58,7 @@ def test_weighted_correlations(rng):
 
 
 def test_a_block_is_a_square_of_neighbours():
-    blocks = confounding.blocks_of((12, 18)).reshape(12, 18)
+    blocks = square_blocks((12, 18)).reshape(12, 18)
     assert len(np.unique(blocks)) == 6
     for top in (0, 6):
         for left in (0, 6, 12):
