@@ -60,7 +60,7 @@ SCHEDULES = {
 FEEDFORWARD_TRAINING = {"toy": {}, "beps": {"learning_rate": 2e-3}}
 FEEDFORWARD_SCHEDULES = {
     # With the paper's 60 % the ramp would not come down to three channels in its hundred steps.
-    "toy": BetaSchedule(warmup_epochs=5, kl_share=0.97, settle_epochs=80),
+    "toy": BetaSchedule(warmup_epochs=5, kl_share=0.97, settle_epochs=160),
     "beps": BetaSchedule(warmup_epochs=5, settle_epochs=150),
 }
 DENSE, CONVOLUTIONAL = {"hidden": (128, 128)}, {"filters": (16, 32, 64), "kernel_size": 5}
