@@ -15,8 +15,9 @@ import readme
 from store import PROFILE, ROOT, Store, kept
 
 from replicate import runs
+from replicate.causal import page, record
 from replicate.errors import ReplicationError
-from replicate.files import atomic_path, write_text
+from replicate.files import atomic_path, read_json, write_text
 from replicate.kinds import kind_of
 from replicate.metrics import read_metrics, write_metrics
 from replicate.style import OF_PAPER
@@ -72,9 +73,38 @@ def write(results, document, store=None, readme_path=readme.README, ledger_path=
     for name in PICTURES:
         with atomic_path(docs / f"{name}.png") as temporary:
             shutil.copyfile(Path(results) / PROFILE / "figures" / f"{name}.png", temporary)
+    if causal_record(results):
+        write_causal(results, store, docs)
     ledger = [claim | {"verdict": claims.judge(claim, document)["verdict"]} for claim in claims.read(ledger_path)]
     claims.write(ledger, ledger_path)
-    write_text(readme_path, readme.insert(readme_path.read_text(encoding="utf-8"), readme.render(document, ledger)))
+    write_text(readme_path, readme.insert(readme_path.read_text(encoding="utf-8"), readme.render(document, ledger, store.statements())))
+
+
+def causal_record(results):
+    """Return the record of the causal extension in a results folder; None where it was not run.
+
+    Raises
+    ------
+    ReplicationError
+        If it is not from the measured scan.
+    """
+    path = record.folder(results) / "causal.json"
+    if not path.exists():
+        return None
+    found = read_json(path)
+    if found["provenance"] != "measured":
+        raise ReplicationError(f"{path}: this is from a {found['provenance']}. Run `nox -s causal -- --data measured` first.")
+    return found
+
+
+def write_causal(results, store, docs):
+    """Rewrite the stored record of the causal extension, its page and its figure."""
+    places = {record.folder(results) / name: store.causal_path.with_name(name) for name in ("causal.json", "verdicts.json", "maps.npz")}
+    places[Path(results) / PROFILE / "figures" / "causal.png"] = docs / "causal.png"
+    for source, target in places.items():
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+    write_text(docs / "causal.md", page.render(causal_record(results)))
 
 
 def _stored_metrics():
@@ -95,6 +125,7 @@ def main():
     try:
         document = read_metrics(options.results / PROFILE / "metrics.json")
         finished_runs(options.results, document)
+        causal_record(options.results)
         lines = list(difference(_stored_metrics(), document["metrics"]))
         print("\n".join(lines) or "  No number changes.")
         if not options.yes and input("\nTake these numbers into the repository? [y/N] ").strip().lower() not in ("y", "yes"):

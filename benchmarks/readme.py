@@ -8,6 +8,7 @@ from collections import Counter
 import claims
 from store import ROOT
 
+from replicate.causal.statements import VERDICTS
 from replicate.errors import ReplicationError
 from replicate.tables import caption, family_caption, family_table, markdown, results_table
 
@@ -15,7 +16,7 @@ README = ROOT / "README.md"
 FINDINGS = ROOT / "benchmarks" / "findings.md"
 
 
-def render(document, ledger):
+def render(document, ledger, statements):
     """Return the generated sections of the README, by name.
 
     Parameters
@@ -24,9 +25,12 @@ def render(document, ledger):
         As read from metrics.json.
     ledger : list of dict
         As read from claims.json.
+    statements : list of dict
+        Of the causal extension's source, judged.
     """
     findings = claims.fill(FINDINGS.read_text(encoding="utf-8"), document["metrics"]).rstrip()
-    return {"results": _results(document), "findings": findings, "claims": _claims(document, ledger)}
+    tables = {"claims": _claims(document, ledger), "statements": _statements(statements)}
+    return {"results": _results(document), "findings": findings, **tables}
 
 
 def insert(text, sections):
@@ -54,15 +58,31 @@ def _results(document):
 
 def _claims(document, ledger):
     judged = [(claim, claims.judge(claim, document)) for claim in ledger]
-    counts = Counter(claim["verdict"] for claim in ledger)
-    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS if counts[verdict])
     rows = [
         f"| {claim['section']} | “{_cell(claim['quote'])}” ({_cell(claim['place'])}) | {_cell(claim['paper'])} | **{claim['verdict']}** | "
         f"{_cell(result['note'])} |"
         for claim, result in judged
     ]
-    table = ["| part | the paper says | its value | verdict | what we found |", "| --- | --- | --- | --- | --- |", *rows]
-    return f"Of {len(ledger)} claims: {summary}.\n\n<details>\n<summary>All claims</summary>\n\n" + "\n".join(table) + "\n\n</details>"
+    head = ["| part | the paper says | its value | verdict | what we found |", "| --- | --- | --- | --- | --- |"]
+    return _folded("claims", claims.VERDICTS, ledger, [*head, *rows])
+
+
+def _statements(statements):
+    rows = [f"| “{_cell(each['quote'])}” | **{each['verdict']}** | {_cell(_outcomes(each['conditions']))} |" for each in statements]
+    return _folded("statements", VERDICTS, statements, ["| the abstract says | verdict | judged by |", "| --- | --- | --- |", *rows])
+
+
+def _outcomes(conditions):
+    marks = {True: "✓", False: "✗", None: "–"}
+    return "<br>".join(f"{marks[each['holds']]} {each['says']}" for each in conditions) or "no condition can be stated"
+
+
+def _folded(name, verdicts, judged, table):
+    """Return how many have each verdict, and the table behind a click."""
+    counts = Counter(each["verdict"] for each in judged)
+    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts if counts[verdict])
+    lines = "\n".join(table)
+    return f"Of {len(judged)} {name}: {summary}.\n\n<details>\n<summary>All {name}</summary>\n\n{lines}\n\n</details>"
 
 
 def _cell(text):

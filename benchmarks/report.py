@@ -18,6 +18,7 @@ import rows
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from replicate.causal import record
 from replicate.data.manifest import read_manifest
 from replicate.data.scan_file import summary
 from replicate.errors import ReplicationError
@@ -33,7 +34,7 @@ FOLDER = Path(__file__).resolve().parent
 FIGURES = read_json(FOLDER / "report_figures.json")
 """Title and alternative text of every figure, in the order they are shown."""
 
-ON_REQUEST = (*(name for name in FIGURES if re.match(r"s\d", name)), "twin")
+ON_REQUEST = (*(name for name in FIGURES if re.match(r"s\d", name)), "twin", "causal")
 """Those that are drawn only where they are named: nobody misses them."""
 
 OF_SCAN = ("fig4", "fig5", "descriptors", "violins_beps", "violins_pixels", "cost")
@@ -86,6 +87,7 @@ def render(document, folder):
         verdicts=claims.VERDICTS,
         counts=Counter(claim["judged"]["verdict"] for claim in judged),
         claims=judged,
+        statements=_statements(folder.parent),
         sections=list(dict.fromkeys(claim["section"] for claim in judged)),
         figures=shown,
         table=results_table(document["metrics"]),
@@ -143,6 +145,12 @@ def _data_files(records):
     used = sorted({pair for record in records for pair in record.get("data_sha256", {}).items()})
     manifest = read_manifest()
     return [(key, sha256, manifest.get(key)) for key, sha256 in used]
+
+
+def _statements(results):
+    """Return the judged statements of the causal extension's source; none where it was not run."""
+    path = record.folder(results) / "verdicts.json"
+    return read_json(path)["statements"] if path.exists() else []
 
 
 def _thread_pools(records):

@@ -53,6 +53,11 @@ class Store:
         """Path of the numbers of the sweeps."""
         return self.folder / "sweeps.csv"
 
+    @property
+    def causal_path(self):
+        """Path of the record of the causal extension; its verdicts and its maps lie beside it."""
+        return self.folder / "causal" / "causal.json"
+
     def weights_path(self, job):
         """Return the path of the learned arrays of a job."""
         return self.folder / "weights" / f"{job.dataset}.{job.model}.seed{job.seed}.npz"
@@ -91,6 +96,10 @@ class Store:
             return pd.read_csv(self.sweeps_path)[list(sweeps.COLUMNS)]
         except (OSError, ValueError, KeyError) as error:
             raise ReplicationError(f"{self.sweeps_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`.") from error
+
+    def statements(self):
+        """Return the statements of the causal extension's source, each with its verdict, as `replicate.causal.statements` judges them."""
+        return read_json(self.causal_path.with_name("verdicts.json"))["statements"]
 
     def write_weights(self, runs):
         """Replace the stored weights by those of runs, a dict of Job to Run."""

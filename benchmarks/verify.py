@@ -21,12 +21,13 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from replicate import study
+from replicate.causal.statements import judge_all
 from replicate.comparisons import compare
 from replicate.data.fetch import fetch
 from replicate.data.manifest import read_manifest
 from replicate.errors import ReplicationError
 from replicate.execute import configuration
-from replicate.files import file_hash
+from replicate.files import file_hash, read_json
 from replicate.kinds import kind_of
 from replicate.metrics import interval
 from replicate.stored import restore
@@ -157,11 +158,14 @@ def derived_checks(document, sweeps):
             yield f"{name} seed {job.seed}", *_compare(document["metrics"].get(name), job.seed, name, value)
 
 
-def text_checks(document, ledger, text):
-    """Yield name, verdict and detail for the verdicts of the ledger and the numbers in the README."""
+def text_checks(store, document, ledger, text):
+    """Yield name, verdict and detail for the verdicts of both ledgers and the numbers in the README."""
     stale = [claim["id"] for claim in ledger if claims.judge(claim, document)["verdict"] != claim["verdict"]]
     yield "claims.json", not stale, f"{len(ledger)} verdicts follow from the stored metrics{' but ' if stale else ''}{', '.join(stale)}"
-    yield "README.md", readme.insert(text, readme.render(document, ledger)) == text, "its numbers are the stored ones"
+    statements = store.statements()
+    follows = judge_all(read_json(store.causal_path))["statements"] == statements
+    yield "causal/verdicts.json", follows, f"{len(statements)} verdicts follow from the stored record"
+    yield "README.md", readme.insert(text, readme.render(document, ledger, statements)) == text, "its numbers are the stored ones"
 
 
 def verify(store, ledger, text, jobs, rescore=rescore):
@@ -183,7 +187,7 @@ def verify(store, ledger, text, jobs, rescore=rescore):
     print(f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n")
     groups = (data_checks(), weight_checks(store), summary_checks(document), derived_checks(document, store.sweeps()))
     failed, names = [], []
-    for checks in (*groups, text_checks(document, ledger, text), model_checks(document, stored_table, rescore(store, jobs))):
+    for checks in (*groups, text_checks(store, document, ledger, text), model_checks(document, stored_table, rescore(store, jobs))):
         for name, holds, detail in checks:
             tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
             names.append(name)

@@ -84,6 +84,8 @@ def results(tmp_path):
     figures.mkdir()
     for name in baseline.PICTURES:
         (figures / f"{name}.png").write_bytes(b"picture")
+    shutil.copytree(Store().causal_path.parent, tmp_path / "results" / "causal")
+    (figures / "causal.png").write_bytes(b"causal")
     return tmp_path / "results"
 
 
@@ -111,6 +113,16 @@ def test_everything_is_rewritten(results, tmp_path):
     assert verdicts == {claim["id"]: claims.judge(claim, new)["verdict"] for claim in claims.read()}
     assert "Mean over 1 seed," in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert (tmp_path / "docs" / f"{baseline.PICTURES[0]}.png").read_bytes() == b"picture"
+    assert stored.statements() == Store().statements()
+    assert (tmp_path / "docs" / "causal.png").read_bytes() == b"causal"
+    assert (tmp_path / "docs" / "causal.md").read_text(encoding="utf-8").startswith("# Beyond correlation")
+
+
+def test_a_causal_record_of_the_twin_is_refused(results):
+    path = results / "causal" / "causal.json"
+    write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"provenance": "simulated twin"})
+    with pytest.raises(ReplicationError, match="nox -s causal -- --data measured"):
+        baseline.causal_record(results)
 
 
 def test_nobody_to_ask_writes_nothing(results, monkeypatch, capsys):

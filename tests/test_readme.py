@@ -26,20 +26,30 @@ def stored():
     return Store().metrics()
 
 
+def inserted(document, ledger=None, statements=None):
+    return readme.insert(TEXT, readme.render(document, ledger or claims.read(), statements or Store().statements()))
+
+
 def test_readme_numbers_are_the_stored_ones(stored):
-    assert readme.insert(TEXT, readme.render(stored, claims.read())) == TEXT, "the README is stale: run `nox -s baseline`"
+    assert inserted(stored) == TEXT, "the README is stale: run `nox -s baseline`"
 
 
 @pytest.mark.parametrize("name", ["beps.pca.mse", "toy.dictionary_learning.painting_mse"])
 def test_a_changed_number_would_make_the_readme_stale(stored, name):
     stored["metrics"][name]["value"] *= 1.1
-    assert readme.insert(TEXT, readme.render(stored, claims.read())) != TEXT
+    assert inserted(stored) != TEXT
 
 
 def test_a_changed_claim_would_make_the_readme_stale(stored):
     ledger = json.loads(json.dumps(claims.read()))
     ledger[-1]["quote"] += " "
-    assert readme.insert(TEXT, readme.render(stored, ledger)) != TEXT
+    assert inserted(stored, ledger) != TEXT
+
+
+def test_a_changed_statement_would_make_the_readme_stale(stored):
+    statements = Store().statements()
+    statements[0]["conditions"][0]["holds"] = False
+    assert inserted(stored, statements=statements) != TEXT
 
 
 def test_stored_metrics_are_of_the_real_data_and_of_five_seeds(stored):

@@ -230,6 +230,17 @@ def test_the_ledger_of_this_repository_renders(tmp_path, monkeypatch):
     assert [found["id"] for found in page.all("article")] == [f"claim-{name['id']}" for name in claims.read()]
 
 
+def test_statements_of_the_second_source_are_there_once_they_were_judged(tmp_path, page):
+    assert "nox -s causal" in page.text and not page.all("div", **{"class": "statement"})
+    condition = {"says": "a known slope is found", "value": -0.25, "rule": "at most", "bound": 0.5, "holds": True}
+    own = {"id": "own", "quote": "x < y", "verdict": "supported", "conditions": [condition]}
+    write_json(tmp_path / "causal" / "verdicts.json", {"provenance": "measured", "statements": [own, own | {"conditions": []}]})
+    page = Page(report.write(tmp_path, "smoke"))
+    assert len(page.all("div", **{"class": "statement"})) == 2
+    assert "✓ supported own x < y ✓ holds a known slope is found-0.25, accepted at most 0.5" in page.text
+    assert "no condition can be stated" in page.text
+
+
 # In a browser
 
 

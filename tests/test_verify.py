@@ -159,6 +159,11 @@ def test_a_wrong_verdict_is_caught(stored, failures):
     assert failures(ledger=ledger) == {"claims.json", "README.md"}
 
 
+def test_a_wrong_number_behind_the_verdict_of_a_statement_is_caught(stored, failures):
+    edit(stored.causal_path, lambda record: record["checks"]["simpson"].update(naive=0.0))
+    assert failures() == {"causal/verdicts.json"}
+
+
 def test_a_wrong_number_in_the_readme_is_caught(stored, failures):
     number = format(stored.metrics()["metrics"]["beps.pca.mse"]["value"], ".4f")
     assert failures(text=TEXT.replace(number, "0.0001", 1)) == {"README.md"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+VERDICTS = ("supported", "partly", "not supported", "not testable")
 RULES = {
     "at least": lambda value, bound: value >= bound,
     "at most": lambda value, bound: value <= bound,
