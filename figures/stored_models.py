@@ -7,7 +7,7 @@ import numpy as np
 
 from replicate.errors import ReplicationError
 from replicate.files import read_npz
-from replicate.stored import StoredVariationalAutoencoder, restore
+from replicate.stored import restore
 from replicate.study import Job
 
 N_CHECKED = 50
@@ -26,10 +26,9 @@ def load(run, train):
     """
     made, weights = common.configuration(run), read_npz(run.folder / "weights.npz")
     if "channel_kl" in run.arrays:
-        # What the run was asked for, not what the family would ask for now.
-        patch = made["parameters"].get("patch", 1)
-        return StoredVariationalAutoencoder(weights, train, patch, run.arrays["channel_kl"] != 0)
-    return restore(Job(*(made[name] for name in ("profile", "dataset", "model", "seed"))), weights, train)
+        weights["in_use"] = run.arrays["channel_kl"] != 0
+    job = Job(*(made[name] for name in ("profile", "dataset", "model", "seed")))
+    return restore(job, weights, train, made["parameters"])
 
 
 def check(fitted, spectra, run):

@@ -68,7 +68,7 @@ class StoredVariationalAutoencoder(StoredAutoencoder):
         return super().transform(X) * self.in_use
 
 
-def restore(job, arrays, train):
+def restore(job, arrays, train, parameters=None):
     """Return a fitted model of a job from stored arrays.
 
     Parameters
@@ -78,10 +78,10 @@ def restore(job, arrays, train):
         The learned arrays by name; for a VAE also ``in_use``.
     train : ndarray
         The spectra that it was fitted to.
+    parameters : dict, optional
+        With which it was built; those of the family, where they are not known.
     """
-    if job.is_network:
-        # What a recurrent decoder writes at each of its steps: a patch of every channel.
-        patch = len(arrays["decoder.output.bias"]) // family.CHANNELS[job.data] if job.model.startswith("lstm") else 1
+    patch = (family.parameters(job) if parameters is None else parameters).get("patch", 1)
     if "in_use" in arrays:
         weights = {name: array for name, array in arrays.items() if name != "in_use"}
         return StoredVariationalAutoencoder(weights, train, patch, arrays["in_use"])
