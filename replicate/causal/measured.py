@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from replicate.analysis.loops import Loops
+from replicate.analysis.switching import Loops
 from replicate.causal import confounding, evidence, maps, marginal, networks, paradox, rates
 from replicate.causal.alignment import lag_profile
 from replicate.causal.loop_models import MODELS, Prior

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import r2_score
 
-from replicate.analysis.loops import Loops
+from replicate.analysis.switching import Loops
 from replicate.causal.laws import THRESHOLD, thresholded
 
 DEGREE = 5

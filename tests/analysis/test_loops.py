@@ -12,8 +12,8 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from replicate.analysis import loops
-from replicate.analysis.loops import describe, describe_spectra
+from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe, describe_spectra, units
+from replicate.analysis.switching import resonance_extremes
 from replicate.data import twin
 from replicate.data.beps import Scan
 from replicate.errors import ReplicationError
@@ -109,7 +109,7 @@ def test_values_do_not_hang_on_where_the_cycle_starts_nor_on_scale_and_zero(scan
     aligned, voltage = scan.aligned()
     rolled, _ = describe(np.roll(voltage, 29), *(np.roll(3 * aligned[:, i] + 7, 29, axis=1) for i in (0, 1)))
     for name, values in rolled.items():
-        scale = 1 if loops.DESCRIPTORS[name].unit in ("V", "1") else 3
+        scale = 1 if DESCRIPTORS[name].unit in ("V", "1") else 3
         shift = 7 if name.startswith("remanent") or name == "resonance_mean" else 0
         np.testing.assert_allclose(values, scale * measured[name] + shift, atol=1e-4, err_msg=name)
 
@@ -158,7 +158,7 @@ def test_dips_and_rises_of_the_resonance_within_one_percent():
     falling = np.arange(96) <= 48
     bump = np.exp(-(((voltage - np.where(falling, -8, 8)) / 2) ** 2) / 2)
     depths = np.where(falling, [[-0.5], [0.7]], [[-0.4], [0.3]])
-    softening, hardening = loops.resonance_extremes(voltage, background + depths * bump)
+    softening, hardening = resonance_extremes(voltage, background + depths * bump)
     np.testing.assert_allclose(softening, [[0.5, 0.4], [0, 0]], rtol=0.01, atol=0.005)
     np.testing.assert_allclose(hardening, [[0, 0], [0.7, 0.3]], rtol=0.01, atol=0.005)
 
@@ -169,9 +169,9 @@ def test_loops_that_do_not_switch_are_told_and_never_nan(rng):
     still = np.stack([np.zeros(96), np.full(96, 5.0), 0.1 * voltage + 2, *rng.standard_normal((20, 96))])
     values, switches = describe(voltage, np.concatenate([good, still]), np.ones((24, 96)))
     assert switches.tolist() == [True] + [False] * 23
-    assert list(values) == list(loops.DESCRIPTORS)
+    assert list(values) == list(DESCRIPTORS)
     assert all(np.isfinite(each).all() for each in values.values())
-    assert not any(values[name][1:].any() for name in loops.OF_STEPS)
+    assert not any(values[name][1:].any() for name in OF_STEPS)
     alone, _ = describe(voltage, good)
     for name, value in alone.items():
         assert value[0] == pytest.approx(values[name][0]), name
@@ -182,7 +182,7 @@ def test_a_scan_without_resonance_has_fewer_descriptors(scan):
     single = Scan(spectra, scan.shape, voltages, "measured", channels=("piezoresponse",), units=("pm",))
     values, _ = describe_spectra(single, spectra)
     assert "saturation" in values and not any("resonance" in name or "ening" in name for name in values)
-    assert (loops.units(single)["area"], loops.units(scan)["softening_negative"]) == ("pm V", "z-score")
+    assert (units(single)["area"], units(scan)["softening_negative"]) == ("pm V", "z-score")
     other = Scan(spectra, scan.shape, voltages, "measured", channels=("amplitude",), units=("pm",))
     with pytest.raises(ReplicationError, match="no channel 'piezoresponse'"):
         describe_spectra(other, spectra)
