@@ -81,6 +81,8 @@ def rescore(store, jobs):
     groups = {}
     for job in jobs:
         groups.setdefault((job.dataset, job.seed, job.model in study.PAPER_STUDY.get(job.dataset, ())), []).append(job)
+    # Those with the painting take longest: at the end they would leave a core idle.
+    groups = dict(sorted(groups.items(), key=lambda group: group[0][0] != "toy"))
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         outcomes = pool.map(_rescore_group, [(store, listed) for listed in groups.values()])
         for (dataset, seed, _), outcome in zip(groups, tqdm(outcomes, total=len(groups), unit="group", disable=None)):
