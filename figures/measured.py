@@ -85,8 +85,8 @@ def interval_of(values):
     return values.mean(), *(interval(values) or [values.mean()] * 2)
 
 
-def finish(fig, drawn, profile, note):
-    """Write under a figure its note and what it is made from, and above it which models of the family are not there.
+def finish(fig, drawn, profile, note, models=study.MODELS):
+    """Write under a figure its note and what it is made from, and above it which of the models are not there.
 
     Parameters
     ----------
@@ -94,8 +94,9 @@ def finish(fig, drawn, profile, note):
     drawn : DataFrame
         Rows of what `load` returns.
     profile, note : str
+    models : collection of str
     """
-    expected = [(model, dataset) for dataset in drawn["dataset"].unique() for model in study.FAMILY_STUDY[dataset]]
+    expected = [(model, dataset) for dataset in drawn["dataset"].unique() for model in study.FAMILY_STUDY[dataset] if model in models]
     all_seeds.name_absent(fig, expected, set(zip(drawn["fit"], drawn["dataset"])))
     style.note(fig, note)
     style.stamp(fig, dict.fromkeys(drawn["provenance"]), profile, seeds(drawn))
