@@ -11,7 +11,7 @@ from pathlib import Path
 import common
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import CenteredNorm
 
 from replicate import style
 from replicate.analysis.loops import DESCRIPTORS
@@ -101,10 +101,10 @@ def draw_evidence(fig, record, arrays):
         whole = evidence["map"]["prevalence"][name]
         ax.plot(np.arange(len(shares)), shares, color=colour, label=name)
         ax.plot([len(shares) + 1] * 2, [whole["low"], whole["high"]], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
-    ax.set(xlabel="scan rows seen (number)", ylabel="prevalence (share of pixels)", ylim=(0, 1), title="pixels of three states")
+    ax.set(xlabel="scan rows seen (number)", ylabel="prevalence (1)", ylim=(0, 1), title="pixels of three states")
     ax.legend(loc="lower right", borderaxespad=0.1)
-    ax, low, high = axes["map"], *np.percentile(arrays["log_bayes"], [2, 98])
-    norm = TwoSlopeNorm(0, vmin=min(low, -1), vmax=max(high, 1))
+    ax = axes["map"]
+    norm = CenteredNorm(0, max(1, np.percentile(np.abs(arrays["log_bayes"]), 96)))
     image = style.scan_map(ax, arrays["log_bayes"], SIZE_UM, cmap="RdBu_r", norm=norm)
     ax.set_title(f"ln B of every pixel, AUC for bands {evidence['map']['auc_band']:.2f}")
     ax.xaxis.labelpad = 8
