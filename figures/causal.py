@@ -11,7 +11,7 @@ from pathlib import Path
 import common
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import CenteredNorm
 
 from replicate import style
 from replicate.analysis.loops import DESCRIPTORS
@@ -22,6 +22,9 @@ from replicate.files import read_json, read_npz
 
 SHOWN = 0.5
 """Share of the bootstrap graphs from which an edge is drawn."""
+
+PAPER = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+"""Behind the number of an edge, so that it can be read."""
 
 NAMES = {"row": "scan row", "band": "band", **{name: own.label for name, own in DESCRIPTORS.items()}}
 SHORT = {
@@ -98,10 +101,10 @@ def draw_evidence(fig, record, arrays):
         whole = evidence["map"]["prevalence"][name]
         ax.plot(np.arange(len(shares)), shares, color=colour, label=name)
         ax.plot([len(shares) + 1] * 2, [whole["low"], whole["high"]], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
-    ax.set(xlabel="scan rows seen", ylabel="prevalence", ylim=(0, 1), title="pixels of three states")
+    ax.set(xlabel="scan rows seen (number)", ylabel="prevalence (1)", ylim=(0, 1), title="pixels of three states")
     ax.legend(loc="lower right", borderaxespad=0.1)
-    ax, low, high = axes["map"], *np.percentile(arrays["log_bayes"], [2, 98])
-    norm = TwoSlopeNorm(0, vmin=min(low, -1), vmax=max(high, 1))
+    ax = axes["map"]
+    norm = CenteredNorm(0, max(1, np.percentile(np.abs(arrays["log_bayes"]), 96)))
     image = style.scan_map(ax, arrays["log_bayes"], SIZE_UM, cmap="RdBu_r", norm=norm)
     ax.set_title(f"ln B of every pixel, AUC for bands {evidence['map']['auc_band']:.2f}")
     ax.xaxis.labelpad = 8
@@ -127,7 +130,7 @@ def draw_laws(fig, record):
     for own, (label, colour) in zip(record["laws"]["scan"], group_looks(record)):
         rising = own[1]
         lower.plot(*rate_curve(np.array(rising["coefficients"])), color=colour, label=f"{label}: {rising['valley']:.2f}")
-    lower.set(xlabel="fraction switched, g", ylabel="dg/dV (1/V)", title="rate law of the mean loops, rising")
+    lower.set(xlabel="fraction switched, g (1)", ylabel="dg/dV (1/V)", title="rate law of the mean loops, rising")
     lower.set_ylim(0, 1.45 * lower.get_ylim()[1])
     lower.legend(title="hardening: depth of the valley", loc="upper center", ncols=2, handlelength=1, labelspacing=0.2)
 
@@ -148,7 +151,7 @@ def draw_causes(fig, record):
             lower.plot(own["value"], place, "o", color=colour, markerfacecolor=face, markersize=3.5, label=label if y == 0 else None)
     lower.set_yticks(range(len(found)), [",\n".join(NAMES[name] for name in each["pair"]) for each in found])
     lower.axvline(0, color="0.6", linewidth=0.6)
-    lower.set(xlabel="correlation of normal scores", ylim=(len(found) + 0.3, -0.5))
+    lower.set(xlabel="correlation of normal scores (1)", ylim=(len(found) + 0.3, -0.5))
     lower.set_title(f"pairs whose correlation changes sign\n(filled: at 5 % over all {record['graphs']['reversals']['looks']} looks)")
     if found:
         lower.legend(loc="lower left", ncols=2, handlelength=0.8, borderaxespad=0.1)
@@ -165,9 +168,8 @@ def draw_graph(ax, graphs):
             colour = "#0072B2" if strict[i, j] >= SHOWN else "0.65"
             ax.plot(x[[i, j]], y[[i, j]], color=colour, linewidth=0.4 + 2.2 * share, alpha=0.8, zorder=1)
             here = 0.5 + 0.08 * (-1) ** (i + j)
-            ax.text(
-                *(here * end[i] + (1 - here) * end[j] for end in (x, y)), f"{share:.2f}", fontsize=5, ha="center", va="center", zorder=2
-            )
+            place = [here * end[i] + (1 - here) * end[j] for end in (x, y)]
+            ax.text(*place, f"{share:.2f}", fontsize=5.5, ha="center", va="center", bbox=PAPER, zorder=2)
     for place, name in zip(zip(x, y), graphs["nodes"]):
         look = {"boxstyle": "round,pad=0.25", "facecolor": "#FFF3D6" if name in ("row", "band") else "white", "linewidth": 0.5}
         ax.text(*place, SHORT[name], ha="center", va="center", fontsize=6, bbox=look, zorder=3)

@@ -50,7 +50,7 @@ def draw_map(fig, ax, scan, values, name, unit):
         title += f", I = {morans_i(values):.2f}"
     ax.set_title(title)
     image = style.scan_map(ax, values, scan.size_um, **(style.limits(known) if known.size else {}))
-    style.colour_bar(fig, image, ax, f"({unit})", location="bottom", extend="both", aspect=16, pad=0.02)
+    style.colour_bar(fig, image, ax, f"({unit})", location="bottom", extend="both", aspect=14, shrink=0.85, pad=0.02)
 
 
 def main(argv=None):

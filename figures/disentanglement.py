@@ -28,7 +28,10 @@ CHOOSING = ("conv_vae", "dense_vae", "lstm_vae")
 """Models whose schedule looks for as many active channels as there are factors."""
 
 OF_TWIN = ("maps_r2", "clean_mse", "noise_mse")
-NOTE = "Small points: seeds. Lines and large points: their mean. Twin: held-out blocks for the ratio, all pixels for the maps."
+NOTE = (
+    "Small points: seeds. Lines and large points: their mean. Dotted: three true colours; as much error as noise. "
+    "Twin: ratio on held-out blocks, maps on all pixels."
+)
 
 
 def draw(results, profile, _seed=0):
@@ -45,6 +48,7 @@ def draw(results, profile, _seed=0):
         *(block.subplots(1, 3) for block in blocks),
     )
     draw_scores(scores, toy[toy["setting"] == ""])
+    above.suptitle("toy, R, G and B from the latents in use. MIG: mutual information gap. SAP: separated attribute predictability")
     draw_beta(beta, toy[toy["model"] == "lstm_vae_fixed"].fillna({"value": FIXED_BETA}))
     draw_choice(choice, toy[toy["setting"].eq("") & toy["kind"].eq("active_channels") & toy["model"].isin(CHOOSING)])
     draw_twin(of_truth, twin)

@@ -124,7 +124,8 @@ class Map:
         self.image.set_data(self.draws[number])
         colour = "black" if active(self.kl[number]) else "0.6"
         self.title.set(text=f"latent {self.latent}: {self.kl[number]:.2f} nats", color=colour)
-        return self.image, self.title
+        # The frame of the map again, for the map has been drawn over it.
+        return [self.image, self.title, *self.image.axes.spines.values()]
 
 
 class Curves:

@@ -53,7 +53,7 @@ def draw_gamut(results, profile, seed=0):
     fig = style.figure(height=4.6)
     for block, (model, run) in zip(fig.subfigures(len(loaded), 1), loaded.items()):
         errors = run.arrays["gamut_mse"]
-        block.suptitle(f"{style.LABELS[model]}: MSE {run.record['metrics']['gamut_mse']:.3g} over {len(errors)} fresh colours")
+        block.suptitle(f"{style.LABELS[model]}: MSE {run.record['metrics']['gamut_mse']:#.3g} over {len(errors)} fresh colours")
         axes = block.subplots(1, 6)
         for ax, plane in zip(axes, PLANES):
             image = draw_plane(ax, plane, data.colours["gamut"], errors, scale)

@@ -61,9 +61,10 @@ def draw(run, subject, model):
         raise ReplicationError(f"{run.folder}: no latent of this model is in use, so there is nothing to sweep. Train it longer.")
     fitted = stored_models.load(run, subject.train)
     stored_models.check(fitted, subject.spectra, run)
-    fig = style.figure(height=2.1 + 1.3 * len(subject.ylabels))
+    heights = (1.2, *[1] * len(subject.ylabels))
+    fig = style.figure(height=0.5 + 1.6 * sum(heights))
     fig.suptitle(style.title(model, run.record))
-    axes = fig.subplots(1 + len(subject.ylabels), len(components), squeeze=False, sharey="row")
+    axes = fig.subplots(len(heights), len(components), squeeze=False, sharey="row", height_ratios=heights)
     columns = []
     for column, component in zip(axes.T, components):
         column[0].set_title(f"component {component}")
@@ -99,8 +100,8 @@ class Column:
         """Draw what stays of one channel, and return the lines that move."""
         for value, spectrum in zip(self.swept.values[::EVERY], decoded[::EVERY]):
             ax.plot(x, spectrum, color=self._colour(value), linewidth=0.4, alpha=0.4)
-        (grey,) = ax.plot(x, nearest[0], color=style.DATA_COLOUR, linewidth=2.5, alpha=0.6, animated=True)
-        (coloured,) = ax.plot(x, decoded[0], linewidth=1.8, animated=True)
+        (grey,) = ax.plot(x, nearest[0], color=style.DATA_COLOUR, linewidth=2, alpha=0.6, animated=True)
+        (coloured,) = ax.plot(x, decoded[0], linewidth=1.2, animated=True)
         for extreme in (np.min, np.max):
             ax.update_datalim([(x[0], extreme([nearest, decoded]))])
         ax.autoscale_view()

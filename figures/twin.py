@@ -35,14 +35,14 @@ def draw(_results, profile, seed=0):
     scan = scans["measured"]
     units = loops.units(scan)
     fig = style.figure(height=0.8 + len(SHOWN))
-    rows = fig.subplots(len(SHOWN), 4, width_ratios=(0.9, 1.2, 2.4, 2.4))
+    rows = fig.subplots(len(SHOWN), 4, width_ratios=(0.75, 1.15, 2.4, 2.4))
     for name, axes in zip(SHOWN, rows):
-        draw_maps(fig, axes[:2], measured[name], simulated[name], scan.size_um)
+        draw_maps(fig, axes[:2], measured[name], simulated[name], scan.size_um, units[name])
         draw_distributions(axes[2], measured[name], simulated[name])
         axes[2].set_xlabel(f"{loops.DESCRIPTORS[name].label} ({units[name]})")
         draw_correlograms(axes[3], measured[name], simulated[name], scan.size_um[0] / scan.shape[0])
         axes[3].tick_params(labelbottom=name == SHOWN[-1])
-    for ax, title in zip(rows[0], ("measured", "twin", "distribution over the pixels", "correlation of two pixels")):
+    for ax, title in zip(rows[0], ("measured", "twin", "distribution over the pixels", "correlation of two pixels (1)")):
         ax.set_title(title)
     rows[0, 2].legend(loc="upper left")
     rows[-1, 3].set_xlabel("distance (µm)")
@@ -69,11 +69,11 @@ def describe(scan):
     return {name: scan.map(np.where(switches | (name not in loops.OF_STEPS), values[name], np.nan)) for name in SHOWN}
 
 
-def draw_maps(fig, axes, measured, simulated, size_um):
+def draw_maps(fig, axes, measured, simulated, size_um, unit):
     """Draw the maps of one descriptor on one scale."""
     both = np.concatenate([finite(measured), finite(simulated)])
     images = [style.scan_map(ax, values, size_um, **style.limits(both)) for ax, values in zip(axes, (measured, simulated))]
-    style.colour_bar(fig, images[1], axes[1], "", aspect=12, extend="both")
+    style.colour_bar(fig, images[1], axes[1], f"({unit})", aspect=12, extend="both")
 
 
 def draw_distributions(ax, measured, simulated):
@@ -83,7 +83,7 @@ def draw_distributions(ax, measured, simulated):
     ax.hist(finite(measured), edges, density=True, color=style.DATA_COLOUR, alpha=0.5, label="measured")
     ax.hist(finite(simulated), edges, density=True, color=TWIN_COLOUR, histtype="step", label="twin")
     ax.text(0.98, 0.95, f"KS {ks(measured, simulated):.2f}", transform=ax.transAxes, ha="right", va="top")
-    ax.margins(y=0.2)
+    ax.margins(y=0.3)
     ax.set(yticks=[], xlim=between)
 
 
@@ -99,7 +99,7 @@ def ks(measured, simulated):
 
 def draw_correlograms(ax, measured, simulated, pixel_um):
     """Draw the correlation of both maps with themselves against distance."""
-    for values, look in ((measured, {"color": style.DATA_COLOUR}), (simulated, {"color": TWIN_COLOUR})):
+    for values, look in ((measured, {"color": style.DATA_COLOUR, "linewidth": 2.5, "alpha": 0.6}), (simulated, {"color": TWIN_COLOUR})):
         correlation = correlogram(values)
         ax.plot(np.arange(len(correlation)) * pixel_um, correlation, **look)
     ax.axhline(0, color="black", linewidth=0.3)

@@ -19,7 +19,7 @@ from replicate import sources, style
 N_SPECTRA = 1000
 """Spectra of each model, of all seeds together, that the violins along the spectrum are made of."""
 
-SAMPLED = f"at most {N_SPECTRA} pixels, drawn at random. Marks (mean) and numbers: every pixel."
+SAMPLED = f"at most {N_SPECTRA} random pixels. Marks (mean) and numbers: every pixel."
 
 SHOWN = 0.995
 """Share of the errors on the scan that is drawn, of all models together; the rest are few and far out."""
@@ -60,8 +60,8 @@ def draw_scan(results, profile, _seed=0):
     for ax in axes[-1]:
         ax.set_xticks(ticks, [f"{volts:.0f}".replace("-", "−") for volts in scan.voltages[0][ticks]])
         ax.set_xlabel("voltage along the cycle (V)")
-    beyond = ", ".join(f"{100 * np.mean(np.abs(values) > limit):.1f} %" for values in errors.values())
-    note = f"Reconstruction minus spectrum, {SAMPLED} Beyond ±{limit:.2f}, left out: {beyond} (by row)."
+    beyond = ", ".join(f"{100 * np.mean(np.abs(values) > limit):.1f}" for values in errors.values())
+    note = f"Reconstruction minus spectrum, {SAMPLED} Beyond ±{limit:.2f}, left out: {beyond} % (by row)."
     all_seeds.finish(fig, {"beps": loaded}, profile, note)
     return fig
 

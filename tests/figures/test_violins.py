@@ -100,6 +100,7 @@ def test_scripts_write_every_picture_and_stamp_every_seed(results, monkeypatch, 
         assert ("simulated twin: not the paper's data" in texts(fig)) == (name != "violins_toy")
         assert ("sample photograph" in texts(fig)) == (name == "violins_toy")
         assert [len(violins_of(ax)) for ax in fig.get_axes()] == VIOLINS[name]
+        assert all(text.get_window_extent().x1 < fig.bbox.x1 for text in fig.texts)
         assert ("(s)" if name == "cost" else "(z-score") in fig.get_axes()[0].get_ylabel()
 
 
