@@ -82,9 +82,10 @@ def causal(session):
 
 @nox.session(python=PYTHON)
 def tests(session):
-    """Run the tests. Real data are used where REPLICATE_DATA or the cache has them."""
+    """Run the tests, a process a core; `-- -n0` in one. Real data are used where REPLICATE_DATA or the cache has them."""
     _install(session, "requirements-causal.lock")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # A file's tests stay together, since they share what they fit; more than four processes would mostly load MXNet.
+    session.run("python", "-m", "pytest", "--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", *session.posargs)
 
 
 @nox.session(python=PYTHON)

@@ -1,9 +1,10 @@
-"""One run in a fresh process, as the process that starts it sees it."""
+"""One run in a fresh process, as the process that starts it sees it; and the start of that process."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from replicate import machine
 
 POLL = 0.5  # seconds between two looks at whether to stop
 PATIENCE = 3.0  # seconds for a process to end by itself after Ctrl-C
+AGAIN = 0.01  # seconds until a Ctrl-C that was lost is raised once more
 
 
 def run_child(job, provenance, results, stopped, report=lambda **progress: None):
@@ -36,7 +38,7 @@ def run_child(job, provenance, results, stopped, report=lambda **progress: None)
     request = {"job": asdict(job), "provenance": provenance, "results": str(results)}
     error = None
     process = subprocess.Popen(
-        [sys.executable, "-m", "replicate.execute"],
+        [sys.executable, "-m", "replicate.child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -74,3 +76,29 @@ def _ended_on_request(process, stopped):
         yield
     finally:
         finished.set()
+
+
+def keep_interrupts():
+    """Raise a Ctrl-C again that fell into a finaliser, such as MXNet's of an array: there Python prints it, and goes on."""
+
+    def raise_later(unraisable):
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    sys.unraisablehook = raise_later
+
+
+def main():
+    """Run the request on standard input, and return the exit code."""
+    keep_interrupts()
+    # What starts the process need not load what runs in it.
+    from replicate import execute
+
+    return execute.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

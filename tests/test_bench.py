@@ -76,11 +76,15 @@ def test_second_sweep_reuses_the_runs_and_ends_with_metrics_and_tables(swept, ca
         assert str(swept / "smoke" / name) in printed and (swept / "smoke" / name).exists()
 
 
+def has_row(path):
+    return path.exists() and path.read_bytes().endswith(b"\n")
+
+
 def test_sweep_killed_in_mid_write_loses_no_row(tmp_path):
     command = [sys.executable, str(BENCHMARKS / "bench.py"), *TOY, "--seeds", "2", "--jobs", "1", "--results", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not path_of(tmp_path).exists() and process.poll() is None and time.monotonic() < deadline:
+    deadline = time.monotonic() + 600
+    while not has_row(path_of(tmp_path)) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     process.wait()

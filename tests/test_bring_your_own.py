@@ -54,11 +54,16 @@ def folder(tmp_path_factory):
 # Without --scan nothing changes
 
 
+@pytest.fixture(scope="module")
+def simulated():
+    return sources.load_scan("simulated twin")
+
+
 @pytest.mark.parametrize("job", [*study.jobs("standard", whole_family=True), *sweeps.jobs("smoke")[::9]], ids=str)
-def test_a_scan_like_the_paper_s_is_fitted_as_the_paper_s(job):
+def test_a_scan_like_the_paper_s_is_fitted_as_the_paper_s(job, simulated):
     """60 x 60 pixels, two channels and 96 steps ask for nothing else."""
     if job.data == "beps":
-        assert study.describe(job, sources.load_scan("simulated twin")) == study.describe(job)
+        assert study.describe(job, simulated) == study.describe(job)
 
 
 def test_the_configuration_of_the_study_has_no_trace_of_it():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from replicate.kinds import KINDS
 from replicate.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-NETWORK = ["run", "--profile", "smoke", "--data", "simulated", "--no-figures", "--only", "beps", "lstm_vae", "--processes", "1"]
+RUN = ["run", "--profile", "smoke", "--data", "simulated", "--no-figures", "--processes", "1"]
+NETWORK = [*RUN, "--only", "beps", "lstm_vae"]
+DATASETS = ("beps", "beps_heldout")
 
 
 def start(*arguments):
@@ -36,12 +39,12 @@ def finish(process, timeout=240):
     return process.returncode, output
 
 
-def training(results):
-    return results / "smoke" / "beps" / "lstm_vae" / "seed0"
+def training(results, dataset):
+    return results / "smoke" / dataset / "lstm_vae" / "seed0"
 
 
-def weights(results):
-    return dict(np.load(training(results) / "weights.npz"))
+def weights(results, dataset):
+    return dict(np.load(training(results, dataset) / "weights.npz"))
 
 
 def numbers(results):
@@ -66,23 +69,21 @@ def test_run_ends_with_the_table_and_valid_metrics(whole):
     assert all(entry["provenance"] == "simulated twin" for entry in metrics.values())
 
 
-def test_same_seed_same_bits_and_a_complete_run_is_reused(whole, tmp_path):
-    code, output = finish(start(*NETWORK, "--results", tmp_path))
-    assert code == 0, output
-    for name, array in weights(whole).items():
-        np.testing.assert_array_equal(array, weights(tmp_path)[name])
-    assert numbers(whole) == numbers(tmp_path)
-    before = (training(tmp_path) / "record.json").stat().st_mtime_ns
-    code, output = finish(start(*NETWORK, "--results", tmp_path))
-    assert code == 0 and "reused" in output
-    assert (training(tmp_path) / "record.json").stat().st_mtime_ns == before
+def test_complete_runs_are_reused(whole, tmp_path):
+    results = shutil.copytree(whole, tmp_path / "results")
+    records = [training(results, dataset) / "record.json" for dataset in DATASETS]
+    before = [record.stat().st_mtime_ns for record in records]
+    code, output = finish(start(*NETWORK, "--results", results))
+    assert code == 0 and output.count("complete already, reused") == 2
+    assert [record.stat().st_mtime_ns for record in records] == before
+    assert numbers(results) == numbers(whole) != {}
 
 
-def test_ctrl_c_loses_nothing(whole, tmp_path):
+def test_ctrl_c_loses_nothing_and_the_same_seed_gives_the_same_bits(whole, tmp_path):
+    """Of the two runs one is interrupted and goes on, the other is simply made a second time."""
     process = start(*NETWORK, "--results", tmp_path)
-    checkpoint = training(tmp_path) / "checkpoint.npz"
-    heldout = tmp_path / "smoke" / "beps_heldout" / "lstm_vae" / "seed0" / "checkpoint.npz"
-    while process.poll() is None and not (checkpoint.exists() or heldout.exists()):
+    checkpoints = [training(tmp_path, dataset) / "checkpoint.npz" for dataset in DATASETS]
+    while process.poll() is None and not any(checkpoint.exists() for checkpoint in checkpoints):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
     code, output = finish(process)
@@ -91,17 +92,21 @@ def test_ctrl_c_loses_nothing(whole, tmp_path):
     assert not list(tmp_path.rglob(".*.npz")), "a half-written file was left"
     code, output = finish(start(*NETWORK, "--results", tmp_path))
     assert code == 0, output
-    for name, array in weights(whole).items():
-        np.testing.assert_array_equal(array, weights(tmp_path)[name])
-    assert not checkpoint.exists()
+    for dataset in DATASETS:
+        found, expected = weights(tmp_path, dataset), weights(whole, dataset)
+        assert found.keys() == expected.keys()
+        for name, array in expected.items():
+            np.testing.assert_array_equal(found[name], array)
+    assert numbers(tmp_path) == numbers(whole) != {}
+    assert not any(checkpoint.exists() for checkpoint in checkpoints)
 
 
 def test_corrupt_checkpoint_is_a_failed_run_that_says_what_to_do(whole, tmp_path):
-    folder = training(tmp_path)
+    folder = training(tmp_path, "beps_heldout")
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text((training(whole) / "config.json").read_text())
+    (folder / "config.json").write_text((training(whole, "beps_heldout") / "config.json").read_text())
     (folder / "checkpoint.npz").write_bytes(b"not a checkpoint")
-    code, output = finish(start(*NETWORK, "--results", tmp_path))
+    code, output = finish(start(*RUN, "--only", "beps_heldout", "lstm_vae", "pca", "--results", tmp_path))
     assert code == 1
     assert "checkpoint.npz" in output and "Delete it" in output
     assert json.loads((folder / "record.json").read_text())["status"] == "failed"
@@ -146,7 +151,7 @@ def test_dry_run_prints_the_study_and_writes_nothing(tmp_path, capsys):
 
 def test_models_and_data_sets_that_the_paper_leaves_out_are_run_where_they_are_named(tmp_path):
     """One run in a process of its own, its metrics and its table."""
-    code, output = finish(start(*NETWORK[:5], "--no-figures", "--only", "beps_shuffled", "pca", "--results", tmp_path))
+    code, output = finish(start(*RUN, "--only", "beps_shuffled", "pca", "--results", tmp_path))
     assert code == 0, output
     metrics = read_metrics(tmp_path / "smoke" / "metrics.json")["metrics"]
     assert {name.rpartition(".")[0] for name in metrics} == {"beps_shuffled.pca"}

@@ -205,6 +205,6 @@ def test_bad_loops_are_refused():
 
 
 def test_all_loops_of_a_scan_take_little_time(scan):
-    start = time.perf_counter()
+    start = time.process_time()  # however busy the machine is
     describe_spectra(scan, scan.spectra)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,12 +184,19 @@ def test_seconds_add_up_over_interruptions(tmp_path):
 # Checkpoints that must be refused
 
 
-@pytest.fixture
-def checkpoint(tmp_path):
-    path = tmp_path / "checkpoint.npz"
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """Return the path of the checkpoint of a training that was stopped."""
+    path = tmp_path_factory.mktemp("stopped") / "checkpoint.npz"
     with pytest.raises(KeyboardInterrupt):
         make().run(path, interrupt_after(4))
     return path
+
+
+@pytest.fixture
+def checkpoint(stopped, tmp_path):
+    """Return the path of a copy of it, to be damaged."""
+    return Path(shutil.copy(stopped, tmp_path))
 
 
 def assert_refused(path, training):
