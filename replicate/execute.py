@@ -1,6 +1,6 @@
 """One run in a process of its own, from its configuration to its record.
 
-``python -m replicate.execute`` reads a request as JSON from standard input and prints its progress as one JSON object a line.
+``python -m replicate.child`` reads a request as JSON from standard input and prints its progress as one JSON object a line.
 """
 
 from __future__ import annotations
@@ -92,7 +92,3 @@ def main():
         say(error=str(error) if isinstance(error, ReplicationError) else traceback.format_exc())
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
