@@ -22,7 +22,7 @@ from replicate.kinds import kind_of
 from replicate.metrics import read_metrics, write_metrics
 from replicate.style import OF_PAPER
 
-PICTURES = ("fig4", "violins_pixels", "ablation", "mechanism")
+PICTURES = ("fig4", "violins_pixels", "ablation", "generalisation", "mechanism")
 
 
 def difference(stored, new):
