@@ -37,8 +37,8 @@ def _draw_generated(results, profile, seed, model):
     rows = fig.subplots(n_latents, 1 + scan.n_channels, squeeze=False, width_ratios=(1, *[1.5] * scan.n_channels)) if n_latents else ()
     for i, row in enumerate(rows):
         fig5.draw_latent(fig, row, run, scan, i, style.LATENT_NAMES[model])
-    for ax, lag in zip((ax for row in rows[:1] for ax in row[1:]), scan.lags):
-        ax.set_title("jump: start and end of its record" if lag else "")
+    for ax, lag in zip(rows[0][1:] if n_latents else (), scan.lags):
+        ax.set_title("jump at 0 V: ends of its record" if lag else "")
     text = f"Lines: colours as in the map; other latents are the mean of the {NEIGHBOURS} nearest pixels. "
     style.note(fig, text + common.alignment_note(scan))
     style.stamp(fig, provenance.values(), profile, seed)
