@@ -17,7 +17,7 @@ from replicate.tables import caption, results_table
 FIGURES = ("toy", "fig2", "fig3", "fig4", "fig5", "descriptors", "table1", "violins", "cost")
 SCAN_FIGURES = ("fig4", "fig5", "descriptors", "violins", "cost")
 """What is drawn of a scan of the user's own."""
-BENCH_FIGURES = ("ablation", "rate_distortion", "generalisation", "disentanglement", "mechanism")
+BENCH_FIGURES = ("ablation", "rate_distortion", "generalisation", "disentanglement", "mechanism", "agreement")
 """What only a benchmark has the numbers for."""
 
 MORE_FIGURES = ("supplement", "twin")

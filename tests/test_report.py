@@ -162,7 +162,7 @@ def test_failures_are_listed_or_said_to_be_none(tmp_path, page):
     assert "Failed runs: none." in page.text
     assert (
         "Figures not drawn: toy, fig2, fig3, fig5, descriptors, violins_toy, violins_beps, violins_pixels, cost, "
-        "ablation, rate_distortion, generalisation, disentanglement, mechanism." in page.text
+        "ablation, rate_distortion, generalisation, disentanglement, mechanism, agreement." in page.text
     )
     folder = tmp_path / "smoke"
     failed = {"key": "0", "status": "failed", "metrics": {}}
