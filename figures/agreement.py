@@ -58,6 +58,8 @@ def agreements(scan, reconstructions):
     data, switches = describe_spectra(scan, scan.spectra)
     found = [agree(data, describe_spectra(scan, spectra)[0], switches) for spectra in reconstructions.values()]
     spread = np.array([values[switches].std() for values in data.values()])
+    # What is the same everywhere has no spread, and stays in its unit.
+    spread[spread == 0] = 1
     columns = {score: np.array([[getattr(own[name], score) for own in found] for name in data]) for score in SCORES}
     return {"names": list(data), "correlation": columns["correlation"], "bias": columns["bias"] / spread[:, None]}
 
