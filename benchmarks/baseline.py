@@ -14,8 +14,8 @@ import claims
 import readme
 from store import PROFILE, ROOT, Store, kept
 
-from replicate import runs
-from replicate.causal import page, record
+from replicate import causal, runs
+from replicate.causal import page
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, read_json, write_text
 from replicate.kinds import kind_of
@@ -73,8 +73,7 @@ def write(results, document, store=None, readme_path=readme.README, ledger_path=
     for name in PICTURES:
         with atomic_path(docs / f"{name}.png") as temporary:
             shutil.copyfile(Path(results) / PROFILE / "figures" / f"{name}.png", temporary)
-    if causal_record(results):
-        write_causal(results, store, docs)
+    write_causal(results, store, docs)
     ledger = [claim | {"verdict": claims.judge(claim, document)["verdict"]} for claim in claims.read(ledger_path)]
     claims.write(ledger, ledger_path)
     write_text(readme_path, readme.insert(readme_path.read_text(encoding="utf-8"), readme.render(document, ledger, store.statements())))
@@ -88,7 +87,7 @@ def causal_record(results):
     ReplicationError
         If it is not from the measured scan.
     """
-    path = record.folder(results) / "causal.json"
+    path = causal.folder(results) / "causal.json"
     if not path.exists():
         return None
     found = read_json(path)
@@ -98,13 +97,16 @@ def causal_record(results):
 
 
 def write_causal(results, store, docs):
-    """Rewrite the stored record of the causal extension, its page and its figure."""
-    places = {record.folder(results) / name: store.causal_path.with_name(name) for name in ("causal.json", "verdicts.json", "maps.npz")}
+    """Rewrite the stored record of the causal extension, its page and its figure; nothing where it was not run."""
+    found = causal_record(results)
+    if found is None:
+        return
+    places = {causal.folder(results) / name: store.causal_path.with_name(name) for name in ("causal.json", "verdicts.json", "maps.npz")}
     places[Path(results) / PROFILE / "figures" / "causal.png"] = docs / "causal.png"
     for source, target in places.items():
         with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
-    write_text(docs / "causal.md", page.render(causal_record(results)))
+    write_text(docs / "causal.md", page.render(found))
 
 
 def _stored_metrics():

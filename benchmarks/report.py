@@ -18,7 +18,7 @@ import rows
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from replicate.causal import record
+from replicate import causal
 from replicate.data.manifest import read_manifest
 from replicate.data.scan_file import summary
 from replicate.errors import ReplicationError
@@ -149,7 +149,7 @@ def _data_files(records):
 
 def _statements(results):
     """Return the judged statements of the causal extension's source; none where it was not run."""
-    path = record.folder(results) / "verdicts.json"
+    path = causal.folder(results) / "verdicts.json"
     return read_json(path)["statements"] if path.exists() else []
 
 

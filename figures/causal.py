@@ -6,7 +6,6 @@ Everything drawn is in the record that `python -m replicate.causal` writes.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import common
 import matplotlib as mpl
@@ -15,6 +14,7 @@ from matplotlib.colors import CenteredNorm
 
 from replicate import style
 from replicate.analysis.loops import DESCRIPTORS
+from replicate.causal import folder
 from replicate.causal.rates import rate_curve
 from replicate.data.beps import SIZE_UM
 from replicate.errors import ReplicationError
@@ -36,10 +36,10 @@ SHORT = {
 
 def load(results):
     """Return the record of the causal extension, and its maps and curves."""
-    folder = Path(results) / "causal"
-    if not (folder / "causal.json").exists():
-        raise ReplicationError(f"{folder}: no record here. Make it with `python -m replicate.causal --results {results}`.")
-    return read_json(folder / "causal.json"), read_npz(folder / "maps.npz")
+    place = folder(results)
+    if not (place / "causal.json").exists():
+        raise ReplicationError(f"{place}: no record here. Make it with `python -m replicate.causal --results {results}`.")
+    return read_json(place / "causal.json"), read_npz(place / "maps.npz")
 
 
 def draw(results, profile, seed=0):

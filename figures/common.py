@@ -37,6 +37,11 @@ def configuration(run):
     return read_json(run.folder / "config.json")
 
 
+def patch(run):
+    """Return how many neighbouring steps the network of a run takes as one."""
+    return configuration(run)["parameters"].get("patch", 1)
+
+
 def shown(axes, run):
     """Pair axes with the most important components of a run; axes left over are emptied."""
     components = run.arrays["components"][: len(axes)]
@@ -51,9 +56,14 @@ def thinned(image, n=400):
     return image[::stride, ::stride]
 
 
+def closed(loops):
+    """Return loops, (..., n_steps), with their first step at the end again."""
+    return np.concatenate([loops, loops[..., :1]], axis=-1)
+
+
 def loop(ax, scan, values, **look):
     """Draw aligned values of one channel, (n_steps,), over the voltage as a closed loop."""
-    ax.plot(*(np.append(line, line[0]) for line in (scan.voltages[0], values)), **look)
+    ax.plot(closed(scan.voltages[0]), closed(values), **look)
 
 
 def alignment_note(scan):

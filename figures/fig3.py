@@ -61,7 +61,7 @@ def draw_network(ax, run, title):
     """Draw the encoder of a run from left to right, and under it the decoder from right to left."""
     weights = read_npz(run.folder / "weights.npz")
     counts = count(weights, run)
-    net = network(weights, np.float32, common.configuration(run)["parameters"].get("patch", 1))
+    net = network(weights, np.float32, common.patch(run))
     n_steps = len(run.arrays["index_bias"]) // net.n_channels
     latents = Layer("sampled\nlatents", f"{net.n_latent} ({run.record['metrics']['active_channels']} active)")
     sides = {"encoder": [*encoder(net, n_steps), [latents]], "decoder": decoder(net, n_steps)[::-1]}

@@ -20,10 +20,15 @@ def draw(results, profile, seed=0):
     fig = style.figure(height=4.6 * rows)
     for block, (model, run), letters in zip(fig.subfigures(rows, 2 // rows), loaded.items(), ("abc", "def")):
         draw_model(block, model, run, scan, letters)
-    text = f"Lines: colours as in the map; other latents are the mean of the {min(NEIGHBOURS, len(scan.spectra))} nearest pixels. "
-    style.note(fig, text + common.alignment_note(scan))
+    style.note(fig, note(scan))
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
+
+
+def note(scan):
+    """Say what generated spectra of a scan are drawn with."""
+    text = f"Lines: colours as in the map; other latents are the mean of the {min(NEIGHBOURS, len(scan.spectra))} nearest pixels. "
+    return text + common.alignment_note(scan)
 
 
 def draw_model(block, model, run, scan, letters):

@@ -46,21 +46,7 @@ class Ramp(NamedTuple):
 
 
 def draw(run, subject, model):
-    """Draw what stays of the movie of one run.
-
-    Parameters
-    ----------
-    run : Run
-    subject : Subject
-    model : str
-
-    Returns
-    -------
-    fig : Figure
-    moves : list of callable
-        See `film.frames`.
-    order : list of int
-        Numbers of the frames.
+    """Draw what stays of the movie of one run; return figure, moves and numbers of the frames, as `film.frames` takes them.
 
     Raises
     ------
@@ -93,7 +79,7 @@ def read(run, subject):
     if not kept:
         raise ReplicationError(f"{run.folder / 'ramp'}: no weights of the ramp. Delete {run.folder} and run it again.")
     chosen = np.linspace(0, len(kept) - 1, min(len(kept), MOST)).round().astype(int)
-    patch = common.configuration(run)["parameters"].get("patch", 1)
+    patch = common.patch(run)
     pixels, few = common.thinned(subject.pixels, SIDE), subject.train[:: max(1, len(subject.train) // N_SPECTRA)]
     states = []
     for i in chosen:

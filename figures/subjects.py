@@ -56,18 +56,15 @@ def scan_subject(run):
     """Return the scan: its channels aligned, each loop closed."""
     scan = sources.load_scan(run.record["provenance"]["spectra"])
 
-    def closed(loops):
-        return np.concatenate([loops, loops[..., :1]], axis=-1)
-
     def unfold(spectra):
-        return closed(scan.align(spectra))
+        return common.closed(scan.align(spectra))
 
     def draw_map(ax, values, **options):
         return style.scan_map(ax, values, scan.size_um, **options)
 
     pixels = scan.map(np.arange(len(scan.spectra)))
     ylabels = tuple(f"{name} ({unit})" for name, unit in zip(scan.channels, scan.units))
-    shown = (closed(scan.voltages[0]), unfold, draw_map, "voltage (V)", ylabels, common.alignment_note(scan))
+    shown = (common.closed(scan.voltages[0]), unfold, draw_map, "voltage (V)", ylabels, common.alignment_note(scan))
     return Subject(scan.spectra, scan.spectra, pixels, *shown)
 
 

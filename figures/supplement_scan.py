@@ -10,7 +10,6 @@ from matplotlib.colors import Normalize
 from scipy.stats import norm, spearmanr
 
 from replicate import sources, style
-from replicate.analysis.latents import NEIGHBOURS
 from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra
 from replicate.models.schedule import ACTIVE_KL
 
@@ -39,8 +38,7 @@ def _draw_generated(results, profile, seed, model):
         fig5.draw_latent(fig, row, run, scan, i, style.LATENT_NAMES[model])
     for ax, lag in zip(rows[0][1:] if n_latents else (), scan.lags):
         ax.set_title("jump at 0 V: ends of its record" if lag else "")
-    text = f"Lines: colours as in the map; other latents are the mean of the {NEIGHBOURS} nearest pixels. "
-    style.note(fig, text + common.alignment_note(scan))
+    style.note(fig, fig5.note(scan))
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 

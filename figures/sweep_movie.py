@@ -35,21 +35,7 @@ class Sweep(NamedTuple):
 
 
 def draw(run, subject, model):
-    """Draw what stays of the movie of one run.
-
-    Parameters
-    ----------
-    run : Run
-    subject : Subject
-    model : str
-
-    Returns
-    -------
-    fig : Figure
-    moves : list of callable
-        See `film.frames`.
-    order : list of int
-        Numbers of the frames.
+    """Draw what stays of the movie of one run; return figure, moves and numbers of the frames, as `film.frames` takes them.
 
     Raises
     ------

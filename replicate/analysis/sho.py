@@ -102,11 +102,6 @@ def optimum_rotation(oscillator, voltage):
     return np.where(rises, theta, np.where(theta > 0, theta - np.pi, theta + np.pi))
 
 
-def piezoresponse(oscillator, theta):
-    """Return P = A cos(phi + theta), (..., n_steps) in the unit of the amplitude, with `theta` (...) in rad."""
-    return oscillator.amplitude * np.cos(oscillator.phase + np.asarray(theta)[..., np.newaxis])
-
-
 class _Band(NamedTuple):
     """A band of frequencies: its middle, each frequency over it, u, and x = (u^2 - 1) / scale, which runs from about -1 to 1."""
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 from replicate.errors import ReplicationError
+
+
+def folder(results):
+    """Return where in a results folder the record and its caches are."""
+    return Path(results) / "causal"
 
 
 def library(name):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from replicate import sources
-from replicate.causal import library, page, record
+from replicate.causal import folder, library, page, record
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 
@@ -24,12 +24,12 @@ def main(argv=None):
     options = parser.parse_args(argv)
     try:
         if options.page:
-            write_text(Path(options.page), page.render(read_json(record.folder(options.results) / "causal.json")))
+            write_text(Path(options.page), page.render(read_json(folder(options.results) / "causal.json")))
             return 0
         for name in LIBRARIES:
             library(name)
         record.compute(options.results, options.profile, sources.resolve(options.data)["scan"])
-        print(record.folder(options.results) / "causal.json")
+        print(folder(options.results) / "causal.json")
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

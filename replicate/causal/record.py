@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from replicate import machine, runs, sources
-from replicate.causal import checks, confounding, evidence, laws, maps, measured, statements
+from replicate.causal import checks, confounding, evidence, folder, laws, maps, measured, statements
 from replicate.causal.pixels import GROUPS, Pixels
 from replicate.data import toy
 from replicate.errors import ReplicationError
@@ -22,11 +21,6 @@ FRESH = (101, 102)
 
 LIBRARIES = ("dynesty", "lingam", "causal-learn")
 STAGES = ("alignment", "evidence", "map", "nested", "laws", "graphs", "confounding", "checks")
-
-
-def folder(results):
-    """Return where the record and its caches are."""
-    return Path(results) / "causal"
 
 
 def compute(results, profile, provenance):

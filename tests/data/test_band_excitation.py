@@ -12,6 +12,7 @@ from replicate import sources
 from replicate.analysis import sho
 from replicate.data import twin
 from replicate.data.band_excitation import Instrument, Oscillator, excite, response
+from replicate.data.raw import piezoresponse
 
 needs_data = pytest.mark.skipif("REPLICATE_DATA" not in os.environ, reason="needs the measured arrays: set REPLICATE_DATA")
 
@@ -104,7 +105,7 @@ def test_noise_of_the_fitted_twin_is_that_of_the_measured_scan():
 
     raw = excite(twin.simulate(shape=(20, 20), noise=False))
     oscillator, _ = sho.fit_blocks(raw.instrument.frequency, raw.blocks())
-    truth, found = (sho.piezoresponse(line, raw.rotation) / raw.instrument.sensitivity for line in (raw.oscillator, oscillator))
+    truth, found = (piezoresponse(*line[:2], raw.rotation) / raw.instrument.sensitivity for line in (raw.oscillator, oscillator))
     softening = (oscillator.resonance - raw.oscillator.resonance) / raw.instrument.resonance[1]
     np.testing.assert_allclose(by_size((found - truth, softening), truth), measured, rtol=0.1)
 
