@@ -85,7 +85,15 @@ def tests(session):
     """Run the tests, a process a core; `-- -n0` in one. Real data are used where REPLICATE_DATA or the cache has them."""
     _install(session, "requirements-causal.lock")
     # A file's tests stay together, since they share what they fit; more than four processes would mostly load MXNet.
-    session.run("python", "-m", "pytest", "--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", *session.posargs)
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "--numprocesses=logical",
+        "--maxprocesses=4",
+        "--dist=loadfile",
+        *session.posargs,
+    )
 
 
 @nox.session(python=PYTHON)
@@ -108,7 +116,16 @@ def verify(session):
 def lock(session):
     """Rewrite the locks from pyproject.toml, with hashes: everything on Python 3.11, and the core on 3.9 and later."""
     session.install("uv")
-    compile_lock = ("uv", "pip", "compile", "pyproject.toml", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
+    compile_lock = (
+        "uv",
+        "pip",
+        "compile",
+        "pyproject.toml",
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--quiet",
+    )
     locks = {
         "requirements.lock": (
             *(f"--extra={extra}" for extra in ("train", "distributed", "movies", "test", "lint")),
@@ -119,7 +136,13 @@ def lock(session):
         "requirements-core.lock": ("--universal", "--python-version", "3.9"),
     }
     for name, options in locks.items():
-        session.run(*compile_lock, *options, "--output-file", name, env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"})
+        session.run(
+            *compile_lock,
+            *options,
+            "--output-file",
+            name,
+            env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"},
+        )
 
 
 @nox.session(python=PYTHON)

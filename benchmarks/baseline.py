@@ -10,17 +10,16 @@ import shutil
 import sys
 from pathlib import Path
 
-import claims
-import readme
-from store import PROFILE, ROOT, Store, kept
-
-from replicate import causal, runs
+from benchmarks import claims, readme
+from benchmarks.store import PROFILE, ROOT, Store, kept
+from replicate import causal
 from replicate.causal import page
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, read_json, write_text
-from replicate.kinds import kind_of
-from replicate.metrics import read_metrics, write_metrics
-from replicate.style import OF_PAPER
+from replicate.numbers.kinds import kind_of
+from replicate.numbers.metrics import read_metrics, write_metrics
+from replicate.provenance import OF_PAPER
+from replicate.running import runs
 
 PICTURES = ("fig4", "violins_pixels", "ablation", "generalisation", "mechanism")
 
@@ -41,7 +40,11 @@ def difference(stored, new):
             yield f"  gone     {name}: was {before['value']:.6g}"
         elif before["values"] != after["values"] and kind_of(name).rule != "reported":
             change = f", {after['value'] / before['value'] - 1:+.2%}" if before["value"] else ""
-            seeds = f"; {len(before['seeds'])} seeds, now {len(after['seeds'])}" if before["seeds"] != after["seeds"] else ""
+            seeds = (
+                f"; {len(before['seeds'])} seeds, now {len(after['seeds'])}"
+                if before["seeds"] != after["seeds"]
+                else ""
+            )
             yield f"  changed  {name}: {before['value']:.6g} to {after['value']:.6g}{change}{seeds}"
 
 
@@ -54,14 +57,27 @@ def finished_runs(results, document):
         If one is missing, or a number is not from the real data.
     """
     simulated = [
-        name for name, entry in document["metrics"].items() if entry["provenance"] not in OF_PAPER and not name.startswith("twin.")
+        name
+        for name, entry in document["metrics"].items()
+        if entry["provenance"] not in OF_PAPER and not name.startswith("twin.")
     ]
     if simulated:
-        raise ReplicationError(f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first.")
-    return {job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(document)}
+        raise ReplicationError(
+            f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first."
+        )
+    return {
+        job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(document)
+    }
 
 
-def write(results, document, store=None, readme_path=readme.README, ledger_path=claims.LEDGER, docs=ROOT / "docs"):
+def write(
+    results,
+    document,
+    store=None,
+    readme_path=readme.README,
+    ledger_path=claims.LEDGER,
+    docs=ROOT / "docs",
+):
     """Rewrite everything stored from a results folder and its metrics document."""
     store = store or Store()
     finished = finished_runs(results, document)
@@ -74,9 +90,18 @@ def write(results, document, store=None, readme_path=readme.README, ledger_path=
         with atomic_path(docs / f"{name}.png") as temporary:
             shutil.copyfile(Path(results) / PROFILE / "figures" / f"{name}.png", temporary)
     write_causal(results, store, docs)
-    ledger = [claim | {"verdict": claims.judge(claim, document)["verdict"]} for claim in claims.read(ledger_path)]
+    ledger = [
+        claim | {"verdict": claims.judge(claim, document)["verdict"]}
+        for claim in claims.read(ledger_path)
+    ]
     claims.write(ledger, ledger_path)
-    write_text(readme_path, readme.insert(readme_path.read_text(encoding="utf-8"), readme.render(document, ledger, store.statements())))
+    write_text(
+        readme_path,
+        readme.insert(
+            readme_path.read_text(encoding="utf-8"),
+            readme.render(document, ledger, store.statements()),
+        ),
+    )
 
 
 def causal_record(results):
@@ -92,7 +117,9 @@ def causal_record(results):
         return None
     found = read_json(path)
     if found["provenance"] != "measured":
-        raise ReplicationError(f"{path}: this is from a {found['provenance']}. Run `nox -s causal -- --data measured` first.")
+        raise ReplicationError(
+            f"{path}: this is from a {found['provenance']}. Run `nox -s causal -- --data measured` first."
+        )
     return found
 
 
@@ -101,7 +128,10 @@ def write_causal(results, store, docs):
     found = causal_record(results)
     if found is None:
         return
-    places = {causal.folder(results) / name: store.causal_path.with_name(name) for name in ("causal.json", "verdicts.json", "maps.npz")}
+    places = {
+        causal.folder(results) / name: store.causal_path.with_name(name)
+        for name in ("causal.json", "verdicts.json", "maps.npz")
+    }
     places[Path(results) / PROFILE / "figures" / "causal.png"] = docs / "causal.png"
     for source, target in places.items():
         with atomic_path(target) as temporary:
@@ -121,7 +151,9 @@ def _stored_metrics():
 def main():
     """Show the difference, ask, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
+    )
     parser.add_argument("--yes", action="store_true", help="write without asking")
     options = parser.parse_args()
     try:
@@ -130,12 +162,17 @@ def main():
         causal_record(options.results)
         lines = list(difference(_stored_metrics(), document["metrics"]))
         print("\n".join(lines) or "  No number changes.")
-        if not options.yes and input("\nTake these numbers into the repository? [y/N] ").strip().lower() not in ("y", "yes"):
+        if not options.yes and input(
+            "\nTake these numbers into the repository? [y/N] "
+        ).strip().lower() not in ("y", "yes"):
             print("Nothing is written.")
             return 1
         write(options.results, document)
     except EOFError:
-        print("\nerror: nobody to ask. Add --yes to write without asking; nothing is written.", file=sys.stderr)
+        print(
+            "\nerror: nobody to ask. Add --yes to write without asking; nothing is written.",
+            file=sys.stderr,
+        )
         return 2
     except (ReplicationError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

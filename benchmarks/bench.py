@@ -11,11 +11,14 @@ import argparse
 import sys
 from pathlib import Path
 
-import rows
-
-from replicate import cli, pipeline, study, sweeps, tables
+from benchmarks import rows
+from replicate import cli
 from replicate.errors import ReplicationError
-from replicate.runs import Run
+from replicate.numbers import tables
+from replicate.running import pipeline
+from replicate.running.runs import Run
+from replicate.study import jobs as study
+from replicate.study import sweeps
 
 
 def sweep(jobs, provenance, results, n_processes=None, cluster=None):
@@ -44,26 +47,52 @@ def sweep(jobs, provenance, results, n_processes=None, cluster=None):
 def bench(options):
     """Sweep as the command line asks, write and print what came out, and return 0, or 1 where a run failed or a plot is missing."""
     seeds = range(options.seeds)
-    jobs = study.jobs(options.profile, options.only, seeds, whole_family=True) + sweeps.jobs(options.profile, options.only)
+    jobs = study.jobs(options.profile, options.only, seeds, whole_family=True) + sweeps.jobs(
+        options.profile, options.only
+    )
     provenance = cli.announce(jobs, options.data)
     path, failures = sweep(jobs, provenance, options.results, options.jobs, options.dask)
     cli.print_failures(failures)
     metrics_path, document = pipeline.collect(options.profile, seeds, provenance, options.results)
     written = tables.write_tables(document["metrics"], metrics_path.parent)
-    drawn = cli.draw([*cli.FIGURES, *cli.BENCH_FIGURES, cli.REPORT.stem], options.results, options.profile) or bool(options.only)
-    print(f"\n{tables.results_table(document['metrics']).to_string(index=False)}\n{tables.caption(document['metrics'])}\n")
-    print(path, metrics_path, *written, metrics_path.parent / "figures", metrics_path.parent / "report.html", sep="\n")
+    drawn = cli.draw(
+        [*cli.FIGURES, *cli.BENCH_FIGURES, cli.REPORT.stem], options.results, options.profile
+    ) or bool(options.only)
+    print(
+        f"\n{tables.results_table(document['metrics']).to_string(index=False)}\n{tables.caption(document['metrics'])}\n"
+    )
+    print(
+        path,
+        metrics_path,
+        *written,
+        metrics_path.parent / "figures",
+        metrics_path.parent / "report.html",
+        sep="\n",
+    )
     return 0 if drawn and not failures else 1
 
 
 def _parser():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     cli.add_place(parser)
-    parser.add_argument("--seeds", type=cli.positive, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
+    parser.add_argument(
+        "--seeds", type=cli.positive, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)"
+    )
     cli.add_selection(parser)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=cli.positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
-    where.add_argument("--dask", metavar="ADDRESS", help="of a Dask scheduler: run on the workers of its cluster, which share RESULTS")
+    where.add_argument(
+        "--jobs",
+        type=cli.positive,
+        metavar="N",
+        help="runs side by side, one thread each (default: one a core, at most 4)",
+    )
+    where.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="of a Dask scheduler: run on the workers of its cluster, which share RESULTS",
+    )
     return parser
 
 
@@ -75,7 +104,10 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. Nothing is lost: the same command goes on from the last epoch.", file=sys.stderr)
+        print(
+            "\nStopped. Nothing is lost: the same command goes on from the last epoch.",
+            file=sys.stderr,
+        )
         return 130
 
 

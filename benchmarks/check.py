@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scipy import stats
-from store import Store
 
+from benchmarks.store import Store
 from replicate.errors import ReplicationError
-from replicate.kinds import kind_of
-from replicate.metrics import read_metrics
-from replicate.study import PAPER_STUDY
+from replicate.numbers.kinds import kind_of
+from replicate.numbers.metrics import read_metrics
+from replicate.study.jobs import PAPER_STUDY
 
 STORED = Store().metrics_path
 
@@ -83,12 +83,27 @@ def check(stored, new):
     same_machine = machine_class(stored) == machine_class(new)
     gated = [name for name in before if name in after and kind_of(name).rule != "reported"]
     checks = [
-        Check("missing", name, FAILED, "make it with `nox -s bench`, or, if it is gone on purpose, `nox -s baseline`")
+        Check(
+            "missing",
+            name,
+            FAILED,
+            "make it with `nox -s bench`, or, if it is gone on purpose, `nox -s baseline`",
+        )
         for name in before
         if name not in after and _is_expected(name, after)
     ]
-    checks += [Check(kind_of(name).rule, name, *_compare(kind_of(name), before[name], after[name], same_machine)) for name in gated]
-    checks += [Check("order", f"{better} < {worse}", *_order(after.get(better), after.get(worse))) for better, worse in ORDERS]
+    checks += [
+        Check(
+            kind_of(name).rule,
+            name,
+            *_compare(kind_of(name), before[name], after[name], same_machine),
+        )
+        for name in gated
+    ]
+    checks += [
+        Check("order", f"{better} < {worse}", *_order(after.get(better), after.get(worse)))
+        for better, worse in ORDERS
+    ]
     return sorted(checks, key=lambda one: list(GROUPS).index(one.group))
 
 
@@ -109,7 +124,9 @@ def machine_class(document):
 
 def interval_half_width(first, second):
     """Return half the width of the t-interval (Welch) of the difference of two means, 0 where neither sample varies."""
-    samples = [(statistics.variance(values) / len(values), len(values) - 1) for values in (first, second)]
+    samples = [
+        (statistics.variance(values) / len(values), len(values) - 1) for values in (first, second)
+    ]
     total = sum(squared_error for squared_error, _ in samples)
     if total == 0:
         return 0.0
@@ -124,7 +141,10 @@ def _by_seed(entry):
 def _compare(kind, stored, new, same_machine):
     """Return verdict and detail of one metric by its rule."""
     if stored["provenance"] != new["provenance"]:
-        return FAILED, f"on {new['provenance']} data, stored on {stored['provenance']}; run again: `nox -s bench -- --data measured`"
+        return (
+            FAILED,
+            f"on {new['provenance']} data, stored on {stored['provenance']}; run again: `nox -s bench -- --data measured`",
+        )
     if kind.rule == "value" and not same_machine:
         return _by_interval(kind, stored["values"], new["values"])
     return _by_seeds(kind, _by_seed(stored), _by_seed(new))
@@ -133,18 +153,31 @@ def _compare(kind, stored, new, same_machine):
 def _by_seeds(kind, stored, new):
     seeds = sorted(stored.keys() & new.keys())
     if not seeds:
-        return FAILED, f"no common seed: stored {sorted(stored)}, new {sorted(new)}; make one with `nox -s bench`"
+        return (
+            FAILED,
+            f"no common seed: stored {sorted(stored)}, new {sorted(new)}; make one with `nox -s bench`",
+        )
     relative, absolute = (0, 0) if kind.rule == "exact" else (PAIRED_TOLERANCE, kind.rounding)
-    off = [seed for seed in seeds if abs(new[seed] - stored[seed]) > max(relative * abs(stored[seed]), absolute)]
+    off = [
+        seed
+        for seed in seeds
+        if abs(new[seed] - stored[seed]) > max(relative * abs(stored[seed]), absolute)
+    ]
     if not off:
         return OK, f"{len(seeds)} of {len(stored)} stored seeds compared"
     worst = max(off, key=lambda seed: abs(new[seed] - stored[seed]))
-    return FAILED, f"{len(off)} of {len(seeds)} seeds, most at seed {worst}: {_difference(kind, stored[worst], new[worst])}"
+    return (
+        FAILED,
+        f"{len(off)} of {len(seeds)} seeds, most at seed {worst}: {_difference(kind, stored[worst], new[worst])}",
+    )
 
 
 def _by_interval(kind, stored, new):
     if min(len(stored), len(new)) < MIN_SEEDS:
-        return FEW, f"stored {len(stored)}, new {len(new)}; {MIN_SEEDS} a side are needed: `nox -s bench`"
+        return (
+            FEW,
+            f"stored {len(stored)}, new {len(new)}; {MIN_SEEDS} a side are needed: `nox -s bench`",
+        )
     before, after = statistics.fmean(stored), statistics.fmean(new)
     allowed = max(interval_half_width(stored, new), FLOOR * abs(before), kind.rounding)
     if abs(after - before) <= allowed:
@@ -153,7 +186,11 @@ def _by_interval(kind, stored, new):
 
 
 def _difference(kind, stored, new):
-    falls, rises = {"lower": ("better", "worse"), "higher": ("worse", "better"), "none": ("lower", "higher")}[kind.better]
+    falls, rises = {
+        "lower": ("better", "worse"),
+        "higher": ("worse", "better"),
+        "none": ("lower", "higher"),
+    }[kind.better]
     by = f"{100 * abs(new - stored) / abs(stored):.3g} %" if stored else f"{abs(new - stored):.3g}"
     return f"stored {stored:.8g}, new {new:.8g}, differs: {rises if new > stored else falls} by {by}; if meant, `nox -s baseline`"
 
@@ -170,7 +207,9 @@ def _order(better, worse):
 def report(stored, new):
     """Print a line a check, the timings and a verdict, and tell whether all checks hold."""
     for label, document in (("Stored", stored), ("New", new)):
-        print(f"{label + ':':7} commit {document['git_commit']}, profile {document['profile']}, {_machine(document)}")
+        print(
+            f"{label + ':':7} commit {document['git_commit']}, profile {document['profile']}, {_machine(document)}"
+        )
     checks, group = check(stored, new), None
     for one in checks:
         if one.group != group:
@@ -179,9 +218,19 @@ def report(stored, new):
         print(f"{one.verdict:{len(FEW)}} {one.name:58} {one.detail}")
     if stored["profile"] == new["profile"]:
         _print_reported(stored["metrics"], new["metrics"])
-    failed, few = ([one.name for one in checks if one.verdict == verdict] for verdict in (FAILED, FEW))
-    print(f"\n{len(checks)} checks, {len(failed)} failed, {len(few)} without enough seeds. ", end="")
-    print(f"NOT THE SAME: {', '.join(failed)}" if failed else "NOT CHECKED: more seeds are needed." if few else "CHECKED.")
+    failed, few = (
+        [one.name for one in checks if one.verdict == verdict] for verdict in (FAILED, FEW)
+    )
+    print(
+        f"\n{len(checks)} checks, {len(failed)} failed, {len(few)} without enough seeds. ", end=""
+    )
+    print(
+        f"NOT THE SAME: {', '.join(failed)}"
+        if failed
+        else "NOT CHECKED: more seeds are needed."
+        if few
+        else "CHECKED."
+    )
     return not failed and not few
 
 
@@ -197,24 +246,42 @@ def _value_rule(stored, new):
 
 def _print_reported(stored, new):
     print(f"\n{'Reported, never a gate':58} {'stored median':>13} {'new median':>10} {'ratio':>6}")
-    for name in sorted(name for name in stored.keys() & new.keys() if kind_of(name).rule == "reported"):
+    for name in sorted(
+        name for name in stored.keys() & new.keys() if kind_of(name).rule == "reported"
+    ):
         before, after = (statistics.median(metrics[name]["values"]) for metrics in (stored, new))
         ratio = after / before if before else math.nan
         print(f"{name:58} {before:13.4g} {after:10.4g} {ratio:6.2f} {kind_of(name).unit}")
     if added := sorted(new.keys() - stored.keys()):
-        print(f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them.")
+        print(
+            f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them."
+        )
 
 
 def main(argv=None):
     """Check the metrics of a results folder; return 1 where they differ from the stored ones, and 2 where there is nothing to read."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="where the runs are (default: results)")
-    parser.add_argument("--profile", default="standard", help="of the runs to check (default: standard, which is what is stored)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="where the runs are (default: results)",
+    )
+    parser.add_argument(
+        "--profile",
+        default="standard",
+        help="of the runs to check (default: standard, which is what is stored)",
+    )
     options = parser.parse_args(argv)
     path = options.results / options.profile / "metrics.json"
     try:
         if not path.exists():
-            raise ReplicationError(f"{path}: there is no such file. Run `nox -s replicate`, or `nox -s bench` for five seeds, first.")
+            raise ReplicationError(
+                f"{path}: there is no such file. Run `nox -s replicate`, or `nox -s bench` for five seeds, first."
+            )
         return 0 if report(read_metrics(STORED), read_metrics(path)) else 1
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)

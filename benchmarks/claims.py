@@ -11,15 +11,19 @@ from pathlib import Path
 
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_text
-from replicate.kinds import KINDS
-from replicate.style import LABELS, OF_PAPER
+from replicate.numbers.kinds import KINDS
+from replicate.provenance import OF_PAPER
+from replicate.study.family import LABELS
 
 LEDGER = Path(__file__).resolve().parent / "claims.json"
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
 
 # rule -> the fields it needs beside `says` and `metric`, and whether a value meets it
 RULES = {
-    "within": (("value", "relative"), lambda rule, value: abs(value - rule["value"]) <= rule["relative"] * abs(rule["value"])),
+    "within": (
+        ("value", "relative"),
+        lambda rule, value: abs(value - rule["value"]) <= rule["relative"] * abs(rule["value"]),
+    ),
     "at most": (("value",), lambda rule, value: value <= rule["value"]),
     "at least": (("value",), lambda rule, value: value >= rule["value"]),
     "equals": (("value",), lambda rule, value: value == rule["value"]),
@@ -51,7 +55,10 @@ _CONDITION = {
 _CLAIM = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(("id", "section", "place", "quote", "paper", "read", "reason", "note", "reproduce"), _TEXT),
+        **dict.fromkeys(
+            ("id", "section", "place", "quote", "paper", "read", "reason", "note", "reproduce"),
+            _TEXT,
+        ),
         "verdict": {"enum": list(VERDICTS)},
         "conditions": {"type": "array", "items": _CONDITION},
         "beside": {"type": "array", "items": _TEXT},
@@ -61,7 +68,10 @@ _CLAIM = {
 _CLAIM["required"] = list(_CLAIM["properties"])
 SCHEMA = {
     "type": "object",
-    "properties": {"schema_version": {"const": 1}, "claims": {"type": "array", "items": _CLAIM, "minItems": 1}},
+    "properties": {
+        "schema_version": {"const": 1},
+        "claims": {"type": "array", "items": _CLAIM, "minItems": 1},
+    },
     "required": ["schema_version", "claims"],
     "additionalProperties": False,
 }
@@ -81,13 +91,18 @@ def read(path=LEDGER):
         for condition in claim["conditions"]:
             missing = [field for field in RULES[condition["rule"]][0] if field not in condition]
             if missing:
-                raise ReplicationError(f"{path}: {claim['id']}: a condition `{condition['rule']}` needs the field {missing[0]}.")
+                raise ReplicationError(
+                    f"{path}: {claim['id']}: a condition `{condition['rule']}` needs the field {missing[0]}."
+                )
     return document["claims"]
 
 
 def write(ledger, path=LEDGER):
     """Write the claims of a ledger, in the order of their fields."""
-    write_text(path, json.dumps({"schema_version": 1, "claims": ledger}, indent=2, ensure_ascii=False) + "\n")
+    write_text(
+        path,
+        json.dumps({"schema_version": 1, "claims": ledger}, indent=2, ensure_ascii=False) + "\n",
+    )
 
 
 def judge(claim, document):
@@ -116,26 +131,53 @@ def judge(claim, document):
         verdict = "not testable"
     else:
         verdict = "replicated" if all(outcomes) else "partly" if any(outcomes) else "not replicated"
-    beside = [{"label": label(name), "value": _text(metrics[name])} for name in claim["beside"] if name in metrics]
-    return {"verdict": verdict, "conditions": conditions, "beside": beside, "note": fill(claim["note"], metrics)}
+    beside = [
+        {"label": label(name), "value": _text(metrics[name])}
+        for name in claim["beside"]
+        if name in metrics
+    ]
+    return {
+        "verdict": verdict,
+        "conditions": conditions,
+        "beside": beside,
+        "note": fill(claim["note"], metrics),
+    }
 
 
 def _judge_condition(condition, metrics):
     names = [condition[field] for field in ("metric", "than") if field in condition]
     missing = [name for name in names if name not in metrics]
     if missing:
-        return {"says": condition["says"], "measured": f"{label(missing[0])}: not measured", "holds": None}
+        return {
+            "says": condition["says"],
+            "measured": f"{label(missing[0])}: not measured",
+            "holds": None,
+        }
     measured = "; ".join(f"{label(name)}: {_text(metrics[name])}" for name in names)
     others = {metrics[name]["provenance"] for name in names} - set(OF_PAPER)
     if others:
-        return {"says": condition["says"], "measured": f"{measured} on a {others.pop()}", "holds": None}
+        return {
+            "says": condition["says"],
+            "measured": f"{measured} on a {others.pop()}",
+            "holds": None,
+        }
     meets = RULES[condition["rule"]][1]
-    outcomes = [meets(condition, *values) for values in _by_seed(*(metrics[name] for name in names))]
+    outcomes = [
+        meets(condition, *values) for values in _by_seed(*(metrics[name] for name in names))
+    ]
     if not outcomes:
-        return {"says": condition["says"], "measured": f"{measured}, but on no common seed", "holds": None}
+        return {
+            "says": condition["says"],
+            "measured": f"{measured}, but on no common seed",
+            "holds": None,
+        }
     needed = len(outcomes) if len(outcomes) < 3 else len(outcomes) - 1
     count = f"holds for {sum(outcomes)} of {len(outcomes)} seeds"
-    return {"says": condition["says"], "measured": f"{measured} ({count})", "holds": sum(outcomes) >= needed}
+    return {
+        "says": condition["says"],
+        "measured": f"{measured} ({count})",
+        "holds": sum(outcomes) >= needed,
+    }
 
 
 def _by_seed(first, *others):
@@ -154,7 +196,10 @@ def label(name):
 
 def _text(entry):
     low, high = min(entry["values"]), max(entry["values"])
-    value, unit = format(entry["value"], ".3g"), "" if entry["unit"] in ("1", "count") else f" {entry['unit'].replace(' squared', '²')}"
+    value, unit = (
+        format(entry["value"], ".3g"),
+        "" if entry["unit"] in ("1", "count") else f" {entry['unit'].replace(' squared', '²')}",
+    )
     return f"{value}{unit}" + (f" ({low:.3g} to {high:.3g})" if high > low else "")
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-import claims
-from store import ROOT
-
+from benchmarks import claims
+from benchmarks.store import ROOT
 from replicate.causal.statements import VERDICTS
 from replicate.errors import ReplicationError
-from replicate.tables import caption, family_caption, family_table, markdown, results_table
+from replicate.numbers.tables import caption, family_caption, family_table, markdown, results_table
 
 README = ROOT / "README.md"
 FINDINGS = ROOT / "benchmarks" / "findings.md"
@@ -43,9 +42,16 @@ def insert(text, sections):
     """
     for name, section in sections.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        text, found = re.subn(f"{begin}.*?{end}", lambda _, body=section: f"{begin}\n{body}\n{end}", text, flags=re.DOTALL)  # noqa: B023
+        text, found = re.subn(
+            f"{begin}.*?{end}",
+            lambda _, body=section: f"{begin}\n{body}\n{end}",  # noqa: B023
+            text,
+            flags=re.DOTALL,
+        )
         if found != 1:
-            raise ReplicationError(f"README.md: the markers {begin} and {end} must stand there once.")
+            raise ReplicationError(
+                f"README.md: the markers {begin} and {end} must stand there once."
+            )
     return text
 
 
@@ -63,18 +69,32 @@ def _claims(document, ledger):
         f"{_cell(result['note'])} |"
         for claim, result in judged
     ]
-    head = ["| part | the paper says | its value | verdict | what we found |", "| --- | --- | --- | --- | --- |"]
+    head = [
+        "| part | the paper says | its value | verdict | what we found |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     return _folded("claims", claims.VERDICTS, ledger, [*head, *rows])
 
 
 def _statements(statements):
-    rows = [f"| “{_cell(each['quote'])}” | **{each['verdict']}** | {_cell(_outcomes(each['conditions']))} |" for each in statements]
-    return _folded("statements", VERDICTS, statements, ["| the abstract says | verdict | judged by |", "| --- | --- | --- |", *rows])
+    rows = [
+        f"| “{_cell(each['quote'])}” | **{each['verdict']}** | {_cell(_outcomes(each['conditions']))} |"
+        for each in statements
+    ]
+    return _folded(
+        "statements",
+        VERDICTS,
+        statements,
+        ["| the abstract says | verdict | judged by |", "| --- | --- | --- |", *rows],
+    )
 
 
 def _outcomes(conditions):
     marks = {True: "✓", False: "✗", None: "–"}
-    return "<br>".join(f"{marks[each['holds']]} {each['says']}" for each in conditions) or "no condition can be stated"
+    return (
+        "<br>".join(f"{marks[each['holds']]} {each['says']}" for each in conditions)
+        or "no condition can be stated"
+    )
 
 
 def _folded(name, verdicts, judged, table):

@@ -13,22 +13,21 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import claims
-import rows
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from benchmarks import claims, rows
 from replicate import causal
-from replicate.data.manifest import read_manifest
-from replicate.data.scan_file import summary
+from replicate.data.remote.manifest import read_manifest
+from replicate.data.sources import own_scan
+from replicate.data.user_scan.scan_file import summary
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
-from replicate.kinds import kind_of
-from replicate.metrics import read_metrics
-from replicate.runs import Run
-from replicate.sources import own_scan
-from replicate.style import STAND_INS, provenance_texts
-from replicate.tables import caption, is_of_own, results_table
+from replicate.numbers.kinds import kind_of
+from replicate.numbers.metrics import read_metrics
+from replicate.numbers.tables import caption, is_of_own, results_table
+from replicate.provenance import STAND_INS, provenance_texts
+from replicate.running.runs import Run
 
 FOLDER = Path(__file__).resolve().parent
 FIGURES = read_json(FOLDER / "report_figures.json")
@@ -54,7 +53,9 @@ def write(results, profile):
     """
     folder = Path(results) / profile
     if not (folder / "metrics.json").exists():
-        raise ReplicationError(f"{folder / 'metrics.json'}: there is nothing to report yet. Run `nox -s replicate` first.")
+        raise ReplicationError(
+            f"{folder / 'metrics.json'}: there is nothing to report yet. Run `nox -s replicate` first."
+        )
     write_text(folder / "report.html", render(read_metrics(folder / "metrics.json"), folder))
     return folder / "report.html"
 
@@ -70,13 +71,25 @@ def render(document, folder):
         The results of the profile: its runs, figures and ``bench.jsonl``.
     """
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["number"] = _number
-    records, shown, provenances = _records(folder), _figures(folder / "figures"), _provenances(document)
+    records, shown, provenances = (
+        _records(folder),
+        _figures(folder / "figures"),
+        _provenances(document),
+    )
     is_study = not is_of_own(document["metrics"])
     # What the paper claims is of its own data.
-    judged = [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()] if is_study else []
+    judged = (
+        [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()]
+        if is_study
+        else []
+    )
     expected = [name for name in FIGURES if name not in ON_REQUEST] if is_study else OF_SCAN
     return environment.get_template("report.html.j2").render(
         document=document,
@@ -112,15 +125,25 @@ def _provenances(document):
 
 def _records(folder):
     """Return the record of every run that has ended, by ``<dataset>/<model>/seed<k>``."""
-    return {path.parent.relative_to(folder).as_posix(): Run(path.parent).record for path in sorted(folder.glob("*/*/seed*/record.json"))}
+    return {
+        path.parent.relative_to(folder).as_posix(): Run(path.parent).record
+        for path in sorted(folder.glob("*/*/seed*/record.json"))
+    }
 
 
 def _figures(folder):
     """Return name, title, alternative text and picture of every figure that was drawn: the known ones in their order, then others."""
     drawn = {path.stem: path for path in sorted(folder.glob("*.png"))}
     known = {name: text for name, text in FIGURES.items() if name in drawn}
-    others = {name: {"title": "Figure", "alt": f"Figure {name}, not described."} for name in drawn if name not in FIGURES}
-    return [{"name": name, "source": _data_uri(drawn[name]), **text} for name, text in {**known, **others}.items()]
+    others = {
+        name: {"title": "Figure", "alt": f"Figure {name}, not described."}
+        for name in drawn
+        if name not in FIGURES
+    }
+    return [
+        {"name": name, "source": _data_uri(drawn[name]), **text}
+        for name, text in {**known, **others}.items()
+    ]
 
 
 def _data_uri(path):
@@ -130,13 +153,17 @@ def _data_uri(path):
             image.load()
             content = path.read_bytes() if image.width <= WIDEST else _narrowed(image)
     except OSError as error:
-        raise ReplicationError(f"{path}: not a readable picture ({error}). Draw it again with `nox -s figures`.") from error
+        raise ReplicationError(
+            f"{path}: not a readable picture ({error}). Draw it again with `nox -s figures`."
+        ) from error
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def _narrowed(image):
     stream = io.BytesIO()
-    image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS).save(stream, "PNG", optimize=True)
+    image.resize(
+        (WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS
+    ).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
@@ -155,20 +182,35 @@ def _statements(results):
 
 def _thread_pools(records):
     pools = [pool for record in records for pool in record.get("thread_pools", [])]
-    return sorted({f"{pool['prefix']} {pool['version'] or ''}".strip() + f": {pool['num_threads']}" for pool in pools})
+    return sorted(
+        {
+            f"{pool['prefix']} {pool['version'] or ''}".strip() + f": {pool['num_threads']}"
+            for pool in pools
+        }
+    )
 
 
 def _failures(folder, records):
     """Return run, source and error of what failed: in the last row of its job in ``bench.jsonl``, or in its record."""
-    last = {f"{row['dataset']}/{row['model']}/seed{row['seed']}": row for row in rows.read(folder / "bench.jsonl")}
+    last = {
+        f"{row['dataset']}/{row['model']}/seed{row['seed']}": row
+        for row in rows.read(folder / "bench.jsonl")
+    }
     found = [("bench.jsonl", last), ("record.json", records)]
-    failed = {name: (file, entry.get("error")) for file, entries in found for name, entry in entries.items() if entry["status"] == "failed"}
+    failed = {
+        name: (file, entry.get("error"))
+        for file, entries in found
+        for name, entry in entries.items()
+        if entry["status"] == "failed"
+    }
     return [(name, *detail) for name, detail in sorted(failed.items())]
 
 
 def main(argv=None):
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
     parser.add_argument("--profile", default="standard", help="of the runs to report")
     options = parser.parse_args(argv)

@@ -10,9 +10,18 @@ import os
 from datetime import datetime, timezone
 
 from replicate.errors import ReplicationError
-from replicate.runs import key
+from replicate.running.runs import key
 
-RECORDED = ("metrics", "seconds", "machine", "thread_pools", "versions", "git_commit", "data_sha256", "provenance")
+RECORDED = (
+    "metrics",
+    "seconds",
+    "machine",
+    "thread_pools",
+    "versions",
+    "git_commit",
+    "data_sha256",
+    "provenance",
+)
 
 
 def repair(path):
@@ -81,7 +90,11 @@ def row(job, config, run, error):
     """
     path = run.folder / "record.json"
     record = run.record if path.exists() and run.record["key"] == key(config) else {"metrics": {}}
-    ended = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc) if "key" in record else datetime.now(timezone.utc)
+    ended = (
+        datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        if "key" in record
+        else datetime.now(timezone.utc)
+    )
     status = {"status": "failed", "error": error} if error else {"status": "complete"}
     return {
         **{"dataset": job.dataset, "model": job.model, "seed": job.seed, "profile": job.profile},

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from replicate import study, sweeps
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
-from replicate.metrics import read_metrics, seeds_of
+from replicate.numbers.metrics import read_metrics, seeds_of
+from replicate.study import jobs as study
+from replicate.study import sweeps
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "standard"
@@ -22,7 +23,11 @@ INDEX_KEYS = ["dataset", "model", "seed", "index"]
 def kept(document):
     """List the jobs behind a metrics document whose weights are kept."""
     whole = study.jobs(PROFILE, seeds=seeds_of(document), whole_family=True)
-    ours = [job for job in whole if job.dataset in KEPT or job.model in study.PAPER_STUDY.get(job.dataset, ())]
+    ours = [
+        job
+        for job in whole
+        if job.dataset in KEPT or job.model in study.PAPER_STUDY.get(job.dataset, ())
+    ]
     entries = {job: document["metrics"].get(f"{job.dataset}.{job.model}.mse") for job in ours}
     return [job for job, entry in entries.items() if entry and job.seed in entry["seeds"]]
 
@@ -88,14 +93,18 @@ class Store:
         try:
             return pd.read_csv(self.index_path).set_index(INDEX_KEYS)[["bias", "spread"]]
         except (OSError, ValueError, KeyError) as error:
-            raise ReplicationError(f"{self.index_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`.") from error
+            raise ReplicationError(
+                f"{self.index_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`."
+            ) from error
 
     def sweeps(self):
-        """Return the numbers of the sweeps, as `replicate.sweeps.table` makes them."""
+        """Return the numbers of the sweeps, as `replicate.study.sweeps.table` makes them."""
         try:
             return pd.read_csv(self.sweeps_path)[list(sweeps.COLUMNS)]
         except (OSError, ValueError, KeyError) as error:
-            raise ReplicationError(f"{self.sweeps_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`.") from error
+            raise ReplicationError(
+                f"{self.sweeps_path}: not readable ({error}). Restore it with git, or run `nox -s baseline`."
+            ) from error
 
     def statements(self):
         """Return the statements of the causal extension's source, each with its verdict, as `replicate.causal.statements` judges them."""
@@ -114,7 +123,9 @@ class Store:
 
     def write_index_table(self, runs):
         """Replace the table of the error at each index by that of runs, a dict of Job to Run."""
-        table = pd.concat([index_rows(job, run.arrays) for job, run in runs.items() if "index_bias" in run.arrays])
+        table = pd.concat(
+            [index_rows(job, run.arrays) for job, run in runs.items() if "index_bias" in run.arrays]
+        )
         write_text(self.index_path, table.sort_index().to_csv(float_format="%.7g"))
 
 

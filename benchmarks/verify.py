@@ -12,25 +12,24 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-import claims
 import numpy as np
 import pandas as pd
-import readme
-from store import PROFILE, Store, index_rows, kept
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from replicate import study
+from benchmarks import claims, readme
+from benchmarks.store import PROFILE, Store, index_rows, kept
 from replicate.causal.statements import judge_all
-from replicate.comparisons import compare
-from replicate.data.fetch import fetch
-from replicate.data.manifest import read_manifest
+from replicate.data.remote.fetch import fetch
+from replicate.data.remote.manifest import read_manifest
 from replicate.errors import ReplicationError
-from replicate.execute import configuration
 from replicate.files import file_hash, read_json
-from replicate.kinds import kind_of
-from replicate.metrics import interval
-from replicate.stored import restore
+from replicate.numbers.comparisons import compare
+from replicate.numbers.kinds import kind_of
+from replicate.numbers.metrics import interval
+from replicate.reference.restore import restore
+from replicate.running.execute import configuration
+from replicate.study import jobs as study
 from replicate.tasks import load_task
 
 TOLERANCE = 1e-5
@@ -56,7 +55,11 @@ def weight_checks(store):
 def summary_checks(document):
     """Yield name, verdict and detail for the means and the intervals of the stored values."""
     wrong = [name for name, entry in document["metrics"].items() if not _is_summary(entry)]
-    yield "summaries", not wrong, f"means and intervals follow from the values{' but in ' if wrong else ''}{', '.join(wrong)}"
+    yield (
+        "summaries",
+        not wrong,
+        f"means and intervals follow from the values{' but in ' if wrong else ''}{', '.join(wrong)}",
+    )
 
 
 def _is_summary(entry):
@@ -80,12 +83,16 @@ def rescore(store, jobs):
     # What shares a task: of the toy problem, the models of the paper are scored on the painting, the others are not.
     groups = {}
     for job in jobs:
-        groups.setdefault((job.dataset, job.seed, job.model in study.PAPER_STUDY.get(job.dataset, ())), []).append(job)
+        groups.setdefault(
+            (job.dataset, job.seed, job.model in study.PAPER_STUDY.get(job.dataset, ())), []
+        ).append(job)
     # Those with the painting take longest: at the end they would leave a core idle.
     groups = dict(sorted(groups.items(), key=lambda group: group[0][0] != "toy"))
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         outcomes = pool.map(_rescore_group, [(store, listed) for listed in groups.values()])
-        for (dataset, seed, _), outcome in zip(groups, tqdm(outcomes, total=len(groups), unit="group", disable=None)):
+        for (dataset, seed, _), outcome in zip(
+            groups, tqdm(outcomes, total=len(groups), unit="group", disable=None)
+        ):
             yield dataset, seed, *outcome
 
 
@@ -102,7 +109,9 @@ def _rescore_group(task):
         for job, (scored, _) in scores.items()
         for kind, value in (scored | compared[job]).items()
     }
-    tables = [index_rows(job, arrays) for job, (_, arrays) in scores.items() if "index_bias" in arrays]
+    tables = [
+        index_rows(job, arrays) for job, (_, arrays) in scores.items() if "index_bias" in arrays
+    ]
     return metrics, pd.concat(tables) if tables else None
 
 
@@ -134,7 +143,9 @@ def _compare(entry, seed, name, value):
         return False, f"computed {value:.6g}, but none is stored"
     stored, kind = entry["values"][entry["seeds"].index(seed)], kind_of(name)
     tolerance = 0 if kind.rule == "exact" else TOLERANCE
-    return math.isclose(stored, value, rel_tol=tolerance, abs_tol=kind.rounding), f"stored {stored:.8g}, computed {value:.8g}"
+    return math.isclose(
+        stored, value, rel_tol=tolerance, abs_tol=kind.rounding
+    ), f"stored {stored:.8g}, computed {value:.8g}"
 
 
 def _compare_tables(stored, table):
@@ -150,24 +161,45 @@ def derived_checks(document, sweeps):
     for name, entry in document["metrics"].items():
         dataset, model, kind = name.split(".")
         for seed, value in zip(entry["seeds"], entry["values"]):
-            records.setdefault(study.Job(PROFILE, dataset, model, seed), {"metrics": {}})["metrics"][kind] = value
+            records.setdefault(study.Job(PROFILE, dataset, model, seed), {"metrics": {}})[
+                "metrics"
+            ][kind] = value
     for row in sweeps.itertuples():
         job = study.Job(PROFILE, row.dataset, row.model, row.seed, f"{row.setting}={row.value:g}")
         records.setdefault(job, {"metrics": {}})["metrics"][row.metric] = row.number
     for job, metrics in compare(records, {}).items():
         for kind, value in metrics.items():
             name = f"{job.dataset}.{job.model}.{kind}"
-            yield f"{name} seed {job.seed}", *_compare(document["metrics"].get(name), job.seed, name, value)
+            yield (
+                f"{name} seed {job.seed}",
+                *_compare(document["metrics"].get(name), job.seed, name, value),
+            )
 
 
 def text_checks(store, document, ledger, text):
     """Yield name, verdict and detail for the verdicts of both ledgers and the numbers in the README."""
-    stale = [claim["id"] for claim in ledger if claims.judge(claim, document)["verdict"] != claim["verdict"]]
-    yield "claims.json", not stale, f"{len(ledger)} verdicts follow from the stored metrics{' but ' if stale else ''}{', '.join(stale)}"
+    stale = [
+        claim["id"]
+        for claim in ledger
+        if claims.judge(claim, document)["verdict"] != claim["verdict"]
+    ]
+    yield (
+        "claims.json",
+        not stale,
+        f"{len(ledger)} verdicts follow from the stored metrics{' but ' if stale else ''}{', '.join(stale)}",
+    )
     statements = store.statements()
     follows = judge_all(read_json(store.causal_path))["statements"] == statements
-    yield "causal/verdicts.json", follows, f"{len(statements)} verdicts follow from the stored record"
-    yield "README.md", readme.insert(text, readme.render(document, ledger, statements)) == text, "its numbers are the stored ones"
+    yield (
+        "causal/verdicts.json",
+        follows,
+        f"{len(statements)} verdicts follow from the stored record",
+    )
+    yield (
+        "README.md",
+        readme.insert(text, readme.render(document, ledger, statements)) == text,
+        "its numbers are the stored ones",
+    )
 
 
 def verify(store, ledger, text, jobs, rescore=rescore):
@@ -186,10 +218,21 @@ def verify(store, ledger, text, jobs, rescore=rescore):
         Takes the store and these jobs.
     """
     document, stored_table = store.metrics(), store.index_table()
-    print(f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n")
-    groups = (data_checks(), weight_checks(store), summary_checks(document), derived_checks(document, store.sweeps()))
+    print(
+        f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n"
+    )
+    groups = (
+        data_checks(),
+        weight_checks(store),
+        summary_checks(document),
+        derived_checks(document, store.sweeps()),
+    )
     failed, names = [], []
-    for checks in (*groups, text_checks(store, document, ledger, text), model_checks(document, stored_table, rescore(store, jobs))):
+    for checks in (
+        *groups,
+        text_checks(store, document, ledger, text),
+        model_checks(document, stored_table, rescore(store, jobs)),
+    ):
         for name, holds, detail in checks:
             tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
             names.append(name)
@@ -197,20 +240,33 @@ def verify(store, ledger, text, jobs, rescore=rescore):
     computed = {name.partition(" ")[0] for name in names}
     left = sorted({name.rpartition(".")[2] for name in document["metrics"].keys() - computed})
     print(f"\nNot computed again, all or in part: {', '.join(left)}.")
-    print(f"{len(names)} checks, {len(failed)} failed. " + (f"NOT VERIFIED: {', '.join(failed)}" if failed else "VERIFIED."))
+    print(
+        f"{len(names)} checks, {len(failed)} failed. "
+        + (f"NOT VERIFIED: {', '.join(failed)}" if failed else "VERIFIED.")
+    )
     return not failed
 
 
 def main():
     """Verify what is stored."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--family", action="store_true", help="score the whole family again, not the paper's study alone: 3 minutes")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--family",
+        action="store_true",
+        help="score the whole family again, not the paper's study alone: 3 minutes",
+    )
     options = parser.parse_args()
     try:
         jobs = kept(Store().metrics())
         if not options.family:
             jobs = [job for job in jobs if job.model in study.PAPER_STUDY.get(job.dataset, ())]
-        return 0 if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8"), jobs) else 1
+        return (
+            0
+            if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8"), jobs)
+            else 1
+        )
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)
         return 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import common
 import numpy as np
 
-from replicate import sources, style
+from figures.shared import common, style
 from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra, units
 from replicate.analysis.spatial import morans_i
+from replicate.data import sources
 
 COLUMNS = 4
 FOOT, WIDTH = 0.5, 1.65
@@ -36,8 +36,13 @@ def draw_scan(scan):
     for ax in axes[len(values) :]:
         ax.axis("off")
     still = np.count_nonzero(~switches)
-    fig.suptitle(f"Descriptors of the loops{f'; {still} loops that do not switch are grey' if still else ''}")
-    style.note(fig, f"− and falling: the branch from + to − voltage. I: Moran's, between rook neighbours. {common.alignment_note(scan)}")
+    fig.suptitle(
+        f"Descriptors of the loops{f'; {still} loops that do not switch are grey' if still else ''}"
+    )
+    style.note(
+        fig,
+        f"− and falling: the branch from + to − voltage. I: Moran's, between rook neighbours. {common.alignment_note(scan)}",
+    )
     return fig
 
 
@@ -50,7 +55,17 @@ def draw_map(fig, ax, scan, values, name, unit):
         title += f", I = {morans_i(values):.2f}"
     ax.set_title(title)
     image = style.scan_map(ax, values, scan.size_um, **(style.limits(known) if known.size else {}))
-    style.colour_bar(fig, image, ax, f"({unit})", location="bottom", extend="both", aspect=14, shrink=0.85, pad=0.02)
+    style.colour_bar(
+        fig,
+        image,
+        ax,
+        f"({unit})",
+        location="bottom",
+        extend="both",
+        aspect=14,
+        shrink=0.85,
+        pad=0.02,
+    )
 
 
 def main(argv=None):

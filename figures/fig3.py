@@ -9,16 +9,22 @@ import re
 import sys
 from typing import NamedTuple
 
-import common
 import numpy as np
 from matplotlib.patches import Patch, Rectangle
 
-from replicate import family, style
+from figures.shared import common, style
 from replicate.errors import ReplicationError
 from replicate.files import read_npz
 from replicate.reference import network
+from replicate.study import family
+from replicate.study.family import LABELS
 
-COLOURS = {"recurrent layer": "#CFE3F2", "dense layer": "#FBE0B8", "linear path": "#DADADA", "no weights": "white"}
+COLOURS = {
+    "recurrent layer": "#CFE3F2",
+    "dense layer": "#FBE0B8",
+    "linear path": "#DADADA",
+    "no weights": "white",
+}
 TITLES = {"toy": "toy problem", "beps": "BEPS scan"}
 
 ROWS = {"encoder": 1.45, "decoder": 0.0}
@@ -49,10 +55,17 @@ def draw(results, profile, seed=0):
         ax = block.subplots()
         draw_network(ax, loaded["lstm_vae"], TITLES[dataset])
         style.letter(ax, letter)
-    handles = [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=kind) for kind, colour in COLOURS.items()]
+    handles = [
+        Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=kind)
+        for kind, colour in COLOURS.items()
+    ]
     block.legend(handles=handles, loc="outside lower center", ncols=len(COLOURS))
     paper = "The paper's has {n_blocks} residual blocks of {n_layers} bidirectional LSTM layers of {width} units on each side."
-    style.note(fig, "Boxes: shape of the output (steps × features), number of weights. " + paper.format(**family.PAPER_NETWORK))
+    style.note(
+        fig,
+        "Boxes: shape of the output (steps × features), number of weights. "
+        + paper.format(**family.PAPER_NETWORK),
+    )
     style.stamp(fig, made_from, profile, seed)
     return fig
 
@@ -63,22 +76,43 @@ def draw_network(ax, run, title):
     counts = count(weights, run)
     net = network(weights, np.float32, common.patch(run))
     n_steps = len(run.arrays["index_bias"]) // net.n_channels
-    latents = Layer("sampled\nlatents", f"{net.n_latent} ({run.record['metrics']['active_channels']} active)")
+    latents = Layer(
+        "sampled\nlatents", f"{net.n_latent} ({run.record['metrics']['active_channels']} active)"
+    )
     sides = {"encoder": [*encoder(net, n_steps), [latents]], "decoder": decoder(net, n_steps)[::-1]}
     end = max(map(len, sides.values())) - 1
     for side, columns in sides.items():
         places = np.linspace(0, end, len(columns))
-        boxes = [draw_column(ax, x, ROWS[side], column, counts) for x, column in zip(places, columns)]
+        boxes = [
+            draw_column(ax, x, ROWS[side], column, counts) for x, column in zip(places, columns)
+        ]
         for left, right in zip(boxes, boxes[1:]):
             draw_arrows(ax, *((left, right) if side == "encoder" else (right, left)))
         draw_skips(ax, places, ROWS[side], columns, counts.get(f"{side}.blocks.0.skip"))
     draw_arrow(ax, (end, ROWS["encoder"] - HEIGHT / 2), (end, ROWS["decoder"] + HEIGHT / 2))
     if net.has_linear_path:
         heads = np.linspace(0, end, len(sides["encoder"]))[-2]
-        draw_path(ax, LINEAR_PATH["encoder"], (0, ROWS["encoder"]), (heads, ROWS["encoder"] + APART / 2), counts["encoder.linear"])
-        draw_path(ax, LINEAR_PATH["decoder"], (end, LINEAR_PATH["decoder"]), (0, ROWS["decoder"]), counts["decoder.linear"])
-    shares = ", ".join(f"{side} {sum(n for part, n in counts.items() if part.startswith(side)):,}" for side in sides)
-    ax.set_title(f"{style.LABELS['lstm_vae']}, {title}: {sum(counts.values()):,} weights ({shares})", loc="left")
+        draw_path(
+            ax,
+            LINEAR_PATH["encoder"],
+            (0, ROWS["encoder"]),
+            (heads, ROWS["encoder"] + APART / 2),
+            counts["encoder.linear"],
+        )
+        draw_path(
+            ax,
+            LINEAR_PATH["decoder"],
+            (end, LINEAR_PATH["decoder"]),
+            (0, ROWS["decoder"]),
+            counts["decoder.linear"],
+        )
+    shares = ", ".join(
+        f"{side} {sum(n for part, n in counts.items() if part.startswith(side)):,}"
+        for side in sides
+    )
+    ax.set_title(
+        f"{LABELS['lstm_vae']}, {title}: {sum(counts.values()):,} weights ({shares})", loc="left"
+    )
     ax.set(xlim=(-0.45, end + 0.45), ylim=(-0.58, 2.3))
     ax.axis("off")
 
@@ -104,10 +138,26 @@ def count(weights, run):
 
 def encoder(net, n_steps):
     """Return columns of layers from the spectrum to mean and log-variance of its latents."""
-    columns = [[Layer("spectrum", f"{n_steps} × {net.n_channels}")], *_cut(net, n_steps), *_blocks("encoder", net, n_steps)]
-    columns.append([Layer(f"BiLSTM {net.width},\nlast state", f"{2 * net.width}", "encoder.summary", "recurrent layer")])
+    columns = [
+        [Layer("spectrum", f"{n_steps} × {net.n_channels}")],
+        *_cut(net, n_steps),
+        *_blocks("encoder", net, n_steps),
+    ]
+    columns.append(
+        [
+            Layer(
+                f"BiLSTM {net.width},\nlast state",
+                f"{2 * net.width}",
+                "encoder.summary",
+                "recurrent layer",
+            )
+        ]
+    )
     heads = {"mean": "mean", "log-variance": "log_variance"}
-    heads = [Layer(text, f"{net.n_latent}", f"encoder.{part}", "dense layer") for text, part in heads.items()]
+    heads = [
+        Layer(text, f"{net.n_latent}", f"encoder.{part}", "dense layer")
+        for text, part in heads.items()
+    ]
     return [*columns, *_embedding("encoder", net), heads]
 
 
@@ -116,33 +166,76 @@ def decoder(net, n_steps):
     steps = n_steps // net.patch
     inputs = [Layer("same at\neach step", f"{steps} × {net.n_embedding or net.n_latent}")]
     if net.n_own:
-        inputs.append(Layer("of each\nstep's own", f"{steps} × {net.n_own}", "decoder.own", "dense layer"))
+        inputs.append(
+            Layer("of each\nstep's own", f"{steps} × {net.n_own}", "decoder.own", "dense layer")
+        )
     columns = [*_embedding("decoder", net), inputs]
-    columns.append([Layer(f"BiLSTM {net.width}", f"{steps} × {2 * net.width}", "decoder.first", "recurrent layer")])
+    columns.append(
+        [
+            Layer(
+                f"BiLSTM {net.width}",
+                f"{steps} × {2 * net.width}",
+                "decoder.first",
+                "recurrent layer",
+            )
+        ]
+    )
     columns += _blocks("decoder", net, n_steps)
-    columns.append([Layer("dense", f"{steps} × {net.n_channels * net.patch}", "decoder.output", "dense layer")])
+    columns.append(
+        [Layer("dense", f"{steps} × {net.n_channels * net.patch}", "decoder.output", "dense layer")]
+    )
     return [*columns, [Layer("recon-\nstruction", f"{n_steps} × {net.n_channels}")]]
 
 
 def _cut(net, n_steps):
-    return [[Layer(f"{net.patch} steps\nas one", f"{n_steps // net.patch} × {net.n_channels * net.patch}")]] if net.patch > 1 else []
+    return (
+        [
+            [
+                Layer(
+                    f"{net.patch} steps\nas one",
+                    f"{n_steps // net.patch} × {net.n_channels * net.patch}",
+                )
+            ]
+        ]
+        if net.patch > 1
+        else []
+    )
 
 
 def _embedding(side, net):
-    return [[Layer("embedding", f"{net.n_embedding}", f"{side}.embedding", "dense layer")]] if net.n_embedding else []
+    return (
+        [[Layer("embedding", f"{net.n_embedding}", f"{side}.embedding", "dense layer")]]
+        if net.n_embedding
+        else []
+    )
 
 
 def _blocks(side, net, n_steps):
-    parts = [(block, f"{side}.blocks.{block}.layers.{layer}") for block in range(net.n_blocks) for layer in range(net.n_layers)]
+    parts = [
+        (block, f"{side}.blocks.{block}.layers.{layer}")
+        for block in range(net.n_blocks)
+        for layer in range(net.n_layers)
+    ]
     shape = f"{n_steps // net.patch} × {2 * net.width}"
-    return [[Layer(f"BiLSTM {net.width}", shape, part, "recurrent layer", block)] for block, part in parts]
+    return [
+        [Layer(f"BiLSTM {net.width}", shape, part, "recurrent layer", block)]
+        for block, part in parts
+    ]
 
 
 def draw_column(ax, x, y, column, counts):
     """Draw one layer, or two side by side in the network as one above the other, and return the middle of each box."""
     heights = [y] if len(column) == 1 else [y + APART / 2, y - APART / 2]
     for layer, height in zip(column, heights):
-        draw_box(ax, x, height, layer.kind, "\n".join(filter(None, (layer.text, layer.shape, layer.part and f"{counts[layer.part]:,}"))))
+        draw_box(
+            ax,
+            x,
+            height,
+            layer.kind,
+            "\n".join(
+                filter(None, (layer.text, layer.shape, layer.part and f"{counts[layer.part]:,}"))
+            ),
+        )
     return [(x, height) for height in heights]
 
 
@@ -163,7 +256,14 @@ def draw_arrows(ax, sources, targets):
 
 def draw_arrow(ax, start, end):
     """Draw an arrow between two points."""
-    look = {"arrowstyle": "-|>", "linewidth": 0.5, "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0, "color": "black"}
+    look = {
+        "arrowstyle": "-|>",
+        "linewidth": 0.5,
+        "mutation_scale": 5,
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "color": "black",
+    }
     ax.annotate("", end, start, arrowprops=look)
 
 
@@ -173,9 +273,23 @@ def draw_skips(ax, places, y, columns, n_linear):
     for block in set(blocks) - {None}:
         xs = [x for x, own in zip(places, blocks) if own == block]
         left, right, top = min(xs) - 0.5, max(xs) + 0.5, y + HEIGHT / 2 + 0.14
-        ax.plot([left, left, right, right], [y, top, top, y], color="black", linewidth=0.5, linestyle=(0, (3, 1.5)), zorder=1)
+        ax.plot(
+            [left, left, right, right],
+            [y, top, top, y],
+            color="black",
+            linewidth=0.5,
+            linestyle=(0, (3, 1.5)),
+            zorder=1,
+        )
         skip = f"skip, linear: {n_linear:,}" if block == 0 and n_linear else "skip"
-        ax.text((left + right) / 2, top + 0.02, f"block {block + 1}: {skip}", ha="center", va="bottom", fontsize=5.3)
+        ax.text(
+            (left + right) / 2,
+            top + 0.02,
+            f"block {block + 1}: {skip}",
+            ha="center",
+            va="bottom",
+            fontsize=5.3,
+        )
 
 
 def draw_path(ax, y, start, end, n):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 
-import common
 import numpy as np
 
-from replicate import sources, style
+from figures.shared import common, style
 from replicate.analysis.residuals import best_median_worst
+from replicate.data import sources
+from replicate.study.family import SHORT_LABELS
 
 PAPER_LIMITS = {"vmin": 0, "vmax": 0.5}
 DICTIONARY_PANELS = ("abc", "def", "hij")
@@ -26,7 +27,14 @@ def draw(results, profile, seed=0):
     fig = style.figure(height=3.2 + 1.7 * scan.n_channels)
     upper, lower = fig.subfigures(2, 1, height_ratios=(0.9 + scan.n_channels, 1))
     left, right = upper.subfigures(1, 2)
-    panels = draw_model(left, "dictionary_learning", loaded, scan, DICTIONARY_PANELS, compared=("dictionary_learning", "lstm_vae", "pca"))
+    panels = draw_model(
+        left,
+        "dictionary_learning",
+        loaded,
+        scan,
+        DICTIONARY_PANELS,
+        compared=("dictionary_learning", "lstm_vae", "pca"),
+    )
     panels |= draw_model(right, "lstm_vae", loaded, scan, VAE_PANELS, compared=("lstm_vae",))
     share_limits([panels[name] for name in "defnop"])
     draw_errors(lower, loaded, scan)
@@ -47,13 +55,19 @@ def draw_model(block, model, loaded, scan, letters, compared):
         values = scan.map(run.arrays["latents"][:, component])
         image = style.scan_map(ax, values, scan.size_um, **style.limits(values))
         ax.set_title(f"component {component}")
-        style.colour_bar(block, image, ax, style.LATENT_NAMES[model], location="bottom", extend="both", aspect=12)
+        style.colour_bar(
+            block, image, ax, style.LATENT_NAMES[model], location="bottom", extend="both", aspect=12
+        )
     pixels = best_median_worst(run.arrays["mse"])
     for i, row in enumerate(channels):
         draw_examples(row, i, loaded, scan, pixels, compared)
     for ax, name, pixel in zip(channels[0], ("best", "median", "worst"), pixels):
         ax.set_title(f"{name}: MSE {run.arrays['mse'][pixel]:.2g}")
-    block.legend(*channels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(compared))
+    block.legend(
+        *channels[0][0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=1 + len(compared),
+    )
     for name, ax in axes.items():
         style.letter(ax, name if len(name) == 1 else "")
     return axes
@@ -72,7 +86,10 @@ def draw_examples(axes, channel, loaded, scan, pixels, compared):
     for model in compared:
         # Thin and broken, for PCA often lies upon the VAE.
         look = {"linewidth": 0.8, "linestyle": (0, (3, 2))} if model == "pca" else {}
-        lines[style.SHORT_LABELS[model]] = (loaded[model].arrays["reconstructions"], {"color": style.COLOURS[model], **look})
+        lines[SHORT_LABELS[model]] = (
+            loaded[model].arrays["reconstructions"],
+            {"color": style.COLOURS[model], **look},
+        )
     for ax, pixel in zip(axes, pixels):
         for label, (spectra, look) in lines.items():
             common.loop(ax, scan, scan.align(spectra[[pixel]])[0, channel], label=label, **look)
@@ -86,8 +103,12 @@ def draw_errors(block, loaded, scan):
     left, right = block.subfigures(1, 2, width_ratios=(2, 3))
     left.suptitle("Error of every pixel, the paper's scale")
     right.suptitle("The same, zoomed, with PCA")
-    draw_error_maps(left, dict(zip("tu", ("dictionary_learning", "lstm_vae"))), loaded, scan, PAPER_LIMITS)
-    draw_error_maps(right, dict(zip("vwx", ("dictionary_learning", "lstm_vae", "pca"))), loaded, scan, zoomed)
+    draw_error_maps(
+        left, dict(zip("tu", ("dictionary_learning", "lstm_vae"))), loaded, scan, PAPER_LIMITS
+    )
+    draw_error_maps(
+        right, dict(zip("vwx", ("dictionary_learning", "lstm_vae", "pca"))), loaded, scan, zoomed
+    )
 
 
 def draw_error_maps(block, panels, loaded, scan, scale):
@@ -95,8 +116,10 @@ def draw_error_maps(block, panels, loaded, scan, scale):
     axes = block.subplot_mosaic("".join(panels))
     for name, model in panels.items():
         errors = loaded[model].arrays["mse"]
-        image = style.scan_map(axes[name], scan.map(errors), scan.size_um, cmap=style.ERROR_MAP, **scale)
-        axes[name].set_title(f"{style.SHORT_LABELS[model]}: mean {errors.mean():.2g}")
+        image = style.scan_map(
+            axes[name], scan.map(errors), scan.size_um, cmap=style.ERROR_MAP, **scale
+        )
+        axes[name].set_title(f"{SHORT_LABELS[model]}: mean {errors.mean():.2g}")
         style.letter(axes[name], name)
     style.colour_bar(block, image, list(axes.values()), "MSE (z-score²)", extend="max", shrink=0.8)
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 
-import common
 from matplotlib.colors import Normalize
 
-from replicate import sources, style
+from figures.shared import common, style
 from replicate.analysis.latents import NEIGHBOURS
+from replicate.data import sources
 
 
 def draw(results, profile, seed=0):
     """Draw what the models have learnt of the scan."""
-    loaded, provenance = common.load(results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae"))
+    loaded, provenance = common.load(
+        results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae")
+    )
     scan = sources.load_scan(provenance["spectra"])
     # More channels than two need the whole width for each model.
     rows = 1 if scan.n_channels < 3 else 2
     fig = style.figure(height=4.6 * rows)
-    for block, (model, run), letters in zip(fig.subfigures(rows, 2 // rows), loaded.items(), ("abc", "def")):
+    for block, (model, run), letters in zip(
+        fig.subfigures(rows, 2 // rows), loaded.items(), ("abc", "def")
+    ):
         draw_model(block, model, run, scan, letters)
     style.note(fig, note(scan))
     style.stamp(fig, provenance.values(), profile, seed)
@@ -51,7 +55,9 @@ def draw_latent(block, row, run, scan, i, label):
     norm = Normalize(**style.limits(values, percent=0))
     image = style.scan_map(row[0], values, scan.size_um, norm=norm)
     row[0].set_title(f"component {component}")
-    for value, spectrum in zip(run.arrays["generated_values"][i], scan.align(run.arrays["generated"][i])):
+    for value, spectrum in zip(
+        run.arrays["generated_values"][i], scan.align(run.arrays["generated"][i])
+    ):
         for ax, channel in zip(row[1:], spectrum):
             common.loop(ax, scan, channel, color=style.LATENT_MAP(norm(value)))
     for ax, name, unit in zip(row[1:], scan.channels, scan.units):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import common
-import measured
 from matplotlib.ticker import NullLocator
 
-from replicate import style
-from replicate.family import SPECTRA_OF_FOUR_FOLDS
-from replicate.sweeps import COMPARED
+from figures.shared import benchmark as measured
+from figures.shared import common, style
+from replicate.study.family import LABELS, SPECTRA_OF_FOUR_FOLDS
+from replicate.study.sweeps import COMPARED
 
 DATASET, FOLD = "beps_heldout", 0
 LINES = {"heldout_mse": "-", "heldout_mse_refined": ":"}
@@ -25,12 +24,23 @@ NOTE = (
 def draw(results, profile, _seed=0):
     """Draw both panels: errors of one fold over the number of spectra, and errors of every fold."""
     numbers = measured.load(results, profile)
-    ours = numbers["dataset"].eq(DATASET) & numbers["model"].isin(COMPARED) & numbers["kind"].isin(LINES)
-    errors = measured.require(numbers[ours & numbers["setting"].isin(["", "n_train"])], results, profile, "errors on held-out blocks are")
+    ours = (
+        numbers["dataset"].eq(DATASET)
+        & numbers["model"].isin(COMPARED)
+        & numbers["kind"].isin(LINES)
+    )
+    errors = measured.require(
+        numbers[ours & numbers["setting"].isin(["", "n_train"])],
+        results,
+        profile,
+        "errors on held-out blocks are",
+    )
     fig = style.figure(height=3.6)
     block = fig.subfigures()
     over_spectra, over_folds = block.subplots(1, 2, sharey=True)
-    fewer = errors[errors["seed"].eq(FOLD)].assign(x=lambda rows: rows["value"].fillna(SPECTRA_OF_FOUR_FOLDS))
+    fewer = errors[errors["seed"].eq(FOLD)].assign(
+        x=lambda rows: rows["value"].fillna(SPECTRA_OF_FOUR_FOLDS)
+    )
     draw_errors(over_spectra, fewer)
     draw_errors(over_folds, errors[errors["setting"].eq("")].assign(x=lambda rows: rows["seed"]))
     ticks = sorted(fewer["x"].astype(int).unique())
@@ -39,10 +49,14 @@ def draw(results, profile, _seed=0):
     over_spectra.set(xlabel="spectra fitted to", ylabel="MSE, held-out blocks (z-score²)")
     over_folds.set(xlabel="fold left out", xticks=sorted(errors["seed"].unique()))
     measured.label_decades(over_spectra.yaxis)
-    for ax, name, title in zip((over_spectra, over_folds), "ab", ("fewer spectra to learn from", "each fold in turn")):
+    for ax, name, title in zip(
+        (over_spectra, over_folds), "ab", ("fewer spectra to learn from", "each fold in turn")
+    ):
         ax.set_title(title)
         style.letter(ax, name)
-    block.legend(*over_folds.get_legend_handles_labels(), loc="outside lower center", ncols=len(COMPARED))
+    block.legend(
+        *over_folds.get_legend_handles_labels(), loc="outside lower center", ncols=len(COMPARED)
+    )
     measured.finish(fig, errors, profile, NOTE, COMPARED)
     return fig
 
@@ -52,8 +66,21 @@ def draw_errors(ax, errors):
     for model in COMPARED:
         for kind, line in LINES.items():
             own = errors[errors["model"].eq(model) & errors["kind"].eq(kind)].sort_values("x")
-            open_marker = {"markerfacecolor": "white", "label": "_"} if kind.endswith("refined") else {"label": style.LABELS[model]}
-            ax.plot(own["x"], own["number"], line, marker="o", markersize=3.5, linewidth=0.9, color=style.COLOURS[model], **open_marker)
+            open_marker = (
+                {"markerfacecolor": "white", "label": "_"}
+                if kind.endswith("refined")
+                else {"label": LABELS[model]}
+            )
+            ax.plot(
+                own["x"],
+                own["number"],
+                line,
+                marker="o",
+                markersize=3.5,
+                linewidth=0.9,
+                color=style.COLOURS[model],
+                **open_marker,
+            )
 
 
 def main(argv=None):

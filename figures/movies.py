@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import common
-import film
-import ramp_movie
-import sweep_movie
-from subjects import SUBJECTS
 from tqdm import tqdm
 
-from replicate import style
+from figures.movie import film, ramp_movie, sweep_movie
+from figures.movie.subjects import SUBJECTS
+from figures.shared import common, style
 from replicate.errors import ReplicationError
 
 MOVIES = {
@@ -42,12 +39,19 @@ def pictures(name, results, profile, seed=0):
 
 def write(name, results, profile, seed=0):
     """Make a movie and return the paths of its files."""
-    made, ffmpeg, stem = pictures(name, results, profile, seed), film.find_ffmpeg(), common.folder(results, profile) / name
+    made, ffmpeg, stem = (
+        pictures(name, results, profile, seed),
+        film.find_ffmpeg(),
+        common.folder(results, profile) / name,
+    )
     rate = MOVIES[name][0].RATE
     paths = [stem.with_suffix(".gif")]
     film.write_gif(paths[0], made, rate)
     if ffmpeg is None:
-        print(f"{name}: no MP4, for want of ffmpeg. Put it on the PATH, or `pip install imageio-ffmpeg`.", file=sys.stderr)
+        print(
+            f"{name}: no MP4, for want of ffmpeg. Put it on the PATH, or `pip install imageio-ffmpeg`.",
+            file=sys.stderr,
+        )
         return paths
     paths.append(stem.with_suffix(".mp4"))
     film.write_mp4(paths[1], made, ffmpeg, rate)
@@ -57,14 +61,18 @@ def write(name, results, profile, seed=0):
 def main(argv=None):
     """Run the command line; a movie that cannot be made does not keep the others from it."""
     parser = common.parser(__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MOVIES)}; all where none is named")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MOVIES)}; all where none is named"
+    )
     options = parser.parse_args(argv)
     code = 0
     for name in options.names or MOVIES:
         try:
             if name not in MOVIES:
                 raise ReplicationError(f"{name}: no such movie. There are {', '.join(MOVIES)}.")
-            print(*write(name, options.results, options.profile, options.seed), sep="\n", flush=True)
+            print(
+                *write(name, options.results, options.profile, options.seed), sep="\n", flush=True
+            )
         except ReplicationError as error:
             print(f"error: {error}", file=sys.stderr)
             code = 2

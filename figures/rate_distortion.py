@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import sys
 
-import common
-import measured
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from replicate import sources, study, style
+from figures.shared import benchmark as measured
+from figures.shared import common, style
 from replicate.analysis.residuals import noise_floor
-from replicate.data.beps import CHANNELS
-from replicate.family import COMPONENTS
+from replicate.data import sources
+from replicate.data.scan import CHANNELS
+from replicate.study import jobs as study
+from replicate.study.family import COMPONENTS, LABELS
 
 DATASET, FOLD = "beps_heldout", 0
-ERRORS = {"mse": "training pixels", "heldout_mse": "held-out blocks", "heldout_mse_refined": "held-out blocks,\nbest code"}
+ERRORS = {
+    "mse": "training pixels",
+    "heldout_mse": "held-out blocks",
+    "heldout_mse_refined": "held-out blocks,\nbest code",
+}
 """What the model is scored on, a row of panels each."""
 
 TICKS = (1, 2, 3, 5, 8, 16)
@@ -58,7 +63,9 @@ def with_latents(rows):
     by_run = rows.set_index(["fit", "seed"])
     active = by_run.loc[by_run["kind"] == "active_channels", "number"].rename("latents")
     errors = rows[rows["kind"].str.contains("mse")].join(active, on=["fit", "seed"])
-    return errors.assign(latents=errors["latents"].fillna(errors["value"]).fillna(COMPONENTS["beps"]))
+    return errors.assign(
+        latents=errors["latents"].fillna(errors["value"]).fillna(COMPONENTS["beps"])
+    )
 
 
 def draw_curves(ax, errors):
@@ -74,7 +81,7 @@ def draw_curves(ax, errors):
                 marker=measured.MARKERS[model],
                 markersize=2.5,
                 linewidth=0.7,
-                label=style.LABELS[model],
+                label=LABELS[model],
                 **look,
             )
         if len(studied) > 1:

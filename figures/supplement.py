@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 
-import common
-import supplement_scan
-import supplement_toy
-import violins
+from figures import supplement_scan, supplement_toy, violins
+from figures.shared import common
 
 FIGURES = {
     "s3_lambda": supplement_toy.draw_lambda,

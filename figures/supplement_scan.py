@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import common
-import fig5
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from scipy.stats import norm, spearmanr
 
-from replicate import sources, style
+from figures import fig5
+from figures.shared import common, style
 from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra
+from replicate.data import sources
 from replicate.models.schedule import ACTIVE_KL
 
 IN_ROW = 5
@@ -33,7 +33,16 @@ def _draw_generated(results, profile, seed, model):
     n_latents = len(run.arrays["components"])
     fig = style.figure(height=0.6 + 1.45 * max(n_latents, 1))
     fig.suptitle(style.title(model, run.record))
-    rows = fig.subplots(n_latents, 1 + scan.n_channels, squeeze=False, width_ratios=(1, *[1.5] * scan.n_channels)) if n_latents else ()
+    rows = (
+        fig.subplots(
+            n_latents,
+            1 + scan.n_channels,
+            squeeze=False,
+            width_ratios=(1, *[1.5] * scan.n_channels),
+        )
+        if n_latents
+        else ()
+    )
     for i, row in enumerate(rows):
         fig5.draw_latent(fig, row, run, scan, i, style.LATENT_NAMES[model])
     for ax, lag in zip(rows[0][1:] if n_latents else (), scan.lags):
@@ -52,7 +61,9 @@ def draw_channels(results, profile, seed=0):
     in_use = order[kl[order] > 0]
     rows = [in_use[start : start + IN_ROW] for start in range(0, len(in_use), IN_ROW)]
     fig = style.figure(height=2 + 2.4 * len(rows))
-    blocks = fig.subfigures(1 + len(rows), 1, squeeze=False, height_ratios=[1.3] + [2.4] * len(rows))[:, 0]
+    blocks = fig.subfigures(
+        1 + len(rows), 1, squeeze=False, height_ratios=[1.3] + [2.4] * len(rows)
+    )[:, 0]
     blocks[0].suptitle(style.title("lstm_vae", run.record))
     draw_kl(blocks[0].subplots(), kl, order)
     for block, channels in zip(blocks[1:], rows):
@@ -77,7 +88,13 @@ def _columns(block, n):
 def draw_kl(ax, kl, order):
     """Draw how many nats each channel tells of a pixel, the most telling first."""
     ax.bar(range(len(order)), kl[order], color=style.COLOURS["lstm_vae"])
-    ax.axhline(ACTIVE_KL, color="black", linewidth=0.6, linestyle="--", label=f"active above {ACTIVE_KL} nats")
+    ax.axhline(
+        ACTIVE_KL,
+        color="black",
+        linewidth=0.6,
+        linestyle="--",
+        label=f"active above {ACTIVE_KL} nats",
+    )
     ax.set_xticks(range(len(order)), order)
     ax.set(xlabel="channel (number)", ylabel="mean KL (nats)")
     ax.legend()
@@ -96,7 +113,9 @@ def draw_channel(block, upper, lower, scan, values):
 
 def draw_correlations(results, profile, seed=0):
     """Draw how the latents of both models go with what is read off the measured loops: S10 in numbers, not in the paper."""
-    loaded, provenance = common.load(results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae"))
+    loaded, provenance = common.load(
+        results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae")
+    )
     scan = sources.load_scan(provenance["spectra"])
     descriptors, switches = describe_spectra(scan, scan.spectra)
     fig = style.figure(height=3.6)
@@ -107,13 +126,19 @@ def draw_correlations(results, profile, seed=0):
         if not len(components):
             ax.axis("off")
             continue
-        draw_table(ax, correlations(run.arrays["latents"][:, components], descriptors, switches), scale)
+        draw_table(
+            ax, correlations(run.arrays["latents"][:, components], descriptors, switches), scale
+        )
         ax.set_xticks(range(len(components)), components)
         ax.set_yticks(range(len(descriptors)), [DESCRIPTORS[name].label for name in descriptors])
         ax.set_xlabel("component (number)")
     style.colour_bar(fig, scale, ax, "Spearman's ρ (1)").set_ticks((-1, 0, 1))
     still = np.count_nonzero(~switches)
-    left_out = f", coercive voltages, imprint and shoulders without the {still} loops that do not switch" if still else ""
+    left_out = (
+        f", coercive voltages, imprint and shoulders without the {still} loops that do not switch"
+        if still
+        else ""
+    )
     style.note(fig, f"Over all pixels{left_out}. {common.alignment_note(scan)}")
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
@@ -124,7 +149,15 @@ def draw_table(ax, table, scale):
     ax.imshow(table, cmap=scale.cmap, norm=scale.norm, aspect="auto")
     for (row, column), value in np.ndenumerate(table):
         colour = "white" if abs(value) > 0.6 else "black"
-        ax.text(column, row, f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), ha="center", va="center", color=colour, fontsize=5.5)
+        ax.text(
+            column,
+            row,
+            f"{round(value, 2) + 0.0:.2f}".replace("-", "−"),
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=5.5,
+        )
 
 
 def correlations(latents, descriptors, switches):

@@ -10,15 +10,18 @@ import textwrap
 from functools import partial
 from pathlib import Path
 
-import common
 import numpy as np
 import pandas as pd
 
-from replicate import study, style, sweeps
+from figures.shared import common, style
 from replicate.files import write_text
-from replicate.metrics import read_metrics
-from replicate.runs import Run
-from replicate.tables import markdown
+from replicate.numbers.metrics import read_metrics
+from replicate.numbers.tables import markdown
+from replicate.provenance import stamp_text
+from replicate.running.runs import Run
+from replicate.study import jobs as study
+from replicate.study import sweeps
+from replicate.study.family import LABELS
 
 PAPER = ("Paper: DL", "Paper: VAE")
 WORDS = {
@@ -73,7 +76,12 @@ EXPLAINED = (
     "(encoder), and the same from latents to spectra (decoder). 0 is linear.",
     "Influence of hyperparameters: greatest less least held-out MSE over that of the study, as one at a time changes: {}.",
 )
-SETTINGS = {"alpha": "λ", "learning_rate": "learning rate", "input_noise": "input noise", "kl_share": "KL share"}
+SETTINGS = {
+    "alpha": "λ",
+    "learning_rate": "learning rate",
+    "input_noise": "input noise",
+    "kl_share": "KL share",
+}
 COLUMNS = (0, 0.142, 0.372, 0.44, 0.51)
 """Where the first columns of the picture begin, as fractions of its width, and the first model; the models share what is left."""
 
@@ -82,7 +90,9 @@ def table(results, profile, seed=0):
     """Return the table, one row a measurement, its numbers unrounded but for those in per cent."""
     loaded, provenances = {}, {}
     for dataset in study.PAPER_STUDY:
-        models = [model for model in style.LABELS if is_shown(results, study.Job(profile, dataset, model, seed))]
+        models = [
+            model for model in LABELS if is_shown(results, study.Job(profile, dataset, model, seed))
+        ]
         loaded[dataset], provenances[dataset] = common.load(results, profile, dataset, seed, models)
     path = Path(results) / profile / "metrics.json"
     metrics = read_metrics(path)["metrics"] if path.exists() else {}
@@ -90,18 +100,35 @@ def table(results, profile, seed=0):
     for name, measurements in MEASURED.items():
         for measurement, unit, dataset, metric in measurements:
             cells = {
-                style.LABELS[model]: cell(model, dataset, loaded[dataset].get(model), metric, metrics.get(f"{dataset}.{model}.{metric}"))
+                LABELS[model]: cell(
+                    model,
+                    dataset,
+                    loaded[dataset].get(model),
+                    metric,
+                    metrics.get(f"{dataset}.{model}.{metric}"),
+                )
                 for model in loaded["beps"]
             }
             provenance = provenances[dataset]["picture" if metric == "painting_mse" else "spectra"]
             words = dict(zip(PAPER, WORDS[name]))
-            rows.append({"Property": name, "Measured here": measurement, "Unit": unit, **words, **cells, "Provenance": provenance})
+            rows.append(
+                {
+                    "Property": name,
+                    "Measured here": measurement,
+                    "Unit": unit,
+                    **words,
+                    **cells,
+                    "Provenance": provenance,
+                }
+            )
     return pd.DataFrame(rows, dtype=object)
 
 
 def is_shown(results, job):
     """Tell whether a run is in the table: all of the paper's study, and the dense beta-VAE where there is one."""
-    return job in study.jobs(job.profile, seeds=[job.seed]) or (job.model == "dense_vae" and Run.of(results, job).status == "complete")
+    return job in study.jobs(job.profile, seeds=[job.seed]) or (
+        job.model == "dense_vae" and Run.of(results, job).status == "complete"
+    )
 
 
 def cell(model, dataset, run, metric, entry):
@@ -109,7 +136,7 @@ def cell(model, dataset, run, metric, entry):
     if metric == "search":
         return spread(run.arrays) if run and "search_mse" in run.arrays else NOT_MEASURED
     if model not in study.FAMILY_STUDY[dataset]:
-        return f"as {style.LABELS['lstm_vae']}"
+        return f"as {LABELS['lstm_vae']}"
     if metric in COMPARED:
         return percent(entry) if entry else NOT_MEASURED
     if run is None:
@@ -129,7 +156,7 @@ def percent(entry):
 
 def explained(frame):
     """Return in words what the measures are, and over which ranges hyperparameters were changed for the models in the table."""
-    models = {model: name for model, name in style.LABELS.items() if name in frame}
+    models = {model: name for model, name in LABELS.items() if name in frame}
     ranges = {name: ", ".join(changed(model)) for model, name in models.items()}
     found = "; ".join(f"{name} {text}" for name, text in ranges.items() if text)
     return [text.format(found) for text in EXPLAINED]
@@ -137,8 +164,13 @@ def explained(frame):
 
 def changed(model):
     """Return every hyperparameter of a model that the sweep of sensitivity changes, and its range."""
-    tried = [sweep for sweep in sweeps.SWEEPS if sweep.name == "sensitivity" and model in sweep.models]
-    return [f"{SETTINGS.get(sweep.setting, sweep.setting)} {min(sweep.values):g}–{max(sweep.values):g}" for sweep in tried]
+    tried = [
+        sweep for sweep in sweeps.SWEEPS if sweep.name == "sensitivity" and model in sweep.models
+    ]
+    return [
+        f"{SETTINGS.get(sweep.setting, sweep.setting)} {min(sweep.values):g}–{max(sweep.values):g}"
+        for sweep in tried
+    ]
 
 
 def spread(arrays):
@@ -176,7 +208,10 @@ def draw(results, profile, seed=0):
     ax = fig.subplots()
     ax.axis("off")
     ax.set(xlim=(0, 1), ylim=(len(text) + 0.5 * (len(notes) + 1), -1.6))
-    places = (*COLUMNS[:-1], *np.linspace(COLUMNS[-1], 1, len(text.columns) - len(COLUMNS) + 2)[:-1])
+    places = (
+        *COLUMNS[:-1],
+        *np.linspace(COLUMNS[-1], 1, len(text.columns) - len(COLUMNS) + 2)[:-1],
+    )
     # Every text has its place; the layout is not to move it.
     write = partial(ax.text, in_layout=False)
     for x, name in zip(places, text):
@@ -185,15 +220,28 @@ def draw(results, profile, seed=0):
     for i, row in enumerate(text.to_numpy()):
         if row[0] and i:
             ax.axhline(i, color="0.8", linewidth=0.4)
-        cells = (textwrap.fill(row[0], 23), row[1], *(textwrap.fill(word, 9) for word in row[2:4]), *row[4:])
+        cells = (
+            textwrap.fill(row[0], 23),
+            row[1],
+            *(textwrap.fill(word, 9) for word in row[2:4]),
+            *row[4:],
+        )
         for x, value in zip(places, cells):
-            write(x, i + 0.5, value.replace(" (λ", "\n(λ"), fontsize=6, va="center", color="0.6" if value == NOT_MEASURED else "black")
+            write(
+                x,
+                i + 0.5,
+                value.replace(" (λ", "\n(λ"),
+                fontsize=6,
+                va="center",
+                color="0.6" if value == NOT_MEASURED else "black",
+            )
     for y in (-1.6, 0, len(text)):
         ax.axhline(y, color="black", linewidth=0.8, clip_on=False)
     for i, line in enumerate(notes):
         write(0, len(text) + 0.5 * (i + 1), line, fontsize=5.5, va="center", color="0.2")
     style.note(
-        fig, "The paper's words are its Table 1; every number is measured here, on one thread. ±: half the 95 % interval over all seeds."
+        fig,
+        "The paper's words are its Table 1; every number is measured here, on one thread. ±: half the 95 % interval over all seeds.",
     )
     style.stamp(fig, provenances(frame), profile, seed)
     return fig
@@ -211,7 +259,8 @@ def write_markdown(results, profile, seed=0):
     frame = table(results, profile, seed)
     path = common.folder(results, profile) / "table1.md"
     write_text(
-        path, f"{markdown(printed(frame))}\n\n{' '.join(explained(frame))}\n\n{style.stamp_text(provenances(frame), profile, seed)}\n"
+        path,
+        f"{markdown(printed(frame))}\n\n{' '.join(explained(frame))}\n\n{stamp_text(provenances(frame), profile, seed)}\n",
     )
     return path
 

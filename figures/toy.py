@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import common
 import numpy as np
 
-from replicate import sources, style
-from replicate.data import toy
+from figures.shared import common, style
+from replicate.data import sources, toy
 
 CHANNELS = ("R", "G", "B")
 N_LINES = 11
@@ -27,7 +26,10 @@ def draw(results, profile, seed=0):
     axes["d"].set_title("picture")
     for name, ax in axes.items():
         style.letter(ax, name)
-    style.note(fig, "a–c: each line has the colour its spectrum is generated from. d: each pixel is turned into such a spectrum.")
+    style.note(
+        fig,
+        "a–c: each line has the colour its spectrum is generated from. d: each pixel is turned into such a spectrum.",
+    )
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 
@@ -39,7 +41,11 @@ def draw_spectra(ax, channel):
     for colour, spectrum in zip(colours, toy.spectra(colours)):
         ax.plot(toy.timesteps(), spectrum, color=colour)
     fixed = " = ".join(CHANNELS[:channel] + CHANNELS[channel + 1 :])
-    ax.set(title=f"{CHANNELS[channel]} from 0 to 1, {fixed} = 0.5", xlabel="time step t (a.u.)", ylim=(-2, 3.5))
+    ax.set(
+        title=f"{CHANNELS[channel]} from 0 to 1, {fixed} = 0.5",
+        xlabel="time step t (a.u.)",
+        ylim=(-2, 3.5),
+    )
 
 
 def main(argv=None):

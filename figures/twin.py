@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import common
 import numpy as np
 from scipy.stats import ks_2samp
 
-from replicate import sources, style
+from figures.shared import common, style
 from replicate.analysis import loops
-from replicate.data import twin
+from replicate.data import sources, twin
 
 SHOWN = (
     *("saturation", "coercive_negative", "coercive_positive", "area"),
@@ -42,7 +41,10 @@ def draw(_results, profile, seed=0):
         axes[2].set_xlabel(f"{loops.DESCRIPTORS[name].label} ({units[name]})")
         draw_correlograms(axes[3], measured[name], simulated[name], scan.size_um[0] / scan.shape[0])
         axes[3].tick_params(labelbottom=name == SHOWN[-1])
-    for ax, title in zip(rows[0], ("measured", "twin", "distribution over the pixels", "correlation of two pixels (1)")):
+    for ax, title in zip(
+        rows[0],
+        ("measured", "twin", "distribution over the pixels", "correlation of two pixels (1)"),
+    ):
         ax.set_title(title)
     rows[0, 2].legend(loc="upper left")
     rows[-1, 3].set_xlabel("distance (µm)")
@@ -56,23 +58,37 @@ def differences(measured, simulated):
     """Say in which descriptors two scans differ most, in distribution and in correlation."""
     measures = {
         "distribution": {name: ks(measured[name], simulated[name]) for name in SHOWN},
-        "correlation": {name: np.abs(correlogram(measured[name]) - correlogram(simulated[name])).max() for name in SHOWN},
+        "correlation": {
+            name: np.abs(correlogram(measured[name]) - correlogram(simulated[name])).max()
+            for name in SHOWN
+        },
     }
-    most = {of: sorted(found, key=found.get, reverse=True)[:N_NAMED] for of, found in measures.items()}
-    named = (f"in {of}: {'; '.join(loops.DESCRIPTORS[name].label for name in names)}" for of, names in most.items())
+    most = {
+        of: sorted(found, key=found.get, reverse=True)[:N_NAMED] for of, found in measures.items()
+    }
+    named = (
+        f"in {of}: {'; '.join(loops.DESCRIPTORS[name].label for name in names)}"
+        for of, names in most.items()
+    )
     return "The twin differs most\n" + "\n".join(named)
 
 
 def describe(scan):
     """Return maps of the descriptors in `SHOWN`, NaN where one means nothing."""
     values, switches = loops.describe_spectra(scan, scan.spectra)
-    return {name: scan.map(np.where(switches | (name not in loops.OF_STEPS), values[name], np.nan)) for name in SHOWN}
+    return {
+        name: scan.map(np.where(switches | (name not in loops.OF_STEPS), values[name], np.nan))
+        for name in SHOWN
+    }
 
 
 def draw_maps(fig, axes, measured, simulated, size_um, unit):
     """Draw the maps of one descriptor on one scale."""
     both = np.concatenate([finite(measured), finite(simulated)])
-    images = [style.scan_map(ax, values, size_um, **style.limits(both)) for ax, values in zip(axes, (measured, simulated))]
+    images = [
+        style.scan_map(ax, values, size_um, **style.limits(both))
+        for ax, values in zip(axes, (measured, simulated))
+    ]
     style.colour_bar(fig, images[1], axes[1], f"({unit})", aspect=12, extend="both")
 
 
@@ -80,9 +96,20 @@ def draw_distributions(ax, measured, simulated):
     """Draw the density of the values of both maps, and write their Kolmogorov-Smirnov distance."""
     between = np.percentile(np.concatenate([finite(measured), finite(simulated)]), [0.5, 99.5])
     edges = np.linspace(*between, N_BINS + 1)
-    ax.hist(finite(measured), edges, density=True, color=style.DATA_COLOUR, alpha=0.5, label="measured")
-    ax.hist(finite(simulated), edges, density=True, color=TWIN_COLOUR, histtype="step", label="twin")
-    ax.text(0.98, 0.95, f"KS {ks(measured, simulated):.2f}", transform=ax.transAxes, ha="right", va="top")
+    ax.hist(
+        finite(measured), edges, density=True, color=style.DATA_COLOUR, alpha=0.5, label="measured"
+    )
+    ax.hist(
+        finite(simulated), edges, density=True, color=TWIN_COLOUR, histtype="step", label="twin"
+    )
+    ax.text(
+        0.98,
+        0.95,
+        f"KS {ks(measured, simulated):.2f}",
+        transform=ax.transAxes,
+        ha="right",
+        va="top",
+    )
     ax.margins(y=0.3)
     ax.set(yticks=[], xlim=between)
 
@@ -99,7 +126,10 @@ def ks(measured, simulated):
 
 def draw_correlograms(ax, measured, simulated, pixel_um):
     """Draw the correlation of both maps with themselves against distance."""
-    for values, look in ((measured, {"color": style.DATA_COLOUR, "linewidth": 2.5, "alpha": 0.6}), (simulated, {"color": TWIN_COLOUR})):
+    for values, look in (
+        (measured, {"color": style.DATA_COLOUR, "linewidth": 2.5, "alpha": 0.6}),
+        (simulated, {"color": TWIN_COLOUR}),
+    ):
         correlation = correlogram(values)
         ax.plot(np.arange(len(correlation)) * pixel_um, correlation, **look)
     ax.axhline(0, color="black", linewidth=0.3)
@@ -123,10 +153,16 @@ def correlogram(image):
     known = np.isfinite(image)
     departures = np.where(known, image - image[known].mean(), 0)
     padded = [2 * n for n in image.shape]
-    products, pairs = (np.fft.irfft2(np.abs(np.fft.rfft2(values, padded)) ** 2, padded) for values in (departures, known.astype(float)))
+    products, pairs = (
+        np.fft.irfft2(np.abs(np.fft.rfft2(values, padded)) ** 2, padded)
+        for values in (departures, known.astype(float))
+    )
     lags = [np.fft.fftfreq(n, 1 / n) for n in padded]
     distance = np.rint(np.hypot(lags[0][:, None], lags[1])).astype(int).ravel()
-    totals, counts = (np.bincount(distance, values.ravel())[: min(image.shape) // 2 + 1] for values in (products, pairs))
+    totals, counts = (
+        np.bincount(distance, values.ravel())[: min(image.shape) // 2 + 1]
+        for values in (products, pairs)
+    )
     return totals / counts / departures[known].var()
 
 

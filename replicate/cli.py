@@ -10,14 +10,21 @@ import sys
 from pathlib import Path
 
 import replicate
-from replicate import study
 from replicate.errors import ReplicationError
-from replicate.tables import caption, results_table
+from replicate.numbers.tables import caption, results_table
+from replicate.study import jobs as study
 
 FIGURES = ("toy", "fig2", "fig3", "fig4", "fig5", "descriptors", "table1", "violins", "cost")
 SCAN_FIGURES = ("fig4", "fig5", "descriptors", "violins", "cost")
 """What is drawn of a scan of the user's own."""
-BENCH_FIGURES = ("ablation", "rate_distortion", "generalisation", "disentanglement", "mechanism", "agreement")
+BENCH_FIGURES = (
+    "ablation",
+    "rate_distortion",
+    "generalisation",
+    "disentanglement",
+    "mechanism",
+    "agreement",
+)
 """What only a benchmark has the numbers for."""
 
 MORE_FIGURES = ("supplement", "twin")
@@ -38,7 +45,10 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. Nothing is lost: the same command goes on from the last epoch.", file=sys.stderr)
+        print(
+            "\nStopped. Nothing is lost: the same command goes on from the last epoch.",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -48,25 +58,45 @@ def _parser():
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     data = commands.add_parser("data", help="fetch and verify the data files of the manifest")
-    data.add_argument("--check", action="store_true", help="only verify what is here; use no network")
+    data.add_argument(
+        "--check", action="store_true", help="only verify what is here; use no network"
+    )
     data.set_defaults(command=_data)
 
-    clean = commands.add_parser("clean", help="prepare raw loops of a MATLAB file", description=_CLEAN_HELP)
-    clean.add_argument("raw", type=Path, metavar="RAW.mat", help="variables named as in the paper's data, e.g. Loopdata_mixed")
+    clean = commands.add_parser(
+        "clean", help="prepare raw loops of a MATLAB file", description=_CLEAN_HELP
+    )
+    clean.add_argument(
+        "raw",
+        type=Path,
+        metavar="RAW.mat",
+        help="variables named as in the paper's data, e.g. Loopdata_mixed",
+    )
     clean.add_argument("out", type=Path, metavar="OUT.npz")
     limits_help = "credible resonance, kHz; values outside are missing (default: 1300 1340, for the paper's cantilever)"
-    clean.add_argument("--resonance-limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help=limits_help)
+    clean.add_argument(
+        "--resonance-limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help=limits_help
+    )
     clean.set_defaults(command=_clean)
 
     texts = {"description": _RUN_HELP, "epilog": _SCAN_HELP}
-    run = commands.add_parser("run", help="fit, score and draw: the paper's figures and Table 1", **texts)
+    run = commands.add_parser(
+        "run", help="fit, score and draw: the paper's figures and Table 1", **texts
+    )
     _add_common(run)
     add_selection(run)
     scan_help = "a scan of your own (.npz, .h5, .mat) to run every model on, instead of the study; see below"
     run.add_argument("--scan", type=Path, metavar="FILE", help=scan_help)
-    run.add_argument("--processes", type=positive, metavar="N", help="runs side by side, one thread each (default: one a core, at most 4)")
+    run.add_argument(
+        "--processes",
+        type=positive,
+        metavar="N",
+        help="runs side by side, one thread each (default: one a core, at most 4)",
+    )
     run.add_argument("--no-figures", action="store_true", help="leave figures and report out")
-    run.add_argument("--dry-run", action="store_true", help="print the study's configuration and stop")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print the study's configuration and stop"
+    )
     run.set_defaults(command=_run)
 
     figures = commands.add_parser("figures", help="draw figures from the runs that are there")
@@ -75,7 +105,9 @@ def _parser():
     _add_common(figures)
     figures.set_defaults(command=_figures)
 
-    status = commands.add_parser("status", help="which runs are complete, failed, interrupted or missing")
+    status = commands.add_parser(
+        "status", help="which runs are complete, failed, interrupted or missing"
+    )
     _add_common(status)
     status.set_defaults(command=_status)
     return parser
@@ -95,20 +127,40 @@ installed. Results of MY.npz are in RESULTS/MY/PROFILE: draw them again with `fi
 
 def add_place(parser):
     """Add the options that say which results are meant."""
-    parser.add_argument("--profile", choices=study.PROFILES, default="standard", help="a seed takes 2 minutes, 10 minutes, days")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+    parser.add_argument(
+        "--profile",
+        choices=study.PROFILES,
+        default="standard",
+        help="a seed takes 2 minutes, 10 minutes, days",
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
+    )
 
 
 def add_selection(parser):
     """Add the options that say what is run, and on which data."""
     choices = ("auto", "measured", "simulated")
-    parser.add_argument("--data", choices=choices, default="auto", help="auto: simulated where the real cannot be had")
-    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=f"of {', '.join((*study.DATASETS, *study.MODELS))}")
+    parser.add_argument(
+        "--data",
+        choices=choices,
+        default="auto",
+        help="auto: simulated where the real cannot be had",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help=f"of {', '.join((*study.DATASETS, *study.MODELS))}",
+    )
 
 
 def _add_common(parser):
     add_place(parser)
-    parser.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N", help="one run a seed (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, nargs="+", default=[0], metavar="N", help="one run a seed (default: 0)"
+    )
 
 
 def positive(text):
@@ -120,12 +172,14 @@ def positive(text):
 
 
 def _data(options):
-    from replicate.data.fetch import verify_all
-    from replicate.data.manifest import read_manifest
+    from replicate.data.remote.fetch import verify_all
+    from replicate.data.remote.manifest import read_manifest
 
     rows = verify_all(read_manifest().values(), fetch_missing=not options.check)
     for row in rows:
-        print(f"{row.key:14} {row.status:9} {row.bytes or '':>9} {row.hash or '':80} {row.path or ''}")
+        print(
+            f"{row.key:14} {row.status:9} {row.bytes or '':>9} {row.hash or '':80} {row.path or ''}"
+        )
     for row in rows:
         if row.problem:
             print(f"\n{row.problem}", file=sys.stderr)
@@ -133,14 +187,14 @@ def _data(options):
 
 
 def _clean(options):
-    from replicate.clean_command import clean_file, repairs_path
+    from replicate.data.raw.clean_file import clean_file, repairs_path
 
     summary = clean_file(options.raw, options.out, options.resonance_limits)
     print(*summary, "", options.out, repairs_path(options.out), sep="\n")
 
 
 def _run(options):
-    from replicate import pipeline
+    from replicate.running import pipeline
 
     own, scan = _bring(options)
     results = options.results / options.scan.stem if own else options.results
@@ -155,7 +209,11 @@ def _run(options):
     print_failures(failures)
     path, document = pipeline.collect(options.profile, options.seed, provenance, results)
     names = [*(SCAN_FIGURES if own else FIGURES), REPORT.stem]
-    drawn = options.no_figures or draw(names, results, options.profile, options.seed[0]) or bool(options.only)
+    drawn = (
+        options.no_figures
+        or draw(names, results, options.profile, options.seed[0])
+        or bool(options.only)
+    )
     print(f"\n{results_table(document['metrics']).to_string(index=False)}")
     print(caption(document["metrics"]))
     made = [path, *(path.parent / name for name in ("figures", "report.html"))]
@@ -165,13 +223,15 @@ def _run(options):
 
 def _bring(options):
     """Take in the scan that the user brings, and return its provenance and itself; None and None where there is none."""
-    from replicate import sources
-    from replicate.data.scan_file import summary
+    from replicate.data import sources
+    from replicate.data.user_scan.scan_file import summary
 
     if options.scan is None:
         return None, None
     if options.data != "auto":
-        raise ReplicationError(f"--data {options.data}: the data are those of --scan. Leave one of the two out.")
+        raise ReplicationError(
+            f"--data {options.data}: the data are those of --scan. Leave one of the two out."
+        )
     own = sources.bring(options.scan)
     scan = sources.load_scan(own["scan"])
     print(f"{options.scan}: {summary(scan)}", file=sys.stderr)
@@ -186,13 +246,18 @@ def announce(jobs, data, own=None):
     ReplicationError
         If jobs need MXNet and it is not installed, or the data cannot be had.
     """
-    from replicate import sources
+    from replicate.data import sources
 
     if any(job.is_network for job in jobs) and importlib.util.find_spec("mxnet") is None:
-        raise ReplicationError("mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11.")
+        raise ReplicationError(
+            "mxnet is not installed, and the LSTM needs it. Use `nox -s replicate`, which installs it on Python 3.11."
+        )
     provenance = own or sources.resolve(data)
     picture = "" if own else f", picture: {provenance['picture']}"
-    print(f"{len(jobs)} runs, profile {jobs[0].profile}, scan: {provenance['scan']}{picture}", flush=True)
+    print(
+        f"{len(jobs)} runs, profile {jobs[0].profile}, scan: {provenance['scan']}{picture}",
+        flush=True,
+    )
     return provenance
 
 
@@ -203,7 +268,7 @@ def print_failures(failures):
 
 
 def _announce_duration(jobs, scan=None):
-    from replicate.estimate import longest_seconds
+    from replicate.running.estimate import longest_seconds
 
     print("Timing one step of each network ...", flush=True)
     total = 0.0
@@ -212,7 +277,10 @@ def _announce_duration(jobs, scan=None):
             seconds = longest_seconds(job, scan)
             total += seconds
             print(f"  {job}: at most {seconds / 3600:.1f} h")
-    print(f"  all together at most {total / 86400:.1f} days of one core, less where the channels reach their target early.", flush=True)
+    print(
+        f"  all together at most {total / 86400:.1f} days of one core, less where the channels reach their target early.",
+        flush=True,
+    )
 
 
 def _figures(options):
@@ -220,12 +288,14 @@ def _figures(options):
     if unknown:
         raise ReplicationError(f"{unknown[0]}: no such figure. There are {', '.join(ALL_FIGURES)}.")
     every = SCAN_FIGURES if _is_own(options) else FIGURES
-    return 0 if draw(options.names or every, options.results, options.profile, options.seed[0]) else 2
+    return (
+        0 if draw(options.names or every, options.results, options.profile, options.seed[0]) else 2
+    )
 
 
 def _is_own(options):
     """Tell whether the results that are meant are of a scan of the user's own."""
-    from replicate import sources
+    from replicate.data import sources
 
     return sources.has_own(options.results / options.profile)
 
@@ -234,16 +304,30 @@ def draw(names, results, profile, seed=0):
     """Draw figures, and the report where it is among the names, in processes of their own; tell whether all of them were drawn."""
     codes = []
     for name in names:
-        script, more = (REPORT, []) if name == REPORT.stem else (FIGURE_FOLDER / f"{name}.py", ["--seed", str(seed)])
-        command = [sys.executable, str(script), "--results", str(results), "--profile", profile, *more]
+        script, more = (
+            (REPORT, [])
+            if name == REPORT.stem
+            else (FIGURE_FOLDER / f"{name}.py", ["--seed", str(seed)])
+        )
+        command = [
+            sys.executable,
+            str(script),
+            "--results",
+            str(results),
+            "--profile",
+            profile,
+            *more,
+        ]
         codes.append(subprocess.run(command).returncode)
     return not any(codes)
 
 
 def _status(options):
-    from replicate.runs import Run
+    from replicate.running.runs import Run
 
-    for job in (study.jobs_on_own if _is_own(options) else study.jobs)(options.profile, seeds=options.seed):
+    for job in (study.jobs_on_own if _is_own(options) else study.jobs)(
+        options.profile, seeds=options.seed
+    ):
         run = Run.of(options.results, job)
         note = f"epoch {len(run.history)}" if run.history else ""
         print(f"{str(job):36} {run.status:12} {note}")

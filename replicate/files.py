@@ -28,7 +28,9 @@ def atomic_path(path):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
     except OSError as error:
         raise ReplicationError(
             f"{path}: the folder cannot be written to ({error.strerror}). Make it writable, or choose another with --results."
@@ -72,7 +74,9 @@ def read_json(path):
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ReplicationError(f"{path}: cannot be read as JSON ({error}). Restore it or delete it.") from error
+        raise ReplicationError(
+            f"{path}: cannot be read as JSON ({error}). Restore it or delete it."
+        ) from error
 
 
 def write_npz(path, **arrays):
@@ -94,7 +98,9 @@ def check_schema(path, document, schema):
     """
     error = next(Draft202012Validator(schema).iter_errors(document), None)
     if error is not None:
-        raise ReplicationError(f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}")
+        raise ReplicationError(
+            f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}"
+        )
 
 
 def read_npz(path):
@@ -109,7 +115,9 @@ def read_npz(path):
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise almost anything
-        raise ReplicationError(f"{path}: not a readable .npz file ({error}). Delete it and run again.") from error
+        raise ReplicationError(
+            f"{path}: not a readable .npz file ({error}). Delete it and run again."
+        ) from error
 
 
 def read_npy(path, shape=None):
@@ -130,7 +138,9 @@ def read_npy(path, shape=None):
         array = np.lib.format.read_array(io.BytesIO(Path(path).read_bytes()), allow_pickle=False)
         finite = np.isfinite(array)
     except Exception as error:  # see read_npz
-        raise ReplicationError(f"{path}: not a readable .npy file ({error}). Fetch it again with `nox -s data`.") from error
+        raise ReplicationError(
+            f"{path}: not a readable .npy file ({error}). Fetch it again with `nox -s data`."
+        ) from error
     if shape is not None and array.shape != tuple(shape):
         raise ReplicationError(f"{path}: shape {array.shape}, expected {tuple(shape)}.")
     if not finite.all():
@@ -148,7 +158,11 @@ def file_hash(path, algorithm="sha256"):
         Any name that hashlib knows, or ``"git-blob"`` for Git's object name of the file.
     """
     path = Path(path)
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size) if algorithm == "git-blob" else hashlib.new(algorithm)
+    digest = (
+        hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+        if algorithm == "git-blob"
+        else hashlib.new(algorithm)
+    )
     with path.open("rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from replicate import cli, execute, family, pipeline, runs, sources, study, sweeps
-from replicate.data import twin
-from replicate.data.scan_file import read_scan
+from benchmarks import claims, report
+from replicate import cli
+from replicate.data import sources, twin
+from replicate.data.user_scan.scan_file import read_scan
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_json
-from replicate.kinds import kind_of
-from replicate.metrics import read_metrics
-from replicate.tables import caption, results_table
+from replicate.numbers.kinds import kind_of
+from replicate.numbers.metrics import read_metrics
+from replicate.numbers.tables import caption, results_table
+from replicate.running import execute, pipeline, runs
+from replicate.study import family, sweeps
+from replicate.study import jobs as study
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "figures")]
-import claims  # noqa: E402
-import report  # noqa: E402
 
 SHAPE = (10, 12)
 DRAWN = study.PAPER_STUDY["beps"]
@@ -33,8 +33,14 @@ DRAWN = study.PAPER_STUDY["beps"]
 def write_scan(path, channels, shape=SHAPE, missing=(), seed=0):
     """Write a scan of some channels that the twin has, or that are made of them, in units of their own."""
     scan = twin.simulate(seed, shape)
-    piezoresponse, resonance = (scan.map(values) for values in scan.align(scan.spectra).swapaxes(0, 1))
-    values = {"piezoresponse": 3e-5 * piezoresponse, "resonance": 1.3e6 + 2e3 * resonance, "Q factor": 100 + 5 * np.abs(resonance)}
+    piezoresponse, resonance = (
+        scan.map(values) for values in scan.align(scan.spectra).swapaxes(0, 1)
+    )
+    values = {
+        "piezoresponse": 3e-5 * piezoresponse,
+        "resonance": 1.3e6 + 2e3 * resonance,
+        "Q factor": 100 + 5 * np.abs(resonance),
+    }
     values = {name: values[name] for name in channels}
     for pixel in missing:
         values["piezoresponse"][pixel] = np.nan
@@ -59,7 +65,9 @@ def simulated():
     return sources.load_scan("simulated twin")
 
 
-@pytest.mark.parametrize("job", [*study.jobs("standard", whole_family=True), *sweeps.jobs("smoke")[::9]], ids=str)
+@pytest.mark.parametrize(
+    "job", [*study.jobs("standard", whole_family=True), *sweeps.jobs("smoke")[::9]], ids=str
+)
 def test_a_scan_like_the_paper_s_is_fitted_as_the_paper_s(job, simulated):
     """60 x 60 pixels, two channels and 96 steps ask for nothing else."""
     if job.data == "beps":
@@ -80,9 +88,17 @@ def test_the_configuration_of_the_study_has_no_trace_of_it():
 def test_every_model_is_fitted_to_folds_of_the_scan():
     jobs = study.jobs_on_own("smoke")
     assert {job.model for job in jobs if job.dataset == "beps_heldout"} == set(family.MODELS)
-    assert {job.dataset for job in jobs} == {"beps", "beps_heldout"} and {*DRAWN} < {job.model for job in jobs if job.dataset == "beps"}
-    assert {str(job) for job in study.jobs_on_own("smoke", ("ica",), (3,))} == {"beps_heldout/ica/seed3"}
-    assert {job.model for job in study.jobs_on_own("paper")} == {"pca", "dictionary_learning", "lstm_vae"}
+    assert {job.dataset for job in jobs} == {"beps", "beps_heldout"} and {*DRAWN} < {
+        job.model for job in jobs if job.dataset == "beps"
+    }
+    assert {str(job) for job in study.jobs_on_own("smoke", ("ica",), (3,))} == {
+        "beps_heldout/ica/seed3"
+    }
+    assert {job.model for job in study.jobs_on_own("paper")} == {
+        "pca",
+        "dictionary_learning",
+        "lstm_vae",
+    }
     with pytest.raises(ReplicationError, match="--only toy: nothing of it is fitted to a scan"):
         study.jobs_on_own("smoke", ("toy",))
 
@@ -104,7 +120,10 @@ def test_patches_divide_the_steps(n_steps, patch):
 @pytest.mark.parametrize(("n_pixels", "factor"), [(900, 4), (3600, 1), (40_000, 1)])
 def test_fewer_pixels_get_as_many_more_epochs(n_pixels, factor):
     job = study.Job("standard", "beps", "dense_vae", 0)
-    settling = [family.parameters(job, scan)["schedule"].settle_epochs for scan in (None, Form(n_pixels=n_pixels))]
+    settling = [
+        family.parameters(job, scan)["schedule"].settle_epochs
+        for scan in (None, Form(n_pixels=n_pixels))
+    ]
     assert settling[1] == factor * settling[0]
 
 
@@ -112,13 +131,27 @@ def test_fewer_pixels_get_as_many_more_epochs(n_pixels, factor):
 
 
 def run(path, results, *more):
-    return cli.main(["run", "--scan", str(path), "--profile", "smoke", "--results", str(results), "--no-figures", *more])
+    return cli.main(
+        [
+            "run",
+            "--scan",
+            str(path),
+            "--profile",
+            "smoke",
+            "--results",
+            str(results),
+            "--no-figures",
+            *more,
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
 def finished(folder):
     """Return the results of PCA on a scan of three channels with two pixels missing."""
-    path = write_scan(folder / "three.npz", ("piezoresponse", "resonance", "Q factor"), missing=[(0, 0), (4, 7)])
+    path = write_scan(
+        folder / "three.npz", ("piezoresponse", "resonance", "Q factor"), missing=[(0, 0), (4, 7)]
+    )
     assert run(path, folder / "results", "--only", "pca") == 0
     return folder / "results" / "three"
 
@@ -126,26 +159,43 @@ def finished(folder):
 def test_every_channel_is_scored_by_its_name(finished):
     metrics = read_metrics(finished / "smoke" / "metrics.json")["metrics"]
     channels = ("piezoresponse", "resonance", "q_factor")
-    by_channel = [metrics[f"beps_heldout.pca.heldout_mse_{channel}"]["value"] for channel in channels]
-    assert np.mean(by_channel) == pytest.approx(metrics["beps_heldout.pca.heldout_mse"]["value"], rel=1e-5)
+    by_channel = [
+        metrics[f"beps_heldout.pca.heldout_mse_{channel}"]["value"] for channel in channels
+    ]
+    assert np.mean(by_channel) == pytest.approx(
+        metrics["beps_heldout.pca.heldout_mse"]["value"], rel=1e-5
+    )
     assert len({entry["provenance"] for entry in metrics.values()}) == 1
     kinds = {name.rpartition(".")[2] for name in metrics}
-    assert {"shoulder_auc", "error_explained", "softening_recovered"} < kinds and not {"authors_rms", "error_moran"} & kinds
-    assert kind_of("beps.pca.shape_worst_q_factor") == kind_of("beps.pca.shape_worst_piezoresponse")._replace(
-        description="correlation of the q_factor of the worst pixel with its reconstruction"
-    )
+    assert {"shoulder_auc", "error_explained", "softening_recovered"} < kinds and not {
+        "authors_rms",
+        "error_moran",
+    } & kinds
+    assert kind_of("beps.pca.shape_worst_q_factor") == kind_of(
+        "beps.pca.shape_worst_piezoresponse"
+    )._replace(description="correlation of the q_factor of the worst pixel with its reconstruction")
     table = results_table(metrics)
-    assert {"fitted to", "q_factor", "held-out"} <= set(table.columns) and "toy gamut" not in table.columns
-    assert f"Data: {next(iter(metrics.values()))['provenance']}." in caption(metrics) and "toy" not in caption(metrics)
+    assert {"fitted to", "q_factor", "held-out"} <= set(
+        table.columns
+    ) and "toy gamut" not in table.columns
+    assert f"Data: {next(iter(metrics.values()))['provenance']}." in caption(
+        metrics
+    ) and "toy" not in caption(metrics)
 
 
 def test_the_scores_are_those_of_the_file(finished, folder):
     """Components of PCA computed here, from the file alone."""
     scan = read_scan(folder / "three.npz")
-    discarded = np.linalg.svd(scan.spectra - scan.spectra.mean(axis=0, dtype=float), compute_uv=False)[5:]
+    discarded = np.linalg.svd(
+        scan.spectra - scan.spectra.mean(axis=0, dtype=float), compute_uv=False
+    )[5:]
     stored = runs.load(finished, "smoke", "beps", "pca").record
-    assert stored["metrics"]["mse"] == pytest.approx((discarded**2).sum() / scan.spectra.size, rel=1e-4)
-    assert stored["data_sha256"] == scan.hashes and stored["provenance"] == {"spectra": scan.provenance}
+    assert stored["metrics"]["mse"] == pytest.approx(
+        (discarded**2).sum() / scan.spectra.size, rel=1e-4
+    )
+    assert stored["data_sha256"] == scan.hashes and stored["provenance"] == {
+        "spectra": scan.provenance
+    }
 
 
 def test_the_same_file_is_the_same_wherever_it_lies_and_another_is_not(finished, folder):
@@ -153,13 +203,18 @@ def test_the_same_file_is_the_same_wherever_it_lies_and_another_is_not(finished,
     job = study.Job("smoke", "beps", "pca", 0)
     config = execute.configuration(job, sources.bring(moved))
     assert runs.Run.of(finished, job).is_complete(config)
-    other = execute.configuration(job, sources.bring(write_scan(folder / "another.npz", ("piezoresponse",), seed=1)))
+    other = execute.configuration(
+        job, sources.bring(write_scan(folder / "another.npz", ("piezoresponse",), seed=1))
+    )
     assert not runs.Run.of(finished, job).is_complete(other)
 
 
 def test_its_results_are_told_from_those_of_the_study(finished, folder, capsys):
     assert cli.main(["status", "--profile", "smoke", "--results", str(finished)]) == 0
-    assert {line.split("/")[0] for line in capsys.readouterr().out.splitlines()} == {"beps", "beps_heldout"}
+    assert {line.split("/")[0] for line in capsys.readouterr().out.splitlines()} == {
+        "beps",
+        "beps_heldout",
+    }
     assert not sources.has_own(folder / "nowhere")
 
 
@@ -167,7 +222,9 @@ def test_dry_run_prints_what_is_fitted_to_the_scan(folder, capsys):
     path = write_scan(folder / "dry.npz", ("piezoresponse",), shape=(5, 7))
     assert run(path, folder / "nowhere", "--dry-run") == 0
     described = json.loads(capsys.readouterr().out)
-    assert {job["parameters"].get("n_channels", 1) for job in described} == {1} and not (folder / "nowhere").exists()
+    assert {job["parameters"].get("n_channels", 1) for job in described} == {1} and not (
+        folder / "nowhere"
+    ).exists()
 
 
 def test_users_errors(folder, capsys):
@@ -181,7 +238,9 @@ def test_users_errors(folder, capsys):
     provenance = sources.bring(path)["scan"]
     shutil.rmtree(folder / "cache" / "scans")
     sources._kept.cache_clear()
-    with pytest.raises(ReplicationError, match=f"no copy of {provenance} any more. Run with --scan"):
+    with pytest.raises(
+        ReplicationError, match=f"no copy of {provenance} any more. Run with --scan"
+    ):
         sources.load_scan(provenance)
 
 
@@ -193,7 +252,11 @@ def test_its_numbers_are_never_judged(finished):
 # Figures and report
 
 
-@pytest.fixture(scope="module", params=[("piezoresponse",), ("piezoresponse", "resonance", "Q factor")], ids=["one channel", "three"])
+@pytest.fixture(
+    scope="module",
+    params=[("piezoresponse",), ("piezoresponse", "resonance", "Q factor")],
+    ids=["one channel", "three"],
+)
 def complete(request, folder):
     """Return a results folder with every run that is drawn: what PCA left, under every name."""
     name = f"{len(request.param)}channels"
@@ -205,7 +268,9 @@ def complete(request, folder):
             execute.execute(fitted, provenance, results)
         if job != fitted:
             shutil.copytree(made.folder, runs.Run.of(results, job).folder)
-            write_json(runs.Run.of(results, job).folder / "record.json", made.record | {"model": job.model})
+            write_json(
+                runs.Run.of(results, job).folder / "record.json", made.record | {"model": job.model}
+            )
     pipeline.collect("smoke", [0], provenance, results)
     return results
 
@@ -214,19 +279,39 @@ def complete(request, folder):
 def test_a_figure_is_drawn(name, complete):
     if name in ("violins", "cost") and "3" in complete.name:
         pytest.skip("takes long, and draws more channels as it draws one")
-    assert importlib.import_module(name).main(["--results", str(complete), "--profile", "smoke"]) == 0
+    assert (
+        importlib.import_module(f"figures.{name}").main(["--results", str(complete), "--profile", "smoke"]) == 0
+    )
     drawn = {path.stem for path in (complete / "smoke" / "figures").glob("*.png")}
-    assert {"violins_beps", "violins_pixels"} <= drawn and "violins_toy" not in drawn if name == "violins" else name in drawn
+    assert (
+        {"violins_beps", "violins_pixels"} <= drawn and "violins_toy" not in drawn
+        if name == "violins"
+        else name in drawn
+    )
 
 
 def test_every_channel_and_blank_pixels_are_in_the_figure(complete):
-    fig = importlib.import_module("fig4").draw(complete, "smoke")
+    fig = importlib.import_module("figures.fig4").draw(complete, "smoke")
     labels = {ax.get_ylabel() for ax in fig.get_axes()}
-    assert ("q_factor (z-score)" in labels) == complete.name.startswith("3") and "piezoresponse (z-score)" in labels
-    images = [image.get_array() for ax in fig.get_axes() for image in ax.images if image.get_array().shape == SHAPE]
-    assert images and all(np.ma.masked_invalid(image).mask.sum() == np.ma.masked_invalid(image).mask[3, 3] == 1 for image in images)
+    assert ("q_factor (z-score)" in labels) == complete.name.startswith(
+        "3"
+    ) and "piezoresponse (z-score)" in labels
+    images = [
+        image.get_array()
+        for ax in fig.get_axes()
+        for image in ax.images
+        if image.get_array().shape == SHAPE
+    ]
+    assert images and all(
+        np.ma.masked_invalid(image).mask.sum() == np.ma.masked_invalid(image).mask[3, 3] == 1
+        for image in images
+    )
     foot = " ".join(text.get_text() for text in fig.texts)
-    assert "Blank: 1 pixels without data" in foot and "own scan " in foot and "not the paper's data" not in foot
+    assert (
+        "Blank: 1 pixels without data" in foot
+        and "own scan " in foot
+        and "not the paper's data" not in foot
+    )
     assert "12 pixels" in {ax.get_xlabel() for ax in fig.get_axes()}
 
 
@@ -234,14 +319,24 @@ def test_runs_on_two_files_are_not_drawn_together(complete, tmp_path, capsys):
     shutil.copytree(complete, tmp_path / "mixed")
     path = tmp_path / "mixed" / "smoke" / "beps" / "pca" / "seed0" / "record.json"
     write_json(path, read_json(path) | {"provenance": {"spectra": "own scan 000000000000"}})
-    assert importlib.import_module("fig4").main(["--results", str(tmp_path / "mixed"), "--profile", "smoke"]) == 2
+    assert (
+        importlib.import_module("figures.fig4").main(
+            ["--results", str(tmp_path / "mixed"), "--profile", "smoke"]
+        )
+        == 2
+    )
     assert "different data" in capsys.readouterr().err
 
 
 def test_the_report_is_on_the_scan(complete):
     page = report.write(complete, "smoke").read_text(encoding="utf-8")
     assert "your scan" in page and "10 x 12 pixels, 1 of them blank" in page
-    assert 'id="claims"' not in page and 'id="verdicts"' not in page and "DIFFERENT" not in page and "toy gamut" not in page
+    assert (
+        'id="claims"' not in page
+        and 'id="verdicts"' not in page
+        and "DIFFERENT" not in page
+        and "toy gamut" not in page
+    )
     assert "table1" not in page
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from replicate import cli
-from replicate.kinds import KINDS
-from replicate.metrics import read_metrics
+from replicate.numbers.kinds import KINDS
+from replicate.numbers.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
+
 RUN = ["run", "--profile", "smoke", "--data", "simulated", "--no-figures", "--processes", "1"]
 NETWORK = [*RUN, "--only", "beps", "lstm_vae"]
 DATASETS = ("beps", "beps_heldout")
@@ -27,7 +28,9 @@ def start(*arguments):
     command = [sys.executable, "-m", "replicate", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     # Tests that a shell has put in the background ignore Ctrl-C, and so would every process they start.
-    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=heed_ctrl_c, **pipes)
+    return subprocess.Popen(
+        command, env=environment, start_new_session=True, preexec_fn=heed_ctrl_c, **pipes
+    )
 
 
 def heed_ctrl_c():
@@ -50,7 +53,11 @@ def weights(results, dataset):
 def numbers(results):
     """Return every value that is not of time or memory."""
     metrics = read_metrics(results / "smoke" / "metrics.json")["metrics"]
-    return {name: entry["values"] for name, entry in metrics.items() if KINDS[name.rpartition(".")[2]].rule != "reported"}
+    return {
+        name: entry["values"]
+        for name, entry in metrics.items()
+        if KINDS[name.rpartition(".")[2]].rule != "reported"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,11 @@ def whole(tmp_path_factory):
 
 def test_run_ends_with_the_table_and_valid_metrics(whole):
     metrics = read_metrics(whole / "smoke" / "metrics.json")["metrics"]
-    assert {"beps.lstm_vae.mse", "beps_heldout.lstm_vae.heldout_mse", "beps.lstm_vae.active_channels"} <= metrics.keys()
+    assert {
+        "beps.lstm_vae.mse",
+        "beps_heldout.lstm_vae.heldout_mse",
+        "beps.lstm_vae.active_channels",
+    } <= metrics.keys()
     assert all(entry["provenance"] == "simulated twin" for entry in metrics.values())
 
 
@@ -104,9 +115,13 @@ def test_ctrl_c_loses_nothing_and_the_same_seed_gives_the_same_bits(whole, tmp_p
 def test_corrupt_checkpoint_is_a_failed_run_that_says_what_to_do(whole, tmp_path):
     folder = training(tmp_path, "beps_heldout")
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text((training(whole, "beps_heldout") / "config.json").read_text())
+    (folder / "config.json").write_text(
+        (training(whole, "beps_heldout") / "config.json").read_text()
+    )
     (folder / "checkpoint.npz").write_bytes(b"not a checkpoint")
-    code, output = finish(start(*RUN, "--only", "beps_heldout", "lstm_vae", "pca", "--results", tmp_path))
+    code, output = finish(
+        start(*RUN, "--only", "beps_heldout", "lstm_vae", "pca", "--results", tmp_path)
+    )
     assert code == 1
     assert "checkpoint.npz" in output and "Delete it" in output
     assert json.loads((folder / "record.json").read_text())["status"] == "failed"
@@ -135,7 +150,19 @@ def test_unknown_names_and_missing_runs_exit_with_2(arguments, message, capfd):
 
 def test_results_folder_that_cannot_be_written_to(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    code = cli.main(["run", "--profile", "smoke", "--data", "simulated", "--only", "pca", "--results", str(tmp_path / "file" / "results")])
+    code = cli.main(
+        [
+            "run",
+            "--profile",
+            "smoke",
+            "--data",
+            "simulated",
+            "--only",
+            "pca",
+            "--results",
+            str(tmp_path / "file" / "results"),
+        ]
+    )
     assert code == 2
     assert "cannot be written to" in capsys.readouterr().err
 
@@ -143,7 +170,11 @@ def test_results_folder_that_cannot_be_written_to(tmp_path, capsys):
 def test_dry_run_prints_the_study_and_writes_nothing(tmp_path, capsys):
     assert cli.main(["run", "--dry-run", "--profile", "paper", "--results", str(tmp_path)]) == 0
     study = json.loads(capsys.readouterr().out)
-    network = next(job["parameters"] for job in study if job["model"] == "lstm_vae" and job["dataset"] == "beps")
+    network = next(
+        job["parameters"]
+        for job in study
+        if job["model"] == "lstm_vae" and job["dataset"] == "beps"
+    )
     assert (network["n_blocks"], network["n_layers"], network["width"]) == (3, 2, 128)
     assert network["learning_rate"] == 3e-5 and network["batch_size"] == 300
     assert not list(tmp_path.iterdir())
@@ -167,7 +198,10 @@ def test_dry_run_of_a_model_of_the_family(capsys):
 
 def test_missing_mxnet_is_said_before_anything_is_fitted(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
-    assert cli.main(["run", "--profile", "smoke", "--data", "simulated", "--results", str(tmp_path)]) == 2
+    assert (
+        cli.main(["run", "--profile", "smoke", "--data", "simulated", "--results", str(tmp_path)])
+        == 2
+    )
     assert "mxnet is not installed" in capsys.readouterr().err
 
 

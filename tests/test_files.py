@@ -128,7 +128,9 @@ def test_arrays_of_objects_are_not_written(tmp_path):
 # Reading back
 
 plain = st.sampled_from([np.float32, np.float64, np.int64, np.bool_]).flatmap(
-    lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    lambda dtype: arrays.arrays(
+        dtype, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+    )
 )
 
 
@@ -140,7 +142,11 @@ def test_arrays_make_the_round_trip_bit_by_bit(tmp_path_factory, stored):
     found = files.read_npz(path)
     assert found.keys() == stored.keys()
     for name, array in stored.items():
-        assert (found[name].dtype, found[name].shape, found[name].tobytes()) == (array.dtype, array.shape, array.tobytes())
+        assert (found[name].dtype, found[name].shape, found[name].tobytes()) == (
+            array.dtype,
+            array.shape,
+            array.tobytes(),
+        )
 
 
 def test_text_makes_the_round_trip_in_an_npz(tmp_path):
@@ -177,7 +183,12 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 @pytest.mark.parametrize(
-    ("read", "name", "content"), [(files.read_npz, "a.npz", NPZ), (files.read_npy, "a.npy", NPY), (files.read_json, "a.json", b'{"a": 1}')]
+    ("read", "name", "content"),
+    [
+        (files.read_npz, "a.npz", NPZ),
+        (files.read_npy, "a.npy", NPY),
+        (files.read_json, "a.json", b'{"a": 1}'),
+    ],
 )
 def test_damaged_file_is_named(tmp_path, read, name, content, damage):
     (tmp_path / name).write_bytes(content)
@@ -228,7 +239,9 @@ def test_a_flipped_bit_never_changes_an_array_of_an_npz(tmp_path_factory, positi
     except ReplicationError as error:
         assert "flipped.npz" in str(error)
     else:
-        np.testing.assert_array_equal(found.get("x", np.arange(40.0).reshape(8, 5)), np.arange(40.0).reshape(8, 5))
+        np.testing.assert_array_equal(
+            found.get("x", np.arange(40.0).reshape(8, 5)), np.arange(40.0).reshape(8, 5)
+        )
         np.testing.assert_array_equal(found.get("y", np.ones(3)), np.ones(3))
 
 
@@ -281,4 +294,7 @@ def test_hash_of_more_than_one_block(tmp_path, size, rng):
     content = rng.bytes(size)
     (tmp_path / "file").write_bytes(content)
     assert files.file_hash(tmp_path / "file") == hashlib.sha256(content).hexdigest()
-    assert files.file_hash(str(tmp_path / "file"), "git-blob") == hashlib.sha1(b"blob %d\0" % size + content).hexdigest()
+    assert (
+        files.file_hash(str(tmp_path / "file"), "git-blob")
+        == hashlib.sha1(b"blob %d\0" % size + content).hexdigest()
+    )

@@ -33,7 +33,9 @@ def branches(voltage, loops):
     order = (start + np.arange(len(voltage) + 1)) % len(voltage)
     turn = int(np.argmin(voltage[order]))
     falling, rising = order[turn::-1], order[turn:]
-    one_cycle = all((np.diff(voltage[part]) > 0).all() and len(part) > 2 * WINDOW for part in (falling, rising))
+    one_cycle = all(
+        (np.diff(voltage[part]) > 0).all() and len(part) > 2 * WINDOW for part in (falling, rising)
+    )
     closed = np.abs(np.diff(voltage[order])).max() < np.ptp(voltage) / 4
     if not (one_cycle and closed and voltage.min() < 0 < voltage.max()):
         raise ReplicationError(
@@ -41,7 +43,9 @@ def branches(voltage, loops):
             f"in at least {2 * WINDOW} steps each way."
         )
     even = np.linspace(voltage.min(), voltage.max(), max(len(falling), len(rising)))
-    return even, np.stack([interpolate(voltage[part], loops[:, part], even) for part in (falling, rising)], axis=1)
+    return even, np.stack(
+        [interpolate(voltage[part], loops[:, part], even) for part in (falling, rising)], axis=1
+    )
 
 
 def checked(name, loops, n_steps):
@@ -54,9 +58,13 @@ def checked(name, loops, n_steps):
     """
     loops = np.asarray(loops, dtype=np.float64)
     if loops.ndim != 2 or loops.shape[1] != n_steps:
-        raise ReplicationError(f"{name}: shape {loops.shape}, expected (n, {n_steps}): one value a voltage step.")
+        raise ReplicationError(
+            f"{name}: shape {loops.shape}, expected (n, {n_steps}): one value a voltage step."
+        )
     if not np.isfinite(loops).all():
-        raise ReplicationError(f"{name}: {np.count_nonzero(~np.isfinite(loops))} values are NaN or infinite; clean the loops first.")
+        raise ReplicationError(
+            f"{name}: {np.count_nonzero(~np.isfinite(loops))} values are NaN or infinite; clean the loops first."
+        )
     return loops
 
 
@@ -88,6 +96,8 @@ def crossings(x, curves, levels):
     for column, level in enumerate(levels):
         right = np.maximum((curves >= level).argmax(axis=2), 1)[:, :, None]
         before, after = (np.take_along_axis(curves, index, axis=2) for index in (right - 1, right))
-        share = np.divide(level - before, after - before, out=np.zeros_like(before), where=after > before)
+        share = np.divide(
+            level - before, after - before, out=np.zeros_like(before), where=after > before
+        )
         found[:, :, column] = (x[right - 1] + share * (x[right] - x[right - 1]))[:, :, 0]
     return found

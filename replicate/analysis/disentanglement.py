@@ -24,7 +24,11 @@ N_TREES = 20
 def disentangled(latents, factors):
     """Return all of the measures below by the name of their metric."""
     parts = dci(latents, factors)
-    measured = {"mig": mutual_information_gap(latents, factors), "sap": sap(latents, factors), "factors_r2": nonlinear_r2(latents, factors)}
+    measured = {
+        "mig": mutual_information_gap(latents, factors),
+        "sap": sap(latents, factors),
+        "factors_r2": nonlinear_r2(latents, factors),
+    }
     return measured | {f"dci_{name}": value for name, value in parts.items()}
 
 
@@ -40,7 +44,9 @@ def mutual_information_gap(latents, factors):
         1 where each factor has a latent of its own, 0 where two latents tell of it alike.
     """
     latents, factors = (_bins(values) for values in _checked(latents, factors))
-    information = np.array([[mutual_info_score(factor, latent) for factor in factors.T] for latent in latents.T])
+    information = np.array(
+        [[mutual_info_score(factor, latent) for factor in factors.T] for latent in latents.T]
+    )
     entropies = [mutual_info_score(factor, factor) for factor in factors.T]
     return _mean_gap(information / entropies)
 
@@ -75,7 +81,12 @@ def dci(latents, factors):
     """
     latents, factors = _checked(latents, factors)
     forest = RandomForestRegressor(N_TREES, random_state=0)
-    scores, importances = zip(*((score, model.feature_importances_) for score, model in _predict(forest, latents, factors)))
+    scores, importances = zip(
+        *(
+            (score, model.feature_importances_)
+            for score, model in _predict(forest, latents, factors)
+        )
+    )
     importances = np.array(importances).T
     weights = importances.sum(axis=1) / max(importances.sum(), 1)
     return {
@@ -97,7 +108,9 @@ def nonlinear_r2(latents, factors):
 
 def _checked(latents, factors):
     """Return both in double precision, if they can be measured."""
-    latents, factors = check_X_y(latents, factors, dtype=np.float64, multi_output=True, y_numeric=True)
+    latents, factors = check_X_y(
+        latents, factors, dtype=np.float64, multi_output=True, y_numeric=True
+    )
     if (np.ptp(factors, axis=0) == 0).any():
         raise ValueError("a factor does not vary: there is nothing to tell of it; leave it out")
     return latents, factors
@@ -112,7 +125,9 @@ def _standardised(values):
     """Centre and scale each column; a constant one becomes 0."""
     # The standard deviation of a constant is not 0 to the last bit; its range is.
     varies = np.ptp(values, axis=0) > 0
-    return np.divide(values - values.mean(axis=0), values.std(axis=0), out=np.zeros_like(values), where=varies)
+    return np.divide(
+        values - values.mean(axis=0), values.std(axis=0), out=np.zeros_like(values), where=varies
+    )
 
 
 def _mean_gap(scores):
@@ -123,7 +138,9 @@ def _mean_gap(scores):
 
 def _predict(regressor, latents, factors):
     """Fit each factor on one half of the points, and yield its R2 on the other, not below 0, and the fitted regressor."""
-    fitted, scored, factors_fitted, factors_scored = train_test_split(latents, factors, test_size=0.5, random_state=0)
+    fitted, scored, factors_fitted, factors_scored = train_test_split(
+        latents, factors, test_size=0.5, random_state=0
+    )
     for known, wanted in zip(factors_fitted.T, factors_scored.T):
         model = regressor.fit(fitted, known)
         yield max(r2_score(wanted, model.predict(scored)), 0.0), model
@@ -133,5 +150,7 @@ def _concentration(importances):
     """Return 1 less the entropy of each row, relative to the greatest there can be; 0 for a row that is 0."""
     matters = importances.any(axis=1)
     concentration = np.zeros(len(importances))
-    concentration[matters] = 1 - entropy(importances[matters], axis=1) / np.log(max(importances.shape[1], 2))
+    concentration[matters] = 1 - entropy(importances[matters], axis=1) / np.log(
+        max(importances.shape[1], 2)
+    )
     return concentration

@@ -24,7 +24,12 @@ def neighbour_means(latents, component, values, n_neighbours=NEIGHBOURS):
     -------
     ndarray, shape (n_values, n_components)
     """
-    means = np.array([latents[nearest(latents[:, component], value, n_neighbours)].mean(axis=0) for value in values])
+    means = np.array(
+        [
+            latents[nearest(latents[:, component], value, n_neighbours)].mean(axis=0)
+            for value in values
+        ]
+    )
     means[:, component] = values
     return means
 
@@ -54,7 +59,9 @@ def generate(model, latents, component, n_values=9):
     spectra : ndarray, shape (n_values, n_features)
     """
     values = np.linspace(latents[:, component].min(), latents[:, component].max(), n_values)
-    return values, model.inverse_transform(neighbour_means(latents, component, values).astype(np.float32))
+    return values, model.inverse_transform(
+        neighbour_means(latents, component, values).astype(np.float32)
+    )
 
 
 def principal_share(latents, spectra):

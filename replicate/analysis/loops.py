@@ -41,7 +41,13 @@ DESCRIPTORS = {
     "hardening_positive": Descriptor("hardening, rising", "{resonance}"),
 }
 
-OF_STEPS = ("coercive_negative", "coercive_positive", "imprint", "shoulder_negative", "shoulder_positive")
+OF_STEPS = (
+    "coercive_negative",
+    "coercive_positive",
+    "imprint",
+    "shoulder_negative",
+    "shoulder_positive",
+)
 """Descriptors that mean nothing for a loop that does not switch, and are 0 there."""
 
 
@@ -74,10 +80,16 @@ def describe(voltage, piezoresponse, resonance=None):
     values["imprint"] = loops.imprint()
     values["area"] = loop_area(loops.cycle, np.asarray(piezoresponse, dtype=np.float64))
     values |= dict(zip(("remanent_positive", "remanent_negative"), loops.remanent_responses().T))
-    values |= {"saturation": loops.saturation(), "squareness": loops.squareness(), "tilt": loops.tilt}
+    values |= {
+        "saturation": loops.saturation(),
+        "squareness": loops.squareness(),
+        "tilt": loops.tilt,
+    }
     values |= dict(zip(("shoulder_negative", "shoulder_positive"), loops.shoulders().T))
     if resonance is not None:
-        values["resonance_mean"] = np.mean(checked("resonance", resonance, len(loops.cycle)), axis=1)
+        values["resonance_mean"] = np.mean(
+            checked("resonance", resonance, len(loops.cycle)), axis=1
+        )
         for name, both in zip(("softening", "hardening"), resonance_extremes(voltage, resonance)):
             values |= {f"{name}_negative": both[:, 0], f"{name}_positive": both[:, 1]}
     return {name: values[name] for name in DESCRIPTORS if name in values}, loops.switches
@@ -103,7 +115,9 @@ def describe_spectra(scan, spectra):
         If the scan has no channel called ``piezoresponse``, or as for `describe`.
     """
     if "piezoresponse" not in scan.channels:
-        raise ReplicationError(f"scan: no channel 'piezoresponse' among {', '.join(scan.channels)}; loops are described from that.")
+        raise ReplicationError(
+            f"scan: no channel 'piezoresponse' among {', '.join(scan.channels)}; loops are described from that."
+        )
     aligned = dict(zip(scan.channels, scan.align(spectra).swapaxes(0, 1)))
     return describe(scan.voltages[0], aligned["piezoresponse"], aligned.get("resonance"))
 

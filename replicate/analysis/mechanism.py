@@ -78,13 +78,24 @@ def agree(data, reconstructed, switches):
         If a descriptor is missing from the reconstruction, the lengths differ, or fewer than two loops switch.
     """
     if missing := sorted(set(data) - set(reconstructed)):
-        raise ReplicationError(f"reconstructed: no {', '.join(missing)}; describe the same channels as of the data.")
-    if any(len(reconstructed[name]) != len(switches) or len(values) != len(switches) for name, values in data.items()):
-        raise ReplicationError(f"reconstructed: descriptors of another number of pixels than the {len(switches)} of the data.")
+        raise ReplicationError(
+            f"reconstructed: no {', '.join(missing)}; describe the same channels as of the data."
+        )
+    if any(
+        len(reconstructed[name]) != len(switches) or len(values) != len(switches)
+        for name, values in data.items()
+    ):
+        raise ReplicationError(
+            f"reconstructed: descriptors of another number of pixels than the {len(switches)} of the data."
+        )
     if np.count_nonzero(switches) < 2:
         raise ReplicationError("data: fewer than two loops switch, so there is nothing to compare.")
-    pairs = {name: (values[switches], reconstructed[name][switches]) for name, values in data.items()}
-    return {name: Agreement(correlation(a, b), float(np.mean(b - a))) for name, (a, b) in pairs.items()}
+    pairs = {
+        name: (values[switches], reconstructed[name][switches]) for name, values in data.items()
+    }
+    return {
+        name: Agreement(correlation(a, b), float(np.mean(b - a))) for name, (a, b) in pairs.items()
+    }
 
 
 def shoulder_limit(data, switches):
@@ -115,10 +126,16 @@ def detect(reconstructed, has_shoulder, limit):
     """
     shoulders, has_shoulder = shoulder(reconstructed), np.asarray(has_shoulder, dtype=bool)
     if shoulders.shape != has_shoulder.shape:
-        raise ReplicationError(f"has_shoulder: shape {has_shoulder.shape}, expected {shoulders.shape}, one a pixel.")
+        raise ReplicationError(
+            f"has_shoulder: shape {has_shoulder.shape}, expected {shoulders.shape}, one a pixel."
+        )
     if has_shoulder.all() or not has_shoulder.any():
-        raise ReplicationError("has_shoulder: every pixel is of one kind, so there is nothing to detect.")
-    kept, invented = (float(np.mean(shoulders[pixels] > limit)) for pixels in (has_shoulder, ~has_shoulder))
+        raise ReplicationError(
+            "has_shoulder: every pixel is of one kind, so there is nothing to detect."
+        )
+    kept, invented = (
+        float(np.mean(shoulders[pixels] > limit)) for pixels in (has_shoulder, ~has_shoulder)
+    )
     return Detection(float(roc_auc_score(has_shoulder, shoulders)), kept, invented)
 
 

@@ -46,7 +46,11 @@ def refine(decode, latents, spectra, free, n_iterations=12):
         trial[:, free] += _step(slopes, spectra - found, damping)
         tried = decode(trial)
         nearer = (trial_errors := _errors(tried, spectra)) < errors
-        codes[nearer], found[nearer], errors[nearer] = trial[nearer], tried[nearer], trial_errors[nearer]
+        codes[nearer], found[nearer], errors[nearer] = (
+            trial[nearer],
+            tried[nearer],
+            trial_errors[nearer],
+        )
         damping *= np.where(nearer, DAMPING[2], DAMPING[1])
     return codes
 
@@ -63,7 +67,9 @@ def _slopes(decode, codes, found, free, steps):
         moved[:, latent] += steps[latent]
         # A latent of almost no spread may not move at all in its precision.
         way = (moved[:, latent] - codes[:, latent])[:, None]
-        slopes[:, column] = np.divide(decode(moved) - found, way, out=np.zeros(found.shape), where=way != 0)
+        slopes[:, column] = np.divide(
+            decode(moved) - found, way, out=np.zeros(found.shape), where=way != 0
+        )
     return slopes
 
 

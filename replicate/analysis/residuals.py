@@ -59,7 +59,9 @@ def per_index(spectra, reconstructions, counts=None):
     squared = (errors - bias) ** 2
     variance = np.average(squared, axis=0, weights=counts)
     fourth = np.average(squared**2, axis=0, weights=counts)
-    kurtosis = np.divide(fourth, variance**2, out=np.full_like(variance, 3.0), where=variance > 0) - 3
+    kurtosis = (
+        np.divide(fourth, variance**2, out=np.full_like(variance, 3.0), where=variance > 0) - 3
+    )
     return {"bias": bias, "spread": np.sqrt(variance), "kurtosis": kurtosis}
 
 

@@ -38,14 +38,23 @@ def morans_i(values, neighbours="rook"):
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim < 2 or min(values.shape[-2:]) < 2:
-        raise ReplicationError(f"map: shape {values.shape}, expected at least two rows and two columns.")
+        raise ReplicationError(
+            f"map: shape {values.shape}, expected at least two rows and two columns."
+        )
     if not np.isfinite(values).all():
-        raise ReplicationError(f"map: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite.")
+        raise ReplicationError(
+            f"map: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite."
+        )
     if (np.ptp(values, axis=(-2, -1)) == 0).any():
         raise ReplicationError("map: constant, so that nothing in it can be alike or unlike.")
     deviations = values - values.mean(axis=(-2, -1), keepdims=True)
-    products = [here * there for here, there in (_pairs(deviations, step) for step in NEIGHBOURS[neighbours])]
-    mean = sum(each.sum(axis=(-2, -1)) for each in products) / sum(np.prod(each.shape[-2:]) for each in products)
+    products = [
+        here * there
+        for here, there in (_pairs(deviations, step) for step in NEIGHBOURS[neighbours])
+    ]
+    mean = sum(each.sum(axis=(-2, -1)) for each in products) / sum(
+        np.prod(each.shape[-2:]) for each in products
+    )
     return mean / (deviations**2).mean(axis=(-2, -1))
 
 
@@ -80,7 +89,9 @@ def morans_test(values, neighbours="rook", n_permutations=999, seed=0):
         As for `morans_i`.
     """
     moran = morans_i(values, neighbours)
-    shuffled = np.random.default_rng(seed).permuted(np.tile(np.ravel(values), (n_permutations, 1)), axis=1)
+    shuffled = np.random.default_rng(seed).permuted(
+        np.tile(np.ravel(values), (n_permutations, 1)), axis=1
+    )
     as_great = morans_i(shuffled.reshape(n_permutations, *np.shape(values)), neighbours) >= moran
     return float(moran), float((1 + np.count_nonzero(as_great)) / (1 + n_permutations))
 
@@ -110,9 +121,15 @@ def variance_explained(values, descriptors, folds):
     values = np.asarray(values, dtype=np.float64)
     lengths = {len(folds), *map(len, descriptors.values())}
     if lengths != {len(values)}:
-        raise ReplicationError(f"values: {len(values)} pixels, but descriptors and folds are of {sorted(lengths)}.")
+        raise ReplicationError(
+            f"values: {len(values)} pixels, but descriptors and folds are of {sorted(lengths)}."
+        )
     if not np.isfinite(values).all() or np.ptp(values) == 0:
-        raise ReplicationError("values: constant, NaN or infinite, so that there is no variance to explain.")
+        raise ReplicationError(
+            "values: constant, NaN or infinite, so that there is no variance to explain."
+        )
     trees = HistGradientBoostingRegressor(random_state=0)
-    predicted = cross_val_predict(trees, np.column_stack(list(descriptors.values())), values, cv=PredefinedSplit(folds))
+    predicted = cross_val_predict(
+        trees, np.column_stack(list(descriptors.values())), values, cv=PredefinedSplit(folds)
+    )
     return float(r2_score(values, predicted))

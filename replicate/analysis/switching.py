@@ -14,7 +14,16 @@ import numpy as np
 from scipy.signal import savgol_coeffs
 from scipy.special import logit
 
-from replicate.analysis.branches import ORDER, WINDOW, branches, checked, crossings, interpolate, slope, smooth
+from replicate.analysis.branches import (
+    ORDER,
+    WINDOW,
+    branches,
+    checked,
+    crossings,
+    interpolate,
+    slope,
+    smooth,
+)
 
 SIGNIFICANCE = 5.0
 """A loop switches if the height of its steps is more than so many standard deviations of its noise."""
@@ -51,7 +60,9 @@ class Loops:
 
     def __init__(self, voltage, piezoresponse):
         self.cycle = np.asarray(voltage, dtype=np.float64)
-        self.voltage, raw = branches(voltage, checked("piezoresponse", piezoresponse, np.size(voltage)))
+        self.voltage, raw = branches(
+            voltage, checked("piezoresponse", piezoresponse, np.size(voltage))
+        )
         self.smooth = smooth(raw)
         kept = savgol_coeffs(WINDOW, ORDER)[WINDOW // 2]
         self.noise = np.sqrt(np.mean((raw - self.smooth) ** 2, axis=(1, 2)) / (1 - kept))
@@ -63,12 +74,17 @@ class Loops:
         Mean of the least-squares slopes where the voltage comes back from an extreme to half of it, for there nothing switches.
         """
         high, low = self.voltage >= self.voltage[-1] / 2, self.voltage <= self.voltage[0] / 2
-        return (slope(self.voltage[high], self.smooth[:, 0, high]) + slope(self.voltage[low], self.smooth[:, 1, low])) / 2
+        return (
+            slope(self.voltage[high], self.smooth[:, 0, high])
+            + slope(self.voltage[low], self.smooth[:, 1, low])
+        ) / 2
 
     @cached_property
     def _heights(self):
         """Height of the step on each branch, shape (n, 2): what is left of the rise from end to end without the tilt."""
-        return self.smooth[:, :, -1] - self.smooth[:, :, 0] - self.tilt[:, None] * np.ptp(self.voltage)
+        return (
+            self.smooth[:, :, -1] - self.smooth[:, :, 0] - self.tilt[:, None] * np.ptp(self.voltage)
+        )
 
     @cached_property
     def switches(self):
@@ -84,9 +100,18 @@ class Loops:
         A branch is first made monotone: half-way between the least monotone curve above it and the greatest below it.
         """
         heights = np.where(self.switches[:, None], self._heights, 1.0)
-        done = (self.smooth - self.smooth[:, :, :1] - self.tilt[:, None, None] * (self.voltage - self.voltage[0])) / heights[:, :, None]
-        above, below = np.maximum.accumulate(done, axis=2), np.minimum.accumulate(done[:, :, ::-1], axis=2)[:, :, ::-1]
-        return np.where(self.switches[:, None, None], crossings(self.voltage, (above + below) / 2, LEVELS), 0.0)
+        done = (
+            self.smooth
+            - self.smooth[:, :, :1]
+            - self.tilt[:, None, None] * (self.voltage - self.voltage[0])
+        ) / heights[:, :, None]
+        above, below = (
+            np.maximum.accumulate(done, axis=2),
+            np.minimum.accumulate(done[:, :, ::-1], axis=2)[:, :, ::-1],
+        )
+        return np.where(
+            self.switches[:, None, None], crossings(self.voltage, (above + below) / 2, LEVELS), 0.0
+        )
 
     def coercive_voltages(self):
         """Return where half of the switching on each branch is done, shape (n, 2), V: on the falling and on the rising branch.
@@ -102,7 +127,9 @@ class Loops:
 
     def remanent_responses(self):
         """Return the response at 0 V, shape (n, 2): R0+ of the falling branch, R0- of the rising one (Jesse et al.)."""
-        at_zero = [interpolate(self.voltage, self.smooth[:, branch], np.zeros(1)) for branch in (0, 1)]
+        at_zero = [
+            interpolate(self.voltage, self.smooth[:, branch], np.zeros(1)) for branch in (0, 1)
+        ]
         return np.concatenate(at_zero, axis=1)
 
     def saturation(self):
@@ -130,7 +157,9 @@ class Loops:
         middle. A step too sharp for the voltage steps to resolve has 0.
         """
         reached = self._reached
-        slopes = (reached[:, :, STRETCH:] - reached[:, :, :-STRETCH]) / (logit(LEVELS[STRETCH:]) - logit(LEVELS[:-STRETCH]))
+        slopes = (reached[:, :, STRETCH:] - reached[:, :, :-STRETCH]) / (
+            logit(LEVELS[STRETCH:]) - logit(LEVELS[:-STRETCH])
+        )
         whole = reached[:, :, -1] - reached[:, :, 0]
         resolved = whole > RESOLUTION * (self.voltage[1] - self.voltage[0])
         line = whole / (logit(LEVELS[-1]) - logit(LEVELS[0]))
@@ -161,4 +190,7 @@ def resonance_extremes(voltage, resonance):
         curve, at = smooth(both[:, branch, half]), volts[half]
         chord = curve[:, :1] + (curve[:, -1:] - curve[:, :1]) * (at - at[0]) / (at[-1] - at[0])
         departures.append(curve - chord)
-    return tuple(np.stack([np.abs(ends(each, axis=1)) for each in departures], axis=1) for ends in (np.min, np.max))
+    return tuple(
+        np.stack([np.abs(ends(each, axis=1)) for each in departures], axis=1)
+        for ends in (np.min, np.max)
+    )

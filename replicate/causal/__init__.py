@@ -24,4 +24,6 @@ def library(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ReplicationError(f"{name}: cannot be imported ({error}). Install the causal libraries: pip install '.[causal]'.") from error
+        raise ReplicationError(
+            f"{name}: cannot be imported ({error}). Install the causal libraries: pip install '.[causal]'."
+        ) from error

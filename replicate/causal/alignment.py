@@ -38,14 +38,23 @@ def lag_profile(voltage, piezoresponse, resonance):
         If the shapes differ or a value is not finite.
     """
     channels = [np.asarray(values, dtype=np.float64) for values in (piezoresponse, resonance)]
-    if any(values.ndim != 2 or values.shape != (len(channels[0]), len(voltage)) for values in channels):
-        raise ReplicationError(f"channels: shapes {channels[0].shape} and {channels[1].shape}, expected two of (n_pixels, {len(voltage)}).")
+    if any(
+        values.ndim != 2 or values.shape != (len(channels[0]), len(voltage)) for values in channels
+    ):
+        raise ReplicationError(
+            f"channels: shapes {channels[0].shape} and {channels[1].shape}, expected two of (n_pixels, {len(voltage)})."
+        )
     if not np.isfinite(channels).all():
         raise ReplicationError("channels: some values are NaN or infinite; clean the loops first.")
     large = np.argsort(channels[0].std(axis=1))[-max(1, int(SHARE * len(channels[0]))) :]
     loop, dips = (values[large].mean(axis=0) for values in channels)
     rate = np.abs(np.roll(loop, -1) - np.roll(loop, 1))
-    return np.array([partial_correlation(np.roll(dips, -lag), rate, np.abs(voltage)) for lag in range(len(voltage))])
+    return np.array(
+        [
+            partial_correlation(np.roll(dips, -lag), rate, np.abs(voltage))
+            for lag in range(len(voltage))
+        ]
+    )
 
 
 def find_lag(voltage, piezoresponse, resonance):

@@ -61,7 +61,12 @@ def derivatives(function, u):
     pairs = np.array([(i, j) for i in range(d) for j in range(i)])
     moves = np.concatenate([np.zeros((1, d)), eye, -eye, eye[pairs[:, 0]] + eye[pairs[:, 1]]])
     values = function(u + moves[:, np.newaxis])
-    middle, up, down, both = values[0], values[1 : d + 1], values[d + 1 : 2 * d + 1], values[2 * d + 1 :]
+    middle, up, down, both = (
+        values[0],
+        values[1 : d + 1],
+        values[d + 1 : 2 * d + 1],
+        values[2 * d + 1 :],
+    )
     hessian = np.empty((n, d, d))
     hessian[:, range(d), range(d)] = ((up - 2 * middle + down) / STEP**2).T
     # Central in both directions but for the third derivative, which the small step makes negligible.
@@ -75,10 +80,14 @@ def climb(model, u, loops, quarters, prior):
     u, damping, active = u.copy(), np.ones(len(u)), np.arange(len(u))
     for _ in range(STEPS_AT_MOST):
         own = loops[active]
-        value, gradient, hessian = derivatives(lambda each, own=own: log_posterior(model, each, own, quarters, prior), u[active])
+        value, gradient, hessian = derivatives(
+            lambda each, own=own: log_posterior(model, each, own, quarters, prior), u[active]
+        )
         curvature, axes = np.linalg.eigh(-hessian)
         # Downhill curvature is taken as uphill: away from saddle points.
-        along = np.einsum("nji,nj->ni", axes, gradient) / (np.maximum(np.abs(curvature), 1e-2) + damping[active, np.newaxis])
+        along = np.einsum("nji,nj->ni", axes, gradient) / (
+            np.maximum(np.abs(curvature), 1e-2) + damping[active, np.newaxis]
+        )
         move = np.einsum("nij,nj->ni", axes, along)
         move /= np.maximum(1, np.linalg.norm(move, axis=1, keepdims=True))
         gain = log_posterior(model, u[active] + move, own, quarters, prior) - value
@@ -93,7 +102,9 @@ def climb(model, u, loops, quarters, prior):
 
 def at_maximum(model, u, loops, quarters, prior):
     """Return the `Fit` that Laplace's approximation gives at a maximum; an eigenvalue below 1, the prior's own, is not believed."""
-    value, _, hessian = derivatives(lambda each: log_posterior(model, each, loops, quarters, prior), u)
+    value, _, hessian = derivatives(
+        lambda each: log_posterior(model, each, loops, quarters, prior), u
+    )
     curvature, axes = np.linalg.eigh(-hessian)
     curvature = np.maximum(curvature, 0.3)
     covariance = np.einsum("nij,nj,nkj->nik", axes, 1 / curvature, axes)
@@ -110,7 +121,10 @@ def starts(model, one):
     narrow = extended.copy()
     narrow[:, 3:5] += NARROW
     # Two steps differ from one most where one width is that of neither.
-    return [narrow, np.concatenate([narrow[:, :3], np.full((n, 2), -1.0), np.zeros((n, d - 5))], axis=1)]
+    return [
+        narrow,
+        np.concatenate([narrow[:, :3], np.full((n, 2), -1.0), np.zeros((n, d - 5))], axis=1),
+    ]
 
 
 def laplace(loops, quarters, prior=None, progress=None):
@@ -138,14 +152,22 @@ def laplace(loops, quarters, prior=None, progress=None):
         if progress:
             progress(len(chunk))
     return {
-        model: Fit(*(np.concatenate([getattr(part[model], name) for part in parts]) for name in vars(parts[0][model]))) for model in MODELS
+        model: Fit(
+            *(
+                np.concatenate([getattr(part[model], name) for part in parts])
+                for name in vars(parts[0][model])
+            )
+        )
+        for model in MODELS
     }
 
 
 def _laplace(loops, quarters, prior):
     fits, one = {}, np.zeros((len(loops), 5))
     for model in MODELS:
-        tops = np.stack([climb(model, start, loops, quarters, prior) for start in starts(model, one)])
+        tops = np.stack(
+            [climb(model, start, loops, quarters, prior) for start in starts(model, one)]
+        )
         best = np.argmax(log_posterior(model, tops, loops, quarters, prior), axis=0)
         u = tops[best, np.arange(len(loops))]
         fits[model] = at_maximum(model, u, loops, quarters, prior)
@@ -155,12 +177,18 @@ def _laplace(loops, quarters, prior):
 
 def log_bayes_factor(fits):
     """Return the log evidence of two steps over that of the better of one step and a skewed step, (n,), nats."""
-    return fits["two"].log_evidence - np.maximum(fits["one"].log_evidence, fits["skewed"].log_evidence)
+    return fits["two"].log_evidence - np.maximum(
+        fits["one"].log_evidence, fits["skewed"].log_evidence
+    )
 
 
 def probability(fits):
     """Return the posterior probability of three states, (n,): two steps against one, skewed or not, at even odds."""
-    odds = fits["two"].log_evidence - logsumexp([fits[model].log_evidence for model in ("one", "skewed")], axis=0) + np.log(2)
+    odds = (
+        fits["two"].log_evidence
+        - logsumexp([fits[model].log_evidence for model in ("one", "skewed")], axis=0)
+        + np.log(2)
+    )
     return 1 / (1 + np.exp(-odds))
 
 
@@ -195,7 +223,9 @@ def arrival(loop, quarters, counts, prior=None):
         fits = laplace(np.asarray(loop)[np.newaxis, :n], quarters.first(n), prior)
         believed.append(probability(fits)[0])
         mean, sd = prior.positive
-        coercive.append((mean + sd * fits["two"].u[0, 2], sd * np.sqrt(fits["two"].covariance[0, 2, 2])))
+        coercive.append(
+            (mean + sd * fits["two"].u[0, 2], sd * np.sqrt(fits["two"].covariance[0, 2, 2]))
+        )
     return np.array(believed), np.array(coercive)
 
 
@@ -203,4 +233,11 @@ def replicate_loops(model, fit, index, loop, quarters, rng, n=400, prior=None):
     """Draw `n` loops, (n, n_points), as the posterior of one fitted loop predicts them."""
     prior = prior or Prior()
     u = rng.multivariate_normal(fit.u[index], fit.covariance[index], size=n)
-    return draw(model, u, integrate(model, u, np.broadcast_to(loop, (n, len(loop))), quarters, prior), quarters, prior, rng)
+    return draw(
+        model,
+        u,
+        integrate(model, u, np.broadcast_to(loop, (n, len(loop))), quarters, prior),
+        quarters,
+        prior,
+        rng,
+    )

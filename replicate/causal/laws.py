@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import PolynomialFeatures
 
+from replicate.analysis.switching import Loops
 from replicate.data.toy import selu
 
 FAMILIES = {
@@ -62,10 +63,15 @@ def locate(families, spectra, t):
     a, b, c = (FAMILIES[name](t - POSITIONS[:, np.newaxis]) for name in families)
     # |y - a - b - c|^2 from inner products alone, over the whole grid of positions.
     pairs = (a @ b.T)[:, :, np.newaxis] + (a @ c.T)[:, np.newaxis, :] + (b @ c.T)[np.newaxis]
-    fixed = pairs + sum(((part**2).sum(axis=1) / 2).reshape(np.roll([-1, 1, 1], i)) for i, part in enumerate((a, b, c)))
+    fixed = pairs + sum(
+        ((part**2).sum(axis=1) / 2).reshape(np.roll([-1, 1, 1], i))
+        for i, part in enumerate((a, b, c))
+    )
     positions = np.empty((len(spectra), 3))
     for i, spectrum in enumerate(spectra):
-        shared = (a @ spectrum)[:, np.newaxis, np.newaxis] + (b @ spectrum)[:, np.newaxis] + c @ spectrum
+        shared = (
+            (a @ spectrum)[:, np.newaxis, np.newaxis] + (b @ spectrum)[:, np.newaxis] + c @ spectrum
+        )
         positions[i] = POSITIONS[list(np.unravel_index(np.argmin(fixed - shared), fixed.shape))]
     return polish(families, positions, spectra, t)
 
@@ -75,9 +81,17 @@ def polish(families, positions, spectra, t):
     positions, damping = positions.copy(), np.full(len(spectra), 1e-3)
     residual = spectra - compose(families, positions, t)
     for _ in range(POLISH):
-        slopes = np.stack([(compose(families, positions + move, t) - spectra + residual) / STEP for move in STEP * np.eye(3)], axis=2)
+        slopes = np.stack(
+            [
+                (compose(families, positions + move, t) - spectra + residual) / STEP
+                for move in STEP * np.eye(3)
+            ],
+            axis=2,
+        )
         normal = np.swapaxes(slopes, 1, 2) @ slopes + damping[:, np.newaxis, np.newaxis] * np.eye(3)
-        move = np.linalg.solve(normal, np.swapaxes(slopes, 1, 2) @ residual[:, :, np.newaxis])[:, :, 0]
+        move = np.linalg.solve(normal, np.swapaxes(slopes, 1, 2) @ residual[:, :, np.newaxis])[
+            :, :, 0
+        ]
         tried = spectra - compose(families, positions + move, t)
         better = (tried**2).sum(axis=1) < (residual**2).sum(axis=1)
         positions[better] += move[better]
@@ -155,4 +169,76 @@ def describe_latents(colours, latents):
     scaled = (latents - latents.mean(axis=0)) / latents.std(axis=0)
     coefficients, _, r2 = sparse_law(colours, scaled)
     straight = LinearRegression().fit(colours, scaled).predict(colours)
-    return {"terms": (coefficients != 0).sum(axis=1), "r2": r2, "linear_r2": r2_score(scaled, straight, multioutput="raw_values")}
+    return {
+        "terms": (coefficients != 0).sum(axis=1),
+        "r2": r2,
+        "linear_r2": r2_score(scaled, straight, multioutput="raw_values"),
+    }
+
+
+DEGREE = 5
+"""Of the polynomial in a rate law."""
+
+
+def valley(curve):
+    """Return the depth of the deepest valley between two peaks of `curve`, (..., n), over its greatest value; 0 where there is none."""
+    left = np.maximum.accumulate(curve, axis=-1)
+    right = np.maximum.accumulate(curve[..., ::-1], axis=-1)[..., ::-1]
+    return (np.minimum(left, right) - curve).max(axis=-1) / curve.max(axis=-1)
+
+
+def rate_law(voltage, branch, tilt, threshold=THRESHOLD):
+    """Find dg/dV = g(1 - g) sum a_k (2g - 1)^k of one switching quarter; one logistic step is a_0 alone.
+
+    Parameters
+    ----------
+    voltage : ndarray, shape (n_levels,)
+        From 0 V to the extreme against which the branch runs, even, V.
+    branch : ndarray, shape (n_levels,)
+        Response, from the state that is left to the one that is reached.
+    tilt : float
+        Slope of the saturated branches, response per V.
+    threshold : float
+        Smallest coefficient, 1/V.
+
+    Returns
+    -------
+    dict
+        ``coefficients``, (DEGREE + 1,), 1/V; ``r2`` of the rate; ``valley``, the depth of that of dg/dV over g.
+    """
+    risen = branch - branch[0] - tilt * (voltage - voltage[0])
+    fraction = np.clip(risen / risen[-1], 0, 1)
+    rate = np.gradient(fraction, np.abs(voltage))
+    inside = (fraction > 0.02) & (fraction < 0.98)
+    g = fraction[inside]
+    coefficients = thresholded(rate_terms(g), rate[inside, np.newaxis], threshold)[0]
+    r2 = r2_score(rate[inside], rate_terms(g) @ coefficients)
+    return {
+        "coefficients": coefficients,
+        "r2": float(r2),
+        "valley": float(valley(rate_curve(coefficients)[1])),
+    }
+
+
+def rate_laws(voltage, loops, threshold=THRESHOLD):
+    """Find the rate laws of loops, (n, n_steps), on the falling and on the rising quarter: a pair of lists of what `rate_law` returns."""
+    loops = Loops(voltage, loops)
+    quarters = [np.flatnonzero(loops.voltage <= 0)[::-1], np.flatnonzero(loops.voltage >= 0)]
+    return [
+        [
+            rate_law(loops.voltage[own], smooth[branch, own], tilt, threshold)
+            for smooth, tilt in zip(loops.smooth, loops.tilt)
+        ]
+        for branch, own in enumerate(quarters)
+    ]
+
+
+def rate_terms(g):
+    """Return the terms of a rate law, (n, DEGREE + 1), at fractions `g`, (n,)."""
+    return (g * (1 - g))[:, np.newaxis] * (2 * g - 1)[:, np.newaxis] ** np.arange(DEGREE + 1)
+
+
+def rate_curve(coefficients):
+    """Return fractions and the rate there by a law, each (n,)."""
+    g = np.linspace(0.05, 0.95, 181)
+    return g, rate_terms(g) @ coefficients

@@ -53,7 +53,16 @@ class Prior:
 PARAMETERS = {
     "one": ("correlation", "negative", "positive", "width", "width"),
     "skewed": ("correlation", "negative", "positive", "width", "width", "skew", "skew"),
-    "two": ("correlation", "negative", "positive", "width", "width", "separation", "separation", "middle"),
+    "two": (
+        "correlation",
+        "negative",
+        "positive",
+        "width",
+        "width",
+        "separation",
+        "separation",
+        "middle",
+    ),
 }
 MODELS = tuple(PARAMETERS)
 
@@ -78,7 +87,9 @@ class Quarters:
         steps = np.arange(len(voltage))
         half = len(voltage) // 2
         chosen = np.where(steps <= half, voltage <= 0, voltage >= 0)
-        return cls(np.asarray(voltage, dtype=np.float64)[chosen], (steps > half)[chosen]), np.flatnonzero(chosen)
+        return cls(
+            np.asarray(voltage, dtype=np.float64)[chosen], (steps > half)[chosen]
+        ), np.flatnonzero(chosen)
 
     @cached_property
     def inner(self):
@@ -109,7 +120,9 @@ def switched(model, parameters, quarters):
     if model == "two":
         half = RESOLVED * width * (1 + np.exp(parameters[..., 5 + rising])) / 2
         middle = expit(parameters[..., 7:8])
-        lower, upper = (expit((quarters.voltage - centre + shift) / width) for shift in (half, -half))
+        lower, upper = (
+            expit((quarters.voltage - centre + shift) / width) for shift in (half, -half)
+        )
         return middle * lower + (1 - middle) * upper
     up = expit((quarters.voltage - centre) / width)
     return up ** np.exp(parameters[..., 5 + rising]) if model == "skewed" else up

@@ -16,7 +16,14 @@ GRID = np.linspace(0, 1, 201)
 
 def key(loops, quarters, prior):
     """Return the hash of everything that the map of the evidence depends on: data, priors, models."""
-    constants = [vars(prior), loop_models.PARAMETERS, marginal.LINES.tolist(), marginal.LINES_SD, marginal.NOISE, evidence.NARROW]
+    constants = [
+        vars(prior),
+        loop_models.PARAMETERS,
+        marginal.LINES.tolist(),
+        marginal.LINES_SD,
+        marginal.NOISE,
+        evidence.NARROW,
+    ]
     digest = hashlib.sha256(repr(constants).encode())
     digest.update(np.ascontiguousarray(loops, dtype=np.float64))
     digest.update(np.ascontiguousarray(quarters.voltage))
@@ -98,16 +105,29 @@ def prevalence(odds, blocks, n_boot=1000, seed=0):
     _, member = np.unique(blocks, return_inverse=True)
     n_blocks = member.max() + 1
     pixels = log_likelihood(odds)
-    by_block = np.stack([np.bincount(member, weights=row, minlength=n_blocks) for row in np.maximum(pixels, -1e4)])
-    drawn = np.random.default_rng(seed).multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_boot)
+    by_block = np.stack(
+        [np.bincount(member, weights=row, minlength=n_blocks) for row in np.maximum(pixels, -1e4)]
+    )
+    drawn = np.random.default_rng(seed).multinomial(
+        n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_boot
+    )
     mean, sd = posterior_moments(by_block.sum(axis=1))
     low, high = np.percentile(posterior_moments(by_block @ drawn.T)[0], [2.5, 97.5])
-    return {"mean": float(mean), "sd": float(sd), "low": float(low), "high": float(high), "pixels": len(odds), "blocks": int(n_blocks)}
+    return {
+        "mean": float(mean),
+        "sd": float(sd),
+        "low": float(low),
+        "high": float(high),
+        "pixels": len(odds),
+        "blocks": int(n_blocks),
+    }
 
 
 def updated(odds, rows):
     """Follow the prevalence as scan rows arrive: mean after each row, (n_rows,), of log odds (n,) in `rows`, (n,)."""
-    totals = np.cumsum([log_likelihood(odds[rows == row]).sum(axis=1) for row in np.unique(rows)], axis=0)
+    totals = np.cumsum(
+        [log_likelihood(odds[rows == row]).sum(axis=1) for row in np.unique(rows)], axis=0
+    )
     return posterior_moments(totals.T)[0]
 
 
@@ -145,5 +165,12 @@ def nested_table(loops, fits, quarters, path, seed=0, progress=None):
                 progress(1)
         (one, one_error), (two, two_error) = sampled
         laplace = fits["two"].log_evidence[i] - fits[simpler[i]].log_evidence[i]
-        found.append({"nested": two - one, "error": float(np.hypot(one_error, two_error)), "laplace": laplace, "against": str(simpler[i])})
+        found.append(
+            {
+                "nested": two - one,
+                "error": float(np.hypot(one_error, two_error)),
+                "laplace": laplace,
+                "against": str(simpler[i]),
+            }
+        )
     return found

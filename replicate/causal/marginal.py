@@ -76,7 +76,9 @@ def integrate(model, u, loops, quarters, prior):
     parameters = natural(model, u, prior)
     rho = np.tanh(parameters[..., 0])
     columns = design(model, parameters, quarters)
-    both = np.concatenate([columns, np.broadcast_to(loops, columns.shape[:-1])[..., np.newaxis]], axis=-1)
+    both = np.concatenate(
+        [columns, np.broadcast_to(loops, columns.shape[:-1])[..., np.newaxis]], axis=-1
+    )
     white = whiten(both, rho, quarters)
     gram = np.swapaxes(white, -1, -2) @ white
     precision = gram[..., :4, :4] + PRECISION
@@ -88,8 +90,12 @@ def integrate(model, u, loops, quarters, prior):
     scale = NOISE[1] + np.maximum(squares, 0) / 2
     pairs = np.count_nonzero(quarters.inner)
     log_determinant = np.linalg.slogdet(precision)[1] + 8 * np.log(LINES_SD)
-    constant = gammaln(shape) - gammaln(NOISE[0]) + NOISE[0] * np.log(NOISE[1]) - n / 2 * np.log(2 * np.pi)
-    likelihood = constant - shape * np.log(scale) - log_determinant / 2 - pairs / 2 * np.log1p(-(rho**2))
+    constant = (
+        gammaln(shape) - gammaln(NOISE[0]) + NOISE[0] * np.log(NOISE[1]) - n / 2 * np.log(2 * np.pi)
+    )
+    likelihood = (
+        constant - shape * np.log(scale) - log_determinant / 2 - pairs / 2 * np.log1p(-(rho**2))
+    )
     return Conjugate(likelihood, lines, precision, shape, scale)
 
 
@@ -101,7 +107,9 @@ def draw(model, u, conjugate, quarters, prior, rng):
     deviation = (root @ rng.standard_normal(conjugate.lines.shape)[..., np.newaxis])[..., 0]
     lines = conjugate.lines + noise[..., np.newaxis] * deviation
     mean = (design(model, parameters, quarters) @ lines[..., np.newaxis])[..., 0]
-    return mean + noise[..., np.newaxis] * autoregressive(np.tanh(parameters[..., 0]), quarters, rng)
+    return mean + noise[..., np.newaxis] * autoregressive(
+        np.tanh(parameters[..., 0]), quarters, rng
+    )
 
 
 def autoregressive(rho, quarters, rng):

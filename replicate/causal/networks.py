@@ -33,7 +33,15 @@ def pc(values, first=()):
     search = library("causallearn.search.ConstraintBased.PC").pc
     nodes = [f"X{i + 1}" for i in range(values.shape[1])]
     known = tiers(nodes, first) if len(first) else None
-    found = search(values, ALPHA, "fisherz", background_knowledge=known, node_names=nodes, show_progress=False, verbose=False)
+    found = search(
+        values,
+        ALPHA,
+        "fisherz",
+        background_knowledge=known,
+        node_names=nodes,
+        show_progress=False,
+        verbose=False,
+    )
     return as_graph(found.G.graph)
 
 
@@ -59,8 +67,14 @@ def direct_lingam(values, first=()):
     """Find a graph by DirectLiNGAM (Shimizu et al., J. Mach. Learn. Res. 2011); the parameters are those of `pc`."""
     lingam = library("lingam")
     k = values.shape[1]
-    known = library("lingam.utils").make_prior_knowledge(k, exogenous_variables=list(first)) if len(first) else None
-    model = lingam.DirectLiNGAM(prior_knowledge=known).fit((values - values.mean(axis=0)) / values.std(axis=0))
+    known = (
+        library("lingam.utils").make_prior_knowledge(k, exogenous_variables=list(first))
+        if len(first)
+        else None
+    )
+    model = lingam.DirectLiNGAM(prior_knowledge=known).fit(
+        (values - values.mean(axis=0)) / values.std(axis=0)
+    )
     return (np.abs(model.adjacency_matrix_.T) > WEAK).astype(int)
 
 
@@ -108,7 +122,14 @@ def block_sample(blocks, per_block, rng):
     """Draw pixels: as many blocks as there are, again and again the same if it so falls, and `per_block` pixels of each; sorted indices."""
     _, member = np.unique(blocks, return_inverse=True)
     drawn = rng.integers(member.max() + 1, size=member.max() + 1)
-    return np.sort(np.concatenate([rng.choice(np.flatnonzero(member == block), per_block, replace=False) for block in drawn]))
+    return np.sort(
+        np.concatenate(
+            [
+                rng.choice(np.flatnonzero(member == block), per_block, replace=False)
+                for block in drawn
+            ]
+        )
+    )
 
 
 def resampled(search, values, blocks, per_block, n_boot, first=(), seed=0, progress=None):

@@ -42,7 +42,16 @@ class Pixels:
         # Loops are low in the bands, hence the sign.
         band = -confounding.band_score(descriptors["saturation"], scan.shape)
         places = confounding.rows_of(scan.shape), square_blocks(scan.shape)
-        return cls(scan, piezoresponse, aligned[:, 1].astype(np.float64), descriptors, *places, band, quarters, piezoresponse[:, steps])
+        return cls(
+            scan,
+            piezoresponse,
+            aligned[:, 1].astype(np.float64),
+            descriptors,
+            *places,
+            band,
+            quarters,
+            piezoresponse[:, steps],
+        )
 
     @property
     def in_band(self):
@@ -57,4 +66,9 @@ class Pixels:
     def resampled(self, group, rng):
         """Return weights of the pixels of a group with its blocks drawn again, (n_pixels,)."""
         labels, member = np.unique(self.blocks, return_inverse=True)
-        return group * np.bincount(rng.integers(len(labels), size=len(labels)), minlength=len(labels))[member]
+        return (
+            group
+            * np.bincount(rng.integers(len(labels), size=len(labels)), minlength=len(labels))[
+                member
+            ]
+        )

@@ -7,13 +7,15 @@ from importlib import metadata
 import numpy as np
 from tqdm import tqdm
 
-from replicate import machine, runs, sources
-from replicate.causal import checks, confounding, evidence, folder, laws, maps, measured, statements
+from replicate.causal import confounding, evidence, folder, laws, maps, statements
+from replicate.causal import known_truth as checks
+from replicate.causal import on_scan as measured
 from replicate.causal.pixels import GROUPS, Pixels
-from replicate.data import toy
+from replicate.data import sources, toy
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.models.schedule import active
+from replicate.running import machine, runs
 
 LATENT_MODELS = ("pca", "dictionary_learning", "lstm_vae", "lstm_vae_plain", "dense_vae")
 FRESH = (101, 102)
@@ -45,18 +47,28 @@ def compute(results, profile, provenance):
         stage("alignment")
         scan = sources.load_scan(provenance)
         pixels = Pixels.of(scan)
-        record = {"provenance": provenance, "data": scan.hashes, "alignment": measured.alignment(scan)}
+        record = {
+            "provenance": provenance,
+            "data": scan.hashes,
+            "alignment": measured.alignment(scan),
+        }
         bar.update()
         record["evidence"] = _evidence(pixels, own, stage, bar)
         stage("laws")
-        record["laws"] = {"scan": measured.rate_laws(pixels), "toy": [checks.toy_laws(noise) for noise in (0.02, 0.1)]}
+        record["laws"] = {
+            "scan": measured.rate_laws(pixels),
+            "toy": [checks.toy_laws(noise) for noise in (0.02, 0.1)],
+        }
         record["laws"]["latents"] = _toy_latents(results, profile)
         bar.update()
         stage("graphs")
         record["graphs"] = measured.graphs(pixels) | {"reversals": measured.reversals(pixels)}
         bar.update()
         stage("confounding")
-        record["confounding"] = {"descriptors": measured.drift(pixels), "latents": _scan_latents(results, profile, pixels)}
+        record["confounding"] = {
+            "descriptors": measured.drift(pixels),
+            "latents": _scan_latents(results, profile, pixels),
+        }
         bar.update()
         stage("checks")
         record["checks"] = _checks()
@@ -70,7 +82,11 @@ def compute(results, profile, provenance):
 def made(seconds):
     """Return with what, from which code and in how many seconds a record was made."""
     libraries = {name: metadata.version(name) for name in LIBRARIES}
-    return {"git_commit": machine.git_commit(), "versions": machine.versions() | libraries, "seconds": round(seconds)}
+    return {
+        "git_commit": machine.git_commit(),
+        "versions": machine.versions() | libraries,
+        "seconds": round(seconds),
+    }
 
 
 def _evidence(pixels, own, stage, bar):
@@ -80,23 +96,39 @@ def _evidence(pixels, own, stage, bar):
     found = {"groups": {"quantiles": GROUPS, **groups}}
     found["priors"] = measured.prior_sensitivity(loops, pixels.quarters)
     found["predictive"] = measured.predictive(loops, fits, pixels.quarters)
-    found["noise"] = {**measured.noise_needed(loops, fits, pixels.quarters), "there": measured.noise_there(pixels)}
+    found["noise"] = {
+        **measured.noise_needed(loops, fits, pixels.quarters),
+        "there": measured.noise_there(pixels),
+    }
     bar.update()
     stage("map")
     with tqdm(total=len(pixels.loops), unit="pixel", leave=False) as inner:
-        log_evidence = maps.evidence_map(pixels.loops, pixels.quarters, own / "evidence.npz", progress=inner.update)
+        log_evidence = maps.evidence_map(
+            pixels.loops, pixels.quarters, own / "evidence.npz", progress=inner.update
+        )
     found["map"] = measured.of_map(pixels, log_evidence)
     example = measured.example(pixels, log_evidence)
     found["arrival"] = measured.arriving(pixels, example)
-    write_npz(own / "maps.npz", log_bayes=maps.log_bayes(log_evidence).reshape(pixels.scan.shape), **_curves(pixels))
+    write_npz(
+        own / "maps.npz",
+        log_bayes=maps.log_bayes(log_evidence).reshape(pixels.scan.shape),
+        **_curves(pixels),
+    )
     bar.update()
     stage("nested")
     chosen = [example, *_typical(pixels)]
     both = np.concatenate([loops, pixels.loops[chosen]])
     all_fits = evidence.laplace(both, pixels.quarters)
     with tqdm(total=2 * len(both), unit="run", leave=False) as inner:
-        table = maps.nested_table(both, all_fits, pixels.quarters, own / "nested.json", progress=inner.update)
-    found["nested"] = {"groups": table[: len(loops)], "pixels": table[len(loops) :], "chosen": chosen, "live": evidence.N_LIVE}
+        table = maps.nested_table(
+            both, all_fits, pixels.quarters, own / "nested.json", progress=inner.update
+        )
+    found["nested"] = {
+        "groups": table[: len(loops)],
+        "pixels": table[len(loops) :],
+        "chosen": chosen,
+        "live": evidence.N_LIVE,
+    }
     bar.update()
     return found
 
@@ -113,7 +145,9 @@ def _typical(pixels):
 def _curves(pixels):
     """Return the mean rate of switching and the mean resonance of each group, (n_groups, n_steps), against the first channel's voltage."""
     voltage = pixels.scan.voltages[0]
-    rate = np.gradient(np.array([pixels.piezoresponse[group].mean(axis=0) for group in pixels.groups()]), axis=1)
+    rate = np.gradient(
+        np.array([pixels.piezoresponse[group].mean(axis=0) for group in pixels.groups()]), axis=1
+    )
     resonance = np.array([pixels.resonance[group].mean(axis=0) for group in pixels.groups()])
     return {"voltage": voltage, "rate": rate / np.gradient(voltage), "resonance": resonance}
 
@@ -159,7 +193,10 @@ def _checks():
         "graphs": [checks.known_graphs("uniform", 1000), checks.known_graphs("Gaussian", 3600)],
         "simpson": checks.simpson(),
         "twin_simpson": [checks.twin_simpson(seed) for seed in FRESH],
-        "twin_graph": {str(per_block): [checks.twin_graph(seed, per_block) for seed in FRESH] for per_block in (1, 9, 36)},
+        "twin_graph": {
+            str(per_block): [checks.twin_graph(seed, per_block) for seed in FRESH]
+            for per_block in (1, 9, 36)
+        },
     }
 
 

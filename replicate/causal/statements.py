@@ -20,26 +20,66 @@ STATEMENTS = (
         "quote": "the vast majority of machine learning methods is their correlative nature, leading to extreme susceptibility to "
         "confounding factors",
         "conditions": (
-            ("a pooled slope has the wrong sign where the confounder is not held (truth -0.5)", "simpson_naive", "at least", 0.4),
-            ("LiNGAM with the confounder hidden: cases with the right sign", "simpson_hidden_right", "at most", 0),
-            ("on the scan, pairs of descriptors change sign within band and row, at 5 % over all looks", "reversals", "at least", 1),
-            ("a latent of PCA follows the scan row rather than the domains", "pca_row_latents", "at least", 1),
+            (
+                "a pooled slope has the wrong sign where the confounder is not held (truth -0.5)",
+                "simpson_naive",
+                "at least",
+                0.4,
+            ),
+            (
+                "LiNGAM with the confounder hidden: cases with the right sign",
+                "simpson_hidden_right",
+                "at most",
+                0,
+            ),
+            (
+                "on the scan, pairs of descriptors change sign within band and row, at 5 % over all looks",
+                "reversals",
+                "at least",
+                1,
+            ),
+            (
+                "a latent of PCA follows the scan row rather than the domains",
+                "pca_row_latents",
+                "at least",
+                1,
+            ),
         ),
     },
     {
         "id": "simpson",
         "quote": "in classical statistical methods the methodology to address phenomena such as Simpson paradox are established",
         "conditions": (
-            ("with the confounder seen the effect is -0.5 within 0.1", "simpson_error", "at most", 0.1),
-            ("on fresh twins the sign is right within the band score told from the loops", "twin_simpson", "at most", 0.0),
+            (
+                "with the confounder seen the effect is -0.5 within 0.1",
+                "simpson_error",
+                "at most",
+                0.1,
+            ),
+            (
+                "on fresh twins the sign is right within the band score told from the loops",
+                "twin_simpson",
+                "at most",
+                0.0,
+            ),
         ),
     },
     {
         "id": "deep",
         "quote": "the complex and often non-transparent nature of modern DL tools renders them extremely prone to misinterpretation",
         "conditions": (
-            ("a latent of the LSTM beta-VAE follows the scan row rather than the domains", "vae_row_latents", "at least", 1),
-            ("more than any of PCA does: what the row adds, over PCA's", "vae_over_pca", "at least", 1.1),
+            (
+                "a latent of the LSTM beta-VAE follows the scan row rather than the domains",
+                "vae_row_latents",
+                "at least",
+                1,
+            ),
+            (
+                "more than any of PCA does: what the row adds, over PCA's",
+                "vae_over_pca",
+                "at least",
+                1.1,
+            ),
         ),
     },
     {
@@ -47,23 +87,53 @@ STATEMENTS = (
         "quote": "Bayesian methods that allow to take into consideration the prior knowledge the system and evaluate the changes in "
         "understanding of the behaviors given new experimental data",
         "conditions": (
-            ("one step is told from two in loops whose truth is known, noise 0.025", "evidence_accuracy", "at least", 0.95),
+            (
+                "one step is told from two in loops whose truth is known, noise 0.025",
+                "evidence_accuracy",
+                "at least",
+                0.95,
+            ),
             ("and on fresh twins", "twin_evidence", "at least", 0.95),
-            ("loops that harden least: evidence against three states, nats", "classic", "at most", -5.0),
-            ("loops that harden most: evidence for three states, nats", "hardening", "at least", 8.0),
+            (
+                "loops that harden least: evidence against three states, nats",
+                "classic",
+                "at most",
+                -5.0,
+            ),
+            (
+                "loops that harden most: evidence for three states, nats",
+                "hardening",
+                "at least",
+                8.0,
+            ),
             ("the latter under every prior tried", "hardening_priors", "at least", 0.0),
-            ("Laplace's approximation is within 2 nats of nested sampling on mean loops", "laplace_error", "at most", 2.0),
+            (
+                "Laplace's approximation is within 2 nats of nested sampling on mean loops",
+                "laplace_error",
+                "at most",
+                2.0,
+            ),
         ),
     },
     {
         "id": "parsimony",
         "quote": "explores the parsimony of physical laws and aims to extract these from the set of real-world observations",
         "conditions": (
-            ("the toy's processes are told from all other triples, nats", "toy_lead", "at least", 50.0),
+            (
+                "the toy's processes are told from all other triples, nats",
+                "toy_lead",
+                "at least",
+                50.0,
+            ),
             ("each position's law has two terms", "toy_terms", "at most", 2),
             ("whose coefficients are right to 0.01", "toy_error", "at most", 0.01),
             ("rising, least hardening: no valley in the rate", "classic_valley", "at most", 0.02),
-            ("rising, most hardening: a valley, at the lower end of its interval", "hardening_valley_low", "at least", 0.02),
+            (
+                "rising, most hardening: a valley, at the lower end of its interval",
+                "hardening_valley_low",
+                "at least",
+                0.02,
+            ),
             ("by laws that fit, R2", "rate_r2", "at least", 0.8),
             ("and are short, terms", "rate_terms", "at most", 3),
         ),
@@ -72,8 +142,18 @@ STATEMENTS = (
         "id": "networks",
         "quote": "the Bayesian networks can be used to explore the causative relationships in the multimodal data sets",
         "conditions": (
-            ("LiNGAM finds known graphs, noise uniform: Hamming distance", "lingam_uniform", "at most", 0.5),
-            ("PC finds a twin's graph from one pixel a block: Hamming distance", "twin_graph", "at most", 1.0),
+            (
+                "LiNGAM finds known graphs, noise uniform: Hamming distance",
+                "lingam_uniform",
+                "at most",
+                0.5,
+            ),
+            (
+                "PC finds a twin's graph from one pixel a block: Hamming distance",
+                "twin_graph",
+                "at most",
+                1.0,
+            ),
             ("nothing is found where nothing is", "placebo", "at most", 0),
             ("LiNGAM, told nothing, gives the scan row no cause", "parents_of_row", "at most", 0.5),
         ),
@@ -138,7 +218,10 @@ def row_over(latents, model, other):
 def judge_all(record):
     """Judge every statement: all conditions hold, supported; some, partly; none, not supported; none can be judged, not testable."""
     values, simulated = numbers(record), record["provenance"] != "measured"
-    return {"provenance": record["provenance"], "statements": [judge(each, values, simulated) for each in STATEMENTS]}
+    return {
+        "provenance": record["provenance"],
+        "statements": [judge(each, values, simulated) for each in STATEMENTS],
+    }
 
 
 def judge(statement, values, simulated=False):
@@ -152,5 +235,16 @@ def judge(statement, values, simulated=False):
     if simulated or not outcomes:
         verdict = "not testable"
     else:
-        verdict = "supported" if len(outcomes) == len(conditions) and all(outcomes) else "partly" if any(outcomes) else "not supported"
-    return {"id": statement["id"], "quote": statement["quote"], "verdict": verdict, "conditions": conditions}
+        verdict = (
+            "supported"
+            if len(outcomes) == len(conditions) and all(outcomes)
+            else "partly"
+            if any(outcomes)
+            else "not supported"
+        )
+    return {
+        "id": statement["id"],
+        "quote": statement["quote"],
+        "verdict": verdict,
+        "conditions": conditions,
+    }

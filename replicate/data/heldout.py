@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from replicate.data.beps import SHAPE
+from replicate.data.scan import SHAPE
 from replicate.errors import ReplicationError
 
 
@@ -41,7 +41,9 @@ def spatial_folds(shape=SHAPE, block=6, n_folds=5, seed=0, mask=None):
     dealt_to = np.ravel(np.ones(shape, dtype=bool) if mask is None else mask)
     n_pixels = np.count_nonzero(dealt_to)
     if not 1 < n_folds <= n_pixels:
-        raise ReplicationError(f"n_folds: {n_folds} of {n_pixels} pixels; choose from 2 to {n_pixels}.")
+        raise ReplicationError(
+            f"n_folds: {n_folds} of {n_pixels} pixels; choose from 2 to {n_pixels}."
+        )
     for side in range(block, 0, -1):
         blocks, dealt = np.unique(square_blocks(shape, side)[dealt_to], return_inverse=True)
         if len(blocks) >= 2 * n_folds:
@@ -82,13 +84,19 @@ class ChannelScaler(TransformerMixin, BaseEstimator):
         """
         X = np.asarray(X)
         if X.ndim != 2 or len(X) == 0 or X.shape[1] % self.n_channels:
-            raise ReplicationError(f"spectra: shape {X.shape} does not hold {self.n_channels} channels of equal length.")
+            raise ReplicationError(
+                f"spectra: shape {X.shape} does not hold {self.n_channels} channels of equal length."
+            )
         if not np.isfinite(X).all():
-            raise ReplicationError(f"spectra: {np.count_nonzero(~np.isfinite(X))} values are NaN or infinite.")
+            raise ReplicationError(
+                f"spectra: {np.count_nonzero(~np.isfinite(X))} values are NaN or infinite."
+            )
         channels = X.reshape(len(X), self.n_channels, -1)
         constant = np.flatnonzero(np.ptp(channels, axis=(0, 2)) == 0)
         if constant.size:
-            raise ReplicationError(f"spectra: channel {constant[0]} is constant and cannot be scaled.")
+            raise ReplicationError(
+                f"spectra: channel {constant[0]} is constant and cannot be scaled."
+            )
         self.mean_ = channels.mean(axis=(0, 2), dtype=np.float64)
         self.scale_ = channels.std(axis=(0, 2), dtype=np.float64)
         self.n_features_in_ = X.shape[1]
@@ -108,6 +116,12 @@ class ChannelScaler(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise ReplicationError(f"spectra: shape {X.shape}, expected (n, {self.n_features_in_}) as in the fit.")
+            raise ReplicationError(
+                f"spectra: shape {X.shape}, expected (n, {self.n_features_in_}) as in the fit."
+            )
         n_steps = self.n_features_in_ // self.n_channels
-        return X if X.dtype.kind == "f" else X.astype(np.float64), np.repeat(self.mean_, n_steps), np.repeat(self.scale_, n_steps)
+        return (
+            X if X.dtype.kind == "f" else X.astype(np.float64),
+            np.repeat(self.mean_, n_steps),
+            np.repeat(self.scale_, n_steps),
+        )

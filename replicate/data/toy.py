@@ -53,7 +53,9 @@ def spectra(colours):
     if colours.ndim != 2 or colours.shape[1] != 3:
         raise ReplicationError(f"colours: shape {colours.shape}, expected (n, 3).")
     if not np.all((colours >= 0) & (colours <= 1)):
-        raise ReplicationError("colours: every value must lie in [0, 1]; divide 8-bit values by 255.")
+        raise ReplicationError(
+            "colours: every value must lie in [0, 1]; divide 8-bit values by 255."
+        )
     t = timesteps()
     red, green, blue = (colours - 0.5).T[:, :, np.newaxis]
     return np.tanh(20 * (t - 2 * red)) + selu(t - 2 * green) + expit(-20 * (t - blue))
@@ -117,7 +119,9 @@ def read_painting(path):
             pixels = np.asarray(image.convert("RGB"))
     # Pillow reports broken PNGs as SyntaxError, oversized images by an exception of its own.
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise ReplicationError(f"{path}: not a readable image ({error}). Fetch it again with `nox -s data`.") from error
+        raise ReplicationError(
+            f"{path}: not a readable image ({error}). Fetch it again with `nox -s data`."
+        ) from error
     return _painting(pixels, "painting")
 
 
@@ -197,10 +201,16 @@ def draw(seed, n_train=10_000, n_gamut=5_000):
     ToyColours
     """
     train_seed, gamut_seed = np.random.SeedSequence(seed).spawn(2)
-    colours = {"train": sample_colours(n_train, train_seed), "gamut": sample_colours(n_gamut, gamut_seed)}
+    colours = {
+        "train": sample_colours(n_train, train_seed),
+        "gamut": sample_colours(n_gamut, gamut_seed),
+    }
     train = spectra(colours["train"])
     mean, scale = train.mean(axis=0), train.std(axis=0)
-    standardised = {name: ((spectra(values) - mean) / scale).astype(np.float32) for name, values in colours.items()}
+    standardised = {
+        name: ((spectra(values) - mean) / scale).astype(np.float32)
+        for name, values in colours.items()
+    }
     return ToyColours(**standardised, colours=colours, mean=mean, scale=scale)
 
 
@@ -209,4 +219,9 @@ def make(painting, seed, n_train=10_000, n_gamut=5_000):
     drawn = draw(seed, n_train, n_gamut)
     provenance = {"train": "formula", "gamut": "formula", "painting": painting.provenance}
     shared = vars(drawn) | {"colours": drawn.colours | {"painting": painting.colours}}
-    return ToyData(**shared, painting=drawn.standardise(spectra(painting.colours)), image=painting, provenance=provenance)
+    return ToyData(
+        **shared,
+        painting=drawn.standardise(spectra(painting.colours)),
+        image=painting,
+        provenance=provenance,
+    )

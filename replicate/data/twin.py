@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from replicate.data import twin_physics as physics
-from replicate.data.beps import SHAPE, Scan, stored_voltages
+from replicate.data.beps import stored_voltages
+from replicate.data.scan import SHAPE, Scan
 from replicate.data.twin_physics import PIXEL_UM
 from replicate.errors import ReplicationError
 
@@ -132,7 +133,9 @@ def simulate(seed=0, shape=SHAPE, noise=True, parameters=None):
         If the grid has fewer than two rows or columns.
     """
     if len(shape) != 2 or min(shape) < 2:
-        raise ReplicationError(f"shape: {tuple(shape)}, expected at least two rows and two columns.")
+        raise ReplicationError(
+            f"shape: {tuple(shape)}, expected at least two rows and two columns."
+        )
     parameters = parameters or TwinParameters()
     rng = np.random.default_rng(seed)
     domains = physics.lay_out(parameters, shape, rng)

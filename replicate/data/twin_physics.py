@@ -15,7 +15,16 @@ N_STEPS = 96
 V_MAX = 16.0
 VARYING = (
     *("amplitude", "offset", "tilt", "coercive", "imprint", "width_negative", "width_positive"),
-    *("separation_negative", "separation_positive", "softening", "hardening", "roof", "slope", "creep", "stiffness"),
+    *(
+        "separation_negative",
+        "separation_positive",
+        "softening",
+        "hardening",
+        "roof",
+        "slope",
+        "creep",
+        "stiffness",
+    ),
 )
 
 
@@ -55,7 +64,12 @@ def lay_out(parameters, shape, rng):
     mechanism = expit((p.band_width / 2 - np.abs(distance)) / p.band_edge)
     present = expit(2 * smooth_field(rng, shape, 5)) * (1 - mechanism)
     needles = np.cos(2 * np.pi * along / p.needle_period + smooth_field(rng, shape, 8)) * present
-    return {"distance": distance, "mechanism": mechanism, "band": mechanism > 0.5, "needles": needles}
+    return {
+        "distance": distance,
+        "mechanism": mechanism,
+        "band": mechanism > 0.5,
+        "needles": needles,
+    }
 
 
 def draw_materials(parameters, domains, rng):
@@ -75,13 +89,21 @@ def draw_materials(parameters, domains, rng):
     maps["roof"] = maps["roof"] + p.needle / 2 * needles
     # The edges of a band differ, one charged and soft, one stiff; the saw tooth is continuous half-way to the next band.
     edges = np.tanh(domains["distance"] / (0.4 * p.band_width))
-    maps["stiffness"] = maps["stiffness"] + p.tooth * (edges - 2 * domains["distance"] / p.band_period)
-    maps["drift"] = np.repeat(-p.drift * np.exp(-np.arange(share.shape[0]) / p.drift_rows), share.shape[1]).reshape(share.shape)
+    maps["stiffness"] = maps["stiffness"] + p.tooth * (
+        edges - 2 * domains["distance"] / p.band_period
+    )
+    maps["drift"] = np.repeat(
+        -p.drift * np.exp(-np.arange(share.shape[0]) / p.drift_rows), share.shape[1]
+    ).reshape(share.shape)
     # A blunter tip spreads the field: all voltages of a line stretch together.
     stretch = 1 + p.tip * smooth_field(rng, share.shape, (0.5, 8))
     half = maps.pop("coercive") * stretch
     maps["imprint"] = (maps["imprint"] - p.side * edges * share) * stretch
-    return {**maps, "coercive_negative": maps["imprint"] - half, "coercive_positive": maps["imprint"] + half}
+    return {
+        **maps,
+        "coercive_negative": maps["imprint"] - half,
+        "coercive_positive": maps["imprint"] + half,
+    }
 
 
 def between(levels, share):
@@ -97,7 +119,9 @@ def vary(triple, share, field):
 def disorder(parameters, shape, rng):
     """Draw a field of variance 1 that is smooth but for the share of variance which changes from pixel to pixel."""
     smooth = smooth_field(rng, shape, parameters.smooth / PIXEL_UM)
-    return np.sqrt(1 - parameters.rough) * smooth + np.sqrt(parameters.rough) * smooth_field(rng, shape, 0.5)
+    return np.sqrt(1 - parameters.rough) * smooth + np.sqrt(parameters.rough) * smooth_field(
+        rng, shape, 0.5
+    )
 
 
 def voltage_cycle():
@@ -144,7 +168,11 @@ def populations(maps, voltage):
     falling = np.arange(N_STEPS) <= N_STEPS // 2
 
     def branch(name):
-        return np.where(falling, maps[f"{name}_negative"][:, np.newaxis], maps[f"{name}_positive"][:, np.newaxis])
+        return np.where(
+            falling,
+            maps[f"{name}_negative"][:, np.newaxis],
+            maps[f"{name}_positive"][:, np.newaxis],
+        )
 
     centre, width, half = branch("coercive"), branch("width"), branch("separation") / 2
     return tuple(switched(voltage, centre + shift, width) for shift in (0.0, -half, half))

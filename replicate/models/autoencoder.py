@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from replicate.models.inference import get_weights, in_batches, set_weights
 from replicate.models.network import AutoencoderNetwork, Sizes
 from replicate.models.schedule import BetaSchedule, active
 from replicate.models.training import Training, TrainingOptions
+from replicate.models.weights import get_weights, in_batches, set_weights
 
 
 @dataclass(eq=False, repr=False)
@@ -97,7 +97,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         if X.shape[1] % self.n_channels:
-            raise ValueError(f"{X.shape[1]} features do not divide into n_channels={self.n_channels}")
+            raise ValueError(
+                f"{X.shape[1]} features do not divide into n_channels={self.n_channels}"
+            )
         network = self._new_network(X)
         options = TrainingOptions(
             target_channels=self.target_channels,
@@ -110,10 +112,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         schedule = self.schedule or BetaSchedule()
         if not self.variational:
             schedule = replace(schedule, fixed_beta=0.0)
-        validation = None if validation is None else self._unstack(np.asarray(validation, dtype=np.float32))
+        validation = (
+            None if validation is None else self._unstack(np.asarray(validation, dtype=np.float32))
+        )
         training = Training(network, self._unstack(X), schedule, options, validation)
         training.run(checkpoint, on_epoch, on_beta)
-        self.weights_, self.history_, self._network = get_weights(network), training.history, network
+        self.weights_, self.history_, self._network = (
+            get_weights(network),
+            training.history,
+            network,
+        )
         self._keep_channels(X, training)
         return self
 
@@ -171,12 +179,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             kl = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(axis=0)
             self.channel_kl_ = kl * training.channels
             self.active_ = active(self.channel_kl_)
-            self.selected_ = {"beta": training.progress.selected_beta, "active_channels": training.progress.selected_count}
+            self.selected_ = {
+                "beta": training.progress.selected_beta,
+                "active_channels": training.progress.selected_count,
+            }
 
     def _build(self, n_features):
         n_steps, n_channels = self._unstack(np.empty((1, n_features), dtype=np.float32)).shape[1:]
         n_embedding = self.n_components if self.n_embedding is None else self.n_embedding
-        sizes = Sizes(n_steps, n_channels, self.n_components, n_embedding, self.linear_path, self.variational)
+        sizes = Sizes(
+            n_steps, n_channels, self.n_components, n_embedding, self.linear_path, self.variational
+        )
         network = AutoencoderNetwork(*self._layers(sizes), sizes)
         network.initialize(mx.init.Xavier())
         # Training through the fused LSTM crashes the process in MXNet 1.9.1 unless it is hybridised.

@@ -27,7 +27,16 @@ class ConvolutionalEncoder(Encoder):
     def add_layers(self, sizes, filters, kernel_size):  # noqa: D102
         self.convolutions = nn.HybridSequential()
         for n_in, n_out in zip((sizes.n_channels, *filters), filters):
-            self.convolutions.add(nn.Conv1D(n_out, kernel_size, STRIDE, kernel_size // 2, in_channels=n_in, activation="relu"))
+            self.convolutions.add(
+                nn.Conv1D(
+                    n_out,
+                    kernel_size,
+                    STRIDE,
+                    kernel_size // 2,
+                    in_channels=n_in,
+                    activation="relu",
+                )
+            )
         return filters[-1] * _lengths(sizes.n_steps, len(filters))[-1]
 
     def features(self, F, spectra):  # noqa: D102
@@ -46,13 +55,21 @@ class ConvolutionalDecoder(Decoder):
         self.first = nn.Dense(filters[-1] * self._lengths[0], in_units=n_inputs, activation="relu")
         self.convolutions = nn.HybridSequential()
         for n_in, n_out in zip(filters[::-1], filters[-2::-1]):
-            self.convolutions.add(nn.Conv1D(n_out, kernel_size, 1, kernel_size // 2, in_channels=n_in, activation="relu"))
-        self.output = nn.Conv1D(sizes.n_channels, kernel_size, 1, kernel_size // 2, in_channels=filters[0])
+            self.convolutions.add(
+                nn.Conv1D(
+                    n_out, kernel_size, 1, kernel_size // 2, in_channels=n_in, activation="relu"
+                )
+            )
+        self.output = nn.Conv1D(
+            sizes.n_channels, kernel_size, 1, kernel_size // 2, in_channels=filters[0]
+        )
 
     def spectra(self, F, features):  # noqa: D102
         x = F.reshape(self.first(features), shape=self._narrow)
         for n_steps, convolution in zip(self._lengths[1:], [*self.convolutions, self.output]):
-            x = convolution(F.slice_axis(F.repeat(x, repeats=STRIDE, axis=2), axis=2, begin=0, end=n_steps))
+            x = convolution(
+                F.slice_axis(F.repeat(x, repeats=STRIDE, axis=2), axis=2, begin=0, end=n_steps)
+            )
         return F.transpose(x, axes=(0, 2, 1))
 
 
@@ -80,6 +97,8 @@ class ConvolutionalVariationalAutoencoder(Autoencoder):
 
     def _layers(self, sizes):
         if self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={self.kernel_size} is even; a filter has as many steps on either side of its middle")
+            raise ValueError(
+                f"kernel_size={self.kernel_size} is even; a filter has as many steps on either side of its middle"
+            )
         form = {"filters": tuple(self.filters), "kernel_size": self.kernel_size}
         return ConvolutionalEncoder(sizes, **form), ConvolutionalDecoder(sizes, **form)

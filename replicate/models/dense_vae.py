@@ -14,7 +14,9 @@ def _stack(n_inputs, hidden, activation):
     """Return dense layers, each called by its activation, so that the names of the weights tell how to apply them."""
     stack = nn.HybridSequential()
     for index, (n_in, n_out) in enumerate(zip((n_inputs, *hidden), hidden)):
-        stack.register_child(nn.Dense(n_out, in_units=n_in, activation=activation), f"{activation}{index}")
+        stack.register_child(
+            nn.Dense(n_out, in_units=n_in, activation=activation), f"{activation}{index}"
+        )
     return stack
 
 
@@ -35,7 +37,9 @@ class DenseDecoder(Decoder):
 
     def add_layers(self, sizes, n_inputs, hidden, activation):  # noqa: D102
         self.hidden = _stack(n_inputs, hidden[::-1], activation)
-        self.output = nn.Dense(sizes.n_steps * sizes.n_channels, in_units=(n_inputs, *hidden[::-1])[-1])
+        self.output = nn.Dense(
+            sizes.n_steps * sizes.n_channels, in_units=(n_inputs, *hidden[::-1])[-1]
+        )
 
     def spectra(self, F, features):  # noqa: D102
         return F.reshape(self.output(self.hidden(features)), shape=self._shape)

@@ -51,7 +51,9 @@ class DictionaryLearning(_Dictionary):
     random_state : int
     """
 
-    def __init__(self, n_components=3, alpha=1.0, transform_alpha=None, max_iter=1000, random_state=0):
+    def __init__(
+        self, n_components=3, alpha=1.0, transform_alpha=None, max_iter=1000, random_state=0
+    ):
         super().__init__(
             n_components=n_components,
             alpha=alpha,
@@ -78,7 +80,14 @@ class OMPDictionaryLearning(_Dictionary):
     random_state : int
     """
 
-    def __init__(self, n_components=3, alpha=1.0, transform_n_nonzero_coefs=None, max_iter=1000, random_state=0):
+    def __init__(
+        self,
+        n_components=3,
+        alpha=1.0,
+        transform_n_nonzero_coefs=None,
+        max_iter=1000,
+        random_state=0,
+    ):
         super().__init__(
             n_components=n_components,
             alpha=alpha,
@@ -121,7 +130,9 @@ class PositiveDictionaryLearning(_Dictionary):
     def fit(self, X, y=None):
         """Learn the atoms from spectra, shape (n, n_features)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        _, self.components_, self.n_iter_ = _learn_from_clusters(X, self.n_components, self.alpha, self.max_iter, self.random_state)
+        _, self.components_, self.n_iter_ = _learn_from_clusters(
+            X, self.n_components, self.alpha, self.max_iter, self.random_state
+        )
         return self
 
 
@@ -162,7 +173,9 @@ def authors_rms(spectra, khz, n_components=5, random_state=0, n_channels=2):
     channels = spectra.reshape(len(spectra), n_channels, -1).astype(np.float64)
     channels = (channels - channels.mean(axis=2, keepdims=True)) * np.array([1.0, khz])[:, None]
     stacked = channels.reshape(len(spectra), -1)
-    codes, atoms, _ = _learn_from_clusters(stacked, n_components, alpha=1.0, max_iter=1000, random_state=random_state)
+    codes, atoms, _ = _learn_from_clusters(
+        stacked, n_components, alpha=1.0, max_iter=1000, random_state=random_state
+    )
     return float(np.sqrt(np.mean((stacked - codes @ atoms) ** 2)))
 
 
@@ -187,6 +200,10 @@ def lambda_search(train, validation, lambdas, n_components=3, random_state=0):
         squared = (validation - model.inverse_transform(codes)) ** 2
         objective = 0.5 * squared.sum(axis=1).mean() + penalty * np.abs(codes).sum(axis=1).mean()
         model.transform_alpha = 1.0
-        coded_at_1 = np.mean((validation - model.inverse_transform(model.transform(validation))) ** 2)
+        coded_at_1 = np.mean(
+            (validation - model.inverse_transform(model.transform(validation))) ** 2
+        )
         rows.append((penalty, squared.mean(), coded_at_1, objective))
-    return dict(zip(("lambda", "mse", "mse_coded_at_1", "objective"), np.array(rows, dtype=float).T))
+    return dict(
+        zip(("lambda", "mse", "mse_coded_at_1", "objective"), np.array(rows, dtype=float).T)
+    )

@@ -6,7 +6,13 @@ import numpy as np
 from sklearn import decomposition
 from sklearn.utils.validation import validate_data
 
-from replicate.models.dictionary import DictionaryLearning, OMPDictionaryLearning, PositiveDictionaryLearning, authors_rms, lambda_search
+from replicate.models.dictionary import (
+    DictionaryLearning,
+    OMPDictionaryLearning,
+    PositiveDictionaryLearning,
+    authors_rms,
+    lambda_search,
+)
 
 __all__ = [
     "ICA",
@@ -47,7 +53,12 @@ class ICA(_Centred, decomposition.FastICA):
     """
 
     def __init__(self, n_components=3, max_iter=3000, random_state=0):
-        super().__init__(n_components=n_components, max_iter=max_iter, whiten="unit-variance", random_state=random_state)
+        super().__init__(
+            n_components=n_components,
+            max_iter=max_iter,
+            whiten="unit-variance",
+            random_state=random_state,
+        )
 
 
 class SparsePCA(_Centred, decomposition.MiniBatchSparsePCA):
@@ -67,7 +78,13 @@ class SparsePCA(_Centred, decomposition.MiniBatchSparsePCA):
 
     def __init__(self, n_components=3, alpha=0.1, max_iter=1000, random_state=0):
         # The library's ridge of 0.01 shrinks every code by one percent, which is an error PCA does not have.
-        super().__init__(n_components=n_components, alpha=alpha, ridge_alpha=1e-6, max_iter=max_iter, random_state=random_state)
+        super().__init__(
+            n_components=n_components,
+            alpha=alpha,
+            ridge_alpha=1e-6,
+            max_iter=max_iter,
+            random_state=random_state,
+        )
 
     def fit(self, X, y=None):
         """Learn the components from spectra, shape (n, n_features)."""

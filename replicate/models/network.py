@@ -48,11 +48,21 @@ class Encoder(HybridBlock):
         super().__init__()
         with self.name_scope():
             n_features = self.add_layers(sizes, **form)
-            self.embedding = nn.Dense(sizes.n_embedding, in_units=n_features, activation="relu") if sizes.n_embedding else None
+            self.embedding = (
+                nn.Dense(sizes.n_embedding, in_units=n_features, activation="relu")
+                if sizes.n_embedding
+                else None
+            )
             n_features = sizes.n_embedding or n_features
             self.mean = nn.Dense(sizes.n_latent, in_units=n_features)
-            self.log_variance = nn.Dense(sizes.n_latent, in_units=n_features) if sizes.variational else None
-            self.linear = nn.Dense(sizes.n_latent, in_units=sizes.n_steps * sizes.n_channels) if sizes.linear_path else None
+            self.log_variance = (
+                nn.Dense(sizes.n_latent, in_units=n_features) if sizes.variational else None
+            )
+            self.linear = (
+                nn.Dense(sizes.n_latent, in_units=sizes.n_steps * sizes.n_channels)
+                if sizes.linear_path
+                else None
+            )
 
     def add_layers(self, sizes, **form):
         """Add the layers of a subclass and return how many features they make of a spectrum."""
@@ -71,7 +81,11 @@ class Encoder(HybridBlock):
         if self.linear is not None:
             mean = mean + self.linear(F.flatten(spectra))
         embedding = F.zeros_like(mean) if self.embedding is None else features
-        return (mean, embedding) if self.log_variance is None else (mean, self.log_variance(features), embedding)
+        return (
+            (mean, embedding)
+            if self.log_variance is None
+            else (mean, self.log_variance(features), embedding)
+        )
 
 
 class Decoder(HybridBlock):
@@ -84,9 +98,17 @@ class Decoder(HybridBlock):
         super().__init__()
         self._shape = (-1, sizes.n_steps, sizes.n_channels)
         with self.name_scope():
-            self.embedding = nn.Dense(sizes.n_embedding, in_units=sizes.n_latent, activation="relu") if sizes.n_embedding else None
+            self.embedding = (
+                nn.Dense(sizes.n_embedding, in_units=sizes.n_latent, activation="relu")
+                if sizes.n_embedding
+                else None
+            )
             self.add_layers(sizes, sizes.n_embedding or sizes.n_latent, **form)
-            self.linear = nn.Dense(sizes.n_steps * sizes.n_channels, in_units=sizes.n_latent) if sizes.linear_path else None
+            self.linear = (
+                nn.Dense(sizes.n_steps * sizes.n_channels, in_units=sizes.n_latent)
+                if sizes.linear_path
+                else None
+            )
 
     def add_layers(self, sizes, n_inputs, **form):
         """Add the layers of a subclass, which read `n_inputs` features."""

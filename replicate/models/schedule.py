@@ -76,7 +76,11 @@ class BetaSchedule:
     @property
     def max_epochs(self):
         """The longest that a training can take, in epochs."""
-        before = 0 if self.fixed_beta is not None else self.warmup_epochs + self.step_epochs * self.max_steps
+        before = (
+            0
+            if self.fixed_beta is not None
+            else self.warmup_epochs + self.step_epochs * self.max_steps
+        )
         return before + self.settle_epochs
 
 

@@ -14,8 +14,8 @@ from mxnet import autograd, gluon
 
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
-from replicate.models.inference import get_weights, in_batches, named_parameters, set_weights
 from replicate.models.schedule import BetaSchedule, active, is_nearer
+from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,30 @@ class Training:
         Channels in use; those that were not active when the model was selected are switched off for the settling.
     """
 
-    def __init__(self, network, spectra, schedule: BetaSchedule, options: TrainingOptions, validation=None):
+    def __init__(
+        self, network, spectra, schedule: BetaSchedule, options: TrainingOptions, validation=None
+    ):
         self.network, self.schedule, self.options = network, schedule, options
         self.spectra, self.validation = np.asarray(spectra, dtype=np.float32), validation
         self.progress, self.history = _start(schedule), []
-        self._identity = f"{schedule} {options} {hashlib.sha256(self.spectra.tobytes()).hexdigest()}"
+        self._identity = (
+            f"{schedule} {options} {hashlib.sha256(self.spectra.tobytes()).hexdigest()}"
+        )
         self._parameters = named_parameters(network)
-        self._decaying = [p for name, p in self._parameters.items() if name.endswith("weight") and ".linear." not in name]
+        self._decaying = [
+            p
+            for name, p in self._parameters.items()
+            if name.endswith("weight") and ".linear." not in name
+        ]
         self._is_variational = network.variational
         self.channels = np.ones(self._parameters["encoder.mean.bias"].shape[0], dtype=bool)
         self._selected = get_weights(network)
         self._selected_channels = self.channels
         self._optimizer = mx.optimizer.Adam(learning_rate=options.learning_rate)
-        self._moments = [self._optimizer.create_state(i, p.data()) for i, p in enumerate(self._parameters.values())]
+        self._moments = [
+            self._optimizer.create_state(i, p.data())
+            for i, p in enumerate(self._parameters.values())
+        ]
 
     def run(self, checkpoint=None, on_epoch=None, on_beta=None):
         """Train to the end of the schedule, saving to `checkpoint` (a path) and calling ``on_epoch(row)`` after each epoch.
@@ -94,7 +105,11 @@ class Training:
             self._load(checkpoint)
         while self.progress.phase != "done":
             row, channel_kl = self._epoch()
-            if on_beta is not None and row["phase"] == "ramp" and self.progress.phase_epoch % self.schedule.step_epochs == 0:
+            if (
+                on_beta is not None
+                and row["phase"] == "ramp"
+                and self.progress.phase_epoch % self.schedule.step_epochs == 0
+            ):
                 on_beta(row, get_weights(self.network))
             self._advance(row, active(channel_kl))
             self.history.append(row)
@@ -109,9 +124,16 @@ class Training:
             rate *= self.schedule.settle_rate(now.phase_epoch)
         self._optimizer.set_learning_rate(rate)
         start = time.perf_counter()
-        mse, activity, channel_kl = self._update_all(np.random.default_rng([self.options.seed, now.epoch]))
+        mse, activity, channel_kl = self._update_all(
+            np.random.default_rng([self.options.seed, now.epoch])
+        )
         now.seconds += time.perf_counter() - start
-        row = {"epoch": now.epoch, "phase": now.phase, "phase_epoch": now.phase_epoch, "beta": now.beta}
+        row = {
+            "epoch": now.epoch,
+            "phase": now.phase,
+            "phase_epoch": now.phase_epoch,
+            "beta": now.beta,
+        }
         row |= {"l1_weight": self.schedule.l1_weight(now.beta), "learning_rate": rate}
         row |= {"mse": mse, "kl": float(channel_kl.mean()), "l1": activity}
         row |= {"active_channels": int(active(channel_kl).sum()), "seconds": now.seconds}
@@ -129,12 +151,19 @@ class Training:
         sums = []
         for start in range(0, len(order) - size + 1, size):
             spectra = self.spectra[order[start : start + size]]
-            noise = random.standard_normal(spectra.shape, dtype=np.float32) * np.float32(self.options.input_noise)
+            noise = random.standard_normal(spectra.shape, dtype=np.float32) * np.float32(
+                self.options.input_noise
+            )
             sampling = []
             if self._is_variational:
-                sampling = [mx.nd.array(random.standard_normal((size, n_latent), dtype=np.float32)), channels]
+                sampling = [
+                    mx.nd.array(random.standard_normal((size, n_latent), dtype=np.float32)),
+                    channels,
+                ]
             sums.append(self._update(mx.nd.array(spectra + noise), mx.nd.array(spectra), *sampling))
-        loss, mse, activity, kl = (np.mean([values.asnumpy() for values in column], axis=0) for column in zip(*sums))
+        loss, mse, activity, kl = (
+            np.mean([values.asnumpy() for values in column], axis=0) for column in zip(*sums)
+        )
         if not np.isfinite(loss):
             raise ReplicationError(
                 f"the loss is not finite in epoch {self.progress.epoch}; train with a lower learning_rate, or on spectra of unit variance."
@@ -164,10 +193,17 @@ class Training:
 
     def _validation_mse(self):
         def reconstruct(spectra):
-            mean = self.network.encoder(spectra)[0] * mx.nd.array(self.channels[None].astype(np.float32))
+            mean = self.network.encoder(spectra)[0] * mx.nd.array(
+                self.channels[None].astype(np.float32)
+            )
             return self.network.decoder(mean)[:1]
 
-        return float(np.mean((in_batches(reconstruct, self.validation)[0] - self.validation) ** 2, dtype=np.float64))
+        return float(
+            np.mean(
+                (in_batches(reconstruct, self.validation)[0] - self.validation) ** 2,
+                dtype=np.float64,
+            )
+        )
 
     def _advance(self, row, channels):
         """Decide, after an epoch in which `channels` were active, what the next one is."""
@@ -187,7 +223,10 @@ class Training:
         if is_nearer(count, now.selected_count, target):
             now.selected_count, now.selected_beta = count, now.beta
             self._selected, self._selected_channels = get_weights(self.network), channels
-        if count <= target or now.phase_epoch >= self.schedule.max_steps * self.schedule.step_epochs:
+        if (
+            count <= target
+            or now.phase_epoch >= self.schedule.max_steps * self.schedule.step_epochs
+        ):
             self._select()
         else:
             now.beta += now.beta_step
@@ -207,8 +246,16 @@ class Training:
         arrays |= {f"selected/{name}": array for name, array in self._selected.items()}
         for i, moments in enumerate(self._moments):
             arrays |= {f"moment/{i}/{j}": moment.asnumpy() for j, moment in enumerate(moments)}
-        state = json.dumps({"training": self._identity, "progress": asdict(self.progress), "history": self.history})
-        write_npz(path, state=np.array(state), channels=self.channels, selected_channels=self._selected_channels, **arrays)
+        state = json.dumps(
+            {"training": self._identity, "progress": asdict(self.progress), "history": self.history}
+        )
+        write_npz(
+            path,
+            state=np.array(state),
+            channels=self.channels,
+            selected_channels=self._selected_channels,
+            **arrays,
+        )
 
     def _load(self, path):
         arrays = read_npz(path)
@@ -224,8 +271,12 @@ class Training:
                 for j, moment in enumerate(moments):
                     moment[:] = arrays[f"moment/{i}/{j}"]
         except (KeyError, TypeError, ValueError, ReplicationError) as error:
-            raise ReplicationError(f"{path}: not a checkpoint of this training ({error}). Delete it and run again.") from error
-        self._optimizer = mx.optimizer.Adam(learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates)
+            raise ReplicationError(
+                f"{path}: not a checkpoint of this training ({error}). Delete it and run again."
+            ) from error
+        self._optimizer = mx.optimizer.Adam(
+            learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates
+        )
 
 
 def _start(schedule):

@@ -33,7 +33,13 @@ def network(weights, dtype=np.float64, patch=1):
         If a weight is missing, unknown, of another shape than the others ask for, or not finite.
     """
     names = " ".join(weights)
-    kind = LSTMNetwork if ".lstm." in names else ConvolutionalNetwork if ".convolutions." in names else DenseNetwork
+    kind = (
+        LSTMNetwork
+        if ".lstm." in names
+        else ConvolutionalNetwork
+        if ".convolutions." in names
+        else DenseNetwork
+    )
     return kind(weights, dtype, patch)
 
 

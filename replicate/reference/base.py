@@ -49,10 +49,15 @@ class Network:
         self.n_latent = length(weights, "encoder.mean.bias")
         self.n_channels = self._count_channels(weights)
         self.is_variational, self.has_linear_path, has_embedding = (
-            any(f".{part}." in name for name in weights) for part in ("log_variance", "linear", "embedding")
+            any(f".{part}." in name for name in weights)
+            for part in ("log_variance", "linear", "embedding")
         )
         self.n_embedding = length(weights, "encoder.embedding.bias") if has_embedding else 0
-        n_steps = length(weights, "decoder.linear.bias") // self.n_channels if self.has_linear_path else None
+        n_steps = (
+            length(weights, "decoder.linear.bias") // self.n_channels
+            if self.has_linear_path
+            else None
+        )
         self.steps = ANY_STEPS if n_steps is None else range(n_steps, n_steps + 1)
         self._read_sizes(weights)
         _check(weights, self._shapes() | self._shared_shapes())
@@ -67,16 +72,25 @@ class Network:
         features = self.encoder_embedding(spectra)
         mean = self._dense("encoder.mean", features)
         if self.has_linear_path:
-            mean += self._dense("encoder.linear", self._steps(spectra).reshape(len(spectra), np.shape(spectra)[1]))
+            mean += self._dense(
+                "encoder.linear", self._steps(spectra).reshape(len(spectra), np.shape(spectra)[1])
+            )
         return mean, self._dense("encoder.log_variance", features) if self.is_variational else None
 
     def decode(self, latents, n_steps):
         """Return spectra (n, n_channels * n_steps) from latents (n, n_latent)."""
         if n_steps not in self.steps:
-            raise ReplicationError(f"n_steps: {n_steps}, but these weights are of spectra of {self._wanted_steps()} steps.")
-        spectra = _in_batches(lambda features: self._unroll(features, n_steps // self.patch), self.decoder_embedding(latents))
+            raise ReplicationError(
+                f"n_steps: {n_steps}, but these weights are of spectra of {self._wanted_steps()} steps."
+            )
+        spectra = _in_batches(
+            lambda features: self._unroll(features, n_steps // self.patch),
+            self.decoder_embedding(latents),
+        )
         if self.has_linear_path:
-            spectra = spectra + self._dense("decoder.linear", np.asarray(latents, dtype=self.dtype)).reshape(spectra.shape)
+            spectra = spectra + self._dense(
+                "decoder.linear", np.asarray(latents, dtype=self.dtype)
+            ).reshape(spectra.shape)
         patches = spectra.reshape(len(spectra), n_steps // self.patch, self.n_channels, self.patch)
         return patches.transpose(0, 2, 1, 3).reshape(len(spectra), self.n_channels * n_steps)
 
@@ -94,9 +108,13 @@ class Network:
         -------
         ndarray, shape (n, n_channels * n_steps)
         """
-        in_use = np.ones(self.n_latent, dtype=bool) if in_use is None else np.asarray(in_use, dtype=bool)
+        in_use = (
+            np.ones(self.n_latent, dtype=bool) if in_use is None else np.asarray(in_use, dtype=bool)
+        )
         if in_use.shape != (self.n_latent,):
-            raise ReplicationError(f"in_use: shape {in_use.shape}, expected ({self.n_latent},), one for each latent.")
+            raise ReplicationError(
+                f"in_use: shape {in_use.shape}, expected ({self.n_latent},), one for each latent."
+            )
         mean, _ = self.encode(spectra)
         return self.decode(mean * in_use, np.shape(spectra)[1] // self.n_channels)
 
@@ -109,7 +127,9 @@ class Network:
         """Return the embedding that the decoder makes of latents (n, n_latent); without one, the latents."""
         latents = np.asarray(latents, dtype=self.dtype)
         if latents.ndim != 2 or latents.shape[1] != self.n_latent:
-            raise ReplicationError(f"latents: shape {latents.shape}, expected (n, {self.n_latent}).")
+            raise ReplicationError(
+                f"latents: shape {latents.shape}, expected (n, {self.n_latent})."
+            )
         return relu(self._dense("decoder.embedding", latents)) if self.n_embedding else latents
 
     def _count_channels(self, weights):
@@ -138,14 +158,20 @@ class Network:
         n_steps, rest = divmod(spectra.shape[1], self.n_channels) if spectra.ndim == 2 else (0, 0)
         if rest or n_steps not in self.steps:
             wanted = f"(n, {self.n_channels} * n_steps), n_steps {self._wanted_steps()}"
-            raise ReplicationError(f"spectra: shape {spectra.shape}, but these weights ask for {wanted}.")
-        patches = spectra.reshape(len(spectra), self.n_channels, n_steps // self.patch, self.patch).transpose(0, 2, 1, 3)
+            raise ReplicationError(
+                f"spectra: shape {spectra.shape}, but these weights ask for {wanted}."
+            )
+        patches = spectra.reshape(
+            len(spectra), self.n_channels, n_steps // self.patch, self.patch
+        ).transpose(0, 2, 1, 3)
         return patches.reshape(len(spectra), n_steps // self.patch, self.n_channels * self.patch)
 
     def _wanted_steps(self):
         if self.steps == ANY_STEPS:
             return "any number of"
-        return str(self.steps[0]) if len(self.steps) == 1 else f"{self.steps[0]} to {self.steps[-1]}"
+        return (
+            str(self.steps[0]) if len(self.steps) == 1 else f"{self.steps[0]} to {self.steps[-1]}"
+        )
 
     def _dense(self, name, x):
         return x @ self._weights[f"{name}.weight"].T + self._weights.get(f"{name}.bias", 0)
@@ -156,9 +182,15 @@ class Network:
         if self.is_variational:
             layers["encoder.log_variance"] = layers["encoder.mean"]
         if self.n_embedding:
-            layers |= {"encoder.embedding": (self.n_embedding, self.n_encoded), "decoder.embedding": (self.n_embedding, latent)}
+            layers |= {
+                "encoder.embedding": (self.n_embedding, self.n_encoded),
+                "decoder.embedding": (self.n_embedding, latent),
+            }
         if self.has_linear_path:
-            layers |= {"encoder.linear": (latent, n_features), "decoder.linear": (n_features, latent)}
+            layers |= {
+                "encoder.linear": (latent, n_features),
+                "decoder.linear": (n_features, latent),
+            }
         return dense_shapes(layers)
 
 
@@ -172,7 +204,13 @@ def length(weights, name):
     """Return the length of a bias, from which a size of the network is read."""
     bias = weights.get(name)
     if bias is None or bias.ndim != 1 or bias.size == 0:
-        raise refusal([f"{name} is missing" if bias is None else f"{name} has shape {bias.shape}, expected a vector"])
+        raise refusal(
+            [
+                f"{name} is missing"
+                if bias is None
+                else f"{name} has shape {bias.shape}, expected a vector"
+            ]
+        )
     return len(bias)
 
 
@@ -182,7 +220,10 @@ def relu(x):
 
 
 def _check(weights, shapes):
-    faults = {name: _fault(weights.get(name), shapes.get(name)) for name in sorted(weights.keys() | shapes.keys())}
+    faults = {
+        name: _fault(weights.get(name), shapes.get(name))
+        for name in sorted(weights.keys() | shapes.keys())
+    }
     faults = [f"{name} {fault}" for name, fault in faults.items() if fault]
     if faults:
         raise refusal(faults)
@@ -204,9 +245,13 @@ def _fault(array, shape):
 def refusal(faults):
     """Return the error that names the first three of these faults of stored weights, and the fix."""
     more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-    return ReplicationError(f"stored weights: {'; '.join(faults[:3])}{more}. Restore weights.npz, or delete the run and train again.")
+    return ReplicationError(
+        f"stored weights: {'; '.join(faults[:3])}{more}. Restore weights.npz, or delete the run and train again."
+    )
 
 
 def _in_batches(function, array):
     """Apply a function to an array in batches along its first axis; an array of length 0 is one batch."""
-    return np.concatenate([function(array[start : start + BATCH]) for start in range(0, max(len(array), 1), BATCH)])
+    return np.concatenate(
+        [function(array[start : start + BATCH]) for start in range(0, max(len(array), 1), BATCH)]
+    )

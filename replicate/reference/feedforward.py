@@ -30,9 +30,13 @@ class DenseNetwork(Network):
     def _read_sizes(self, weights):
         n_features = length(weights, "decoder.output.bias")
         self.steps = range(n_features, n_features + 1)
-        found = set(re.findall(rf"coder\.hidden\.((?:{'|'.join(ACTIVATIONS)})\d+)\.", "\n".join(weights)))
+        found = set(
+            re.findall(rf"coder\.hidden\.((?:{'|'.join(ACTIVATIONS)})\d+)\.", "\n".join(weights))
+        )
         self.layers = tuple(sorted(found, key=lambda layer: int(re.sub(r"\D", "", layer))))
-        self.hidden = tuple(length(weights, f"encoder.hidden.{layer}.bias") for layer in self.layers)
+        self.hidden = tuple(
+            length(weights, f"encoder.hidden.{layer}.bias") for layer in self.layers
+        )
         self.n_encoded = (n_features, *self.hidden)[-1]
 
     def _features(self, steps):
@@ -70,8 +74,12 @@ class ConvolutionalNetwork(Network):
     """
 
     def _read_sizes(self, weights):
-        last = max(map(int, re.findall(r"encoder\.convolutions\.(\d+)\.", "\n".join(weights))), default=0)
-        self.filters = tuple(length(weights, f"encoder.convolutions.{index}.bias") for index in range(last + 1))
+        last = max(
+            map(int, re.findall(r"encoder\.convolutions\.(\d+)\.", "\n".join(weights))), default=0
+        )
+        self.filters = tuple(
+            length(weights, f"encoder.convolutions.{index}.bias") for index in range(last + 1)
+        )
         self.kernel_size = (0, *np.shape(weights.get("decoder.output.weight")))[-1]
         shrink = STRIDE ** len(self.filters)
         if self.has_linear_path:
@@ -89,7 +97,9 @@ class ConvolutionalNetwork(Network):
 
     def _unroll(self, features, n_steps):
         lengths = [-(-n_steps // STRIDE**index) for index in range(len(self.filters))][::-1]
-        x = relu(self._dense("decoder.first", features)).reshape(len(features), self.filters[-1], self.n_last)
+        x = relu(self._dense("decoder.first", features)).reshape(
+            len(features), self.filters[-1], self.n_last
+        )
         for index, n_out in enumerate(lengths[:-1]):
             x = relu(self._widen(f"decoder.convolutions.{index}", x, n_out))
         return self._widen("decoder.output", x, n_steps).transpose(0, 2, 1)
@@ -98,9 +108,13 @@ class ConvolutionalNetwork(Network):
         """Apply filters around every step, or every other one; beyond the ends all is 0."""
         weight, half = self._weights[f"{name}.weight"], self.kernel_size // 2
         padded = np.pad(x, ((0, 0), (0, 0), (half, half)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.kernel_size, axis=2)[:, :, ::stride].transpose(0, 2, 1, 3)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self.kernel_size, axis=2)[
+            :, :, ::stride
+        ].transpose(0, 2, 1, 3)
         flat = windows.reshape(*windows.shape[:2], weight[0].size)
-        return (flat @ weight.reshape(len(weight), -1).T + self._weights[f"{name}.bias"]).transpose(0, 2, 1)
+        return (flat @ weight.reshape(len(weight), -1).T + self._weights[f"{name}.bias"]).transpose(
+            0, 2, 1
+        )
 
     def _widen(self, name, x, n_steps):
         """Apply filters to steps that each count twice, but for a last one too many."""
@@ -112,5 +126,10 @@ class ConvolutionalNetwork(Network):
             wide = "output" if index == 0 else f"convolutions.{len(self.filters) - 1 - index}"
             shapes[f"encoder.convolutions.{index}.weight"] = (many, few, self.kernel_size)
             shapes[f"decoder.{wide}.weight"] = (few, many, self.kernel_size)
-            shapes |= {f"encoder.convolutions.{index}.bias": (many,), f"decoder.{wide}.bias": (few,)}
-        return shapes | dense_shapes({"decoder.first": (self.n_encoded, self.n_embedding or self.n_latent)})
+            shapes |= {
+                f"encoder.convolutions.{index}.bias": (many,),
+                f"decoder.{wide}.bias": (few,),
+            }
+        return shapes | dense_shapes(
+            {"decoder.first": (self.n_encoded, self.n_embedding or self.n_latent)}
+        )

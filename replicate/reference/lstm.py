@@ -28,7 +28,9 @@ class LSTMNetwork(Network):
         self.n_encoded = 2 * self.width
         self.n_own = self._count_own(weights)
         layers = re.findall(r"coder\.blocks\.(\d+)\.layers\.(\d+)\.", "\n".join(weights))
-        self.n_blocks, self.n_layers = (max(map(int, found)) + 1 for found in zip(*layers)) if layers else (0, 0)
+        self.n_blocks, self.n_layers = (
+            (max(map(int, found)) + 1 for found in zip(*layers)) if layers else (0, 0)
+        )
 
     def _count_own(self, weights):
         """Tell how many features each step has of its own, from what the first layer of the decoder reads beside the embedding."""
@@ -38,7 +40,11 @@ class LSTMNetwork(Network):
         n_own = first.shape[-1] - (self.n_embedding or self.n_latent)
         n_steps, rest = divmod(length(weights, "decoder.own.bias"), max(n_own, 1))
         if n_own < 1 or rest:
-            raise refusal([f"decoder.own.bias does not belong to decoder.first, which reads {n_own} features of each step's own"])
+            raise refusal(
+                [
+                    f"decoder.own.bias does not belong to decoder.first, which reads {n_own} features of each step's own"
+                ]
+            )
         self.steps = range(n_steps * self.patch, n_steps * self.patch + 1)
         return n_own
 
@@ -52,10 +58,14 @@ class LSTMNetwork(Network):
         """Give every step the features, and those of its own where there are any."""
         inputs = np.broadcast_to(features, (n_steps, *features.shape))
         if self.n_own:
-            own = relu(self._dense("decoder.own", features)).reshape(len(features), n_steps, self.n_own)
+            own = relu(self._dense("decoder.own", features)).reshape(
+                len(features), n_steps, self.n_own
+            )
             inputs = np.concatenate([inputs, own.transpose(1, 0, 2)], axis=2)
         sequence = self._layer("decoder.first", inputs)
-        return self._dense("decoder.output", self._residual("decoder.blocks", sequence)).transpose(1, 0, 2)
+        return self._dense("decoder.output", self._residual("decoder.blocks", sequence)).transpose(
+            1, 0, 2
+        )
 
     def _residual(self, name, sequence):
         """Apply residual blocks; the skip is a linear map where there are weights for one."""
@@ -73,7 +83,9 @@ class LSTMNetwork(Network):
         return relu(np.concatenate([forward, backward[::-1]], axis=2))
 
     def _directions(self, name, sequence):
-        return self._states(f"{name}.{FORWARD}", sequence), self._states(f"{name}.{BACKWARD}", sequence[::-1])
+        return self._states(f"{name}.{FORWARD}", sequence), self._states(
+            f"{name}.{BACKWARD}", sequence[::-1]
+        )
 
     def _states(self, name, sequence):
         """Return the states of one LSTM after each step of a sequence, (n_steps, n, width).
@@ -82,7 +94,9 @@ class LSTMNetwork(Network):
         """
         # The logistic function is 0.5 + 0.5 tanh(x / 2): all gates take one tanh, those that are logistic of half their argument.
         half = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], dtype=self.dtype), self.width)
-        from_input, from_state = (self._weights[f"{name}.{part}_weight"].T * half for part in ("i2h", "h2h"))
+        from_input, from_state = (
+            self._weights[f"{name}.{part}_weight"].T * half for part in ("i2h", "h2h")
+        )
         bias = (self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]) * half
         states = np.empty((*sequence.shape[:2], self.width), dtype=self.dtype)
         state, cell = np.zeros((2, *states.shape[1:]), dtype=self.dtype)
@@ -104,12 +118,18 @@ class LSTMNetwork(Network):
 
     def _shapes(self):
         both = 2 * self.width
-        shapes = self._residual_shapes("encoder.blocks", self.n_channels * self.patch) | self._residual_shapes("decoder.blocks", both)
-        shapes |= self._layer_shapes("encoder.summary", both if self.n_blocks else self.n_channels * self.patch)
+        shapes = self._residual_shapes(
+            "encoder.blocks", self.n_channels * self.patch
+        ) | self._residual_shapes("decoder.blocks", both)
+        shapes |= self._layer_shapes(
+            "encoder.summary", both if self.n_blocks else self.n_channels * self.patch
+        )
         n_inputs = self.n_embedding or self.n_latent
         shapes |= self._layer_shapes("decoder.first", n_inputs + self.n_own)
         if self.n_own:
-            shapes |= dense_shapes({"decoder.own": (self.steps[0] // self.patch * self.n_own, n_inputs)})
+            shapes |= dense_shapes(
+                {"decoder.own": (self.steps[0] // self.patch * self.n_own, n_inputs)}
+            )
         return shapes | dense_shapes({"decoder.output": (self.n_channels * self.patch, both)})
 
     def _residual_shapes(self, name, n_inputs):
@@ -118,10 +138,21 @@ class LSTMNetwork(Network):
             if block == 0 and n_inputs != both:
                 shapes[f"{name}.0.skip.weight"] = (both, n_inputs)
             for layer in range(self.n_layers):
-                shapes |= self._layer_shapes(f"{name}.{block}.layers.{layer}", both if block or layer else n_inputs)
+                shapes |= self._layer_shapes(
+                    f"{name}.{block}.layers.{layer}", both if block or layer else n_inputs
+                )
         return shapes
 
     def _layer_shapes(self, name, n_inputs):
         gates = 4 * self.width
-        shapes = {"i2h_weight": (gates, n_inputs), "h2h_weight": (gates, self.width), "i2h_bias": (gates,), "h2h_bias": (gates,)}
-        return {f"{name}.{direction}.{part}": shape for direction in (FORWARD, BACKWARD) for part, shape in shapes.items()}
+        shapes = {
+            "i2h_weight": (gates, n_inputs),
+            "h2h_weight": (gates, self.width),
+            "i2h_bias": (gates,),
+            "h2h_bias": (gates,),
+        }
+        return {
+            f"{name}.{direction}.{part}": shape
+            for direction in (FORWARD, BACKWARD)
+            for part, shape in shapes.items()
+        }

@@ -6,7 +6,7 @@ was put together from stored weights.
 
 from __future__ import annotations
 
-from replicate.study import PAPER_STUDY
+from replicate.study.jobs import PAPER_STUDY
 from replicate.tasks.scan import HeldoutTask, ScanTask, TwinTask
 from replicate.tasks.toy import ColoursTask, ToyTask
 

@@ -60,7 +60,11 @@ class Physics:
             switch, or shoulders are on all of the pixels or on none.
         """
         data, switches = self._described
-        data, switches, has_shoulder = {name: values[pixels] for name, values in data.items()}, switches[pixels], self.has_shoulder[pixels]
+        data, switches, has_shoulder = (
+            {name: values[pixels] for name, values in data.items()},
+            switches[pixels],
+            self.has_shoulder[pixels],
+        )
         if np.count_nonzero(switches) < 2 or has_shoulder.all() or not has_shoulder.any():
             return {}
         found, _ = describe_spectra(self.scan, reconstructions)
@@ -68,22 +72,38 @@ class Physics:
         agreements = mechanism.agree(data, found, switches)
         return {
             **{f"shoulder_{name}": value for name, value in detection._asdict().items()},
-            "descriptor_correlation": float(np.mean([agreement.correlation for agreement in agreements.values()])),
+            "descriptor_correlation": float(
+                np.mean([agreement.correlation for agreement in agreements.values()])
+            ),
         }
 
     def shown(self, generated):
         """Tell in how many of the sweeps of one latent each, (n_latents, n_values, n_features), a shoulder appears or goes."""
         sweeps = (describe_spectra(self.scan, spectra)[0] for spectra in generated)
-        return {"shoulder_latents": sum(mechanism.traverse(sweep, self.limit).appears for sweep in sweeps)}
+        return {
+            "shoulder_latents": sum(
+                mechanism.traverse(sweep, self.limit).appears for sweep in sweeps
+            )
+        }
 
     def truth(self, reconstructions):
         """Return how much of the twin's mechanism the descriptors of the reconstructions of all pixels explain, block by block."""
         found, _ = describe_spectra(self.scan, reconstructions)
-        return {"mechanism_r2": variance_explained(self.scan.truth["mechanism"].ravel(), found, spatial_folds(self.scan.shape))}
+        return {
+            "mechanism_r2": variance_explained(
+                self.scan.truth["mechanism"].ravel(), found, spatial_folds(self.scan.shape)
+            )
+        }
 
     def errors(self, mse):
         """Return how much the map of errors, (n_pixels,), has of the order of the domains (paper Figure 4 t, u)."""
-        explained = variance_explained(mse, self._described[0], spatial_folds(self.scan.shape, mask=self.scan.mask))
+        explained = variance_explained(
+            mse, self._described[0], spatial_folds(self.scan.shape, mask=self.scan.mask)
+        )
         # On a grid with blank pixels neighbours are not what they are elsewhere.
-        moran = {} if self.scan.mask is not None else {"error_moran": float(morans_i(self.scan.map(mse)))}
+        moran = (
+            {}
+            if self.scan.mask is not None
+            else {"error_moran": float(morans_i(self.scan.map(mse)))}
+        )
         return {**moran, "error_explained": explained}

@@ -6,16 +6,23 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from replicate import sources
 from replicate.analysis.disentanglement import nonlinear_r2
 from replicate.analysis.latents import generate, principal_share
 from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
-from replicate.data import twin
+from replicate.data import sources, twin
 from replicate.data.heldout import ChannelScaler, spatial_folds
 from replicate.data.twin import TwinParameters
 from replicate.tasks.physics import Physics
-from replicate.tasks.scores import channels, distribution, in_use, nonlinearities, refinement, shown_components, size
+from replicate.tasks.scores import (
+    channels,
+    distribution,
+    in_use,
+    nonlinearities,
+    refinement,
+    shown_components,
+    size,
+)
 
 MAPS = (
     *("mechanism", "amplitude", "offset", "imprint", "coercive_negative", "coercive_positive"),
@@ -41,23 +48,52 @@ class ScanTask:
         mse = per_spectrum_mse(self.train, reconstructions)
         by_channel = per_channel_mse(self.train, reconstructions, self.scan.n_channels)
         by_index, table = distribution(self.train, reconstructions)
-        metrics = {"mse": float(mse.mean()), "mse_median": float(np.median(mse)), "mse_worst": float(mse.max()), **size(model)}
-        metrics |= {f"mse_{name}": float(value) for name, value in zip(self.scan.channels, by_channel)}
-        metrics |= by_index | self._shapes(reconstructions, mse) | self._domains(latents, mse) | nonlinearities(model, self.train)
+        metrics = {
+            "mse": float(mse.mean()),
+            "mse_median": float(np.median(mse)),
+            "mse_worst": float(mse.max()),
+            **size(model),
+        }
+        metrics |= {
+            f"mse_{name}": float(value) for name, value in zip(self.scan.channels, by_channel)
+        }
+        metrics |= (
+            by_index
+            | self._shapes(reconstructions, mse)
+            | self._domains(latents, mse)
+            | nonlinearities(model, self.train)
+        )
         if hasattr(model, "active_") and model.active_.any():
             metrics["principal_share"] = principal_share(latents[:, model.active_], self.train)
         components = shown_components(model, latents)
-        values, generated = zip(*(generate(model, latents, component) for component in components)) if len(components) else ((), ())
-        arrays = {"latents": latents.astype(np.float32), "components": components, "mse": mse, **channels(model)}
+        values, generated = (
+            zip(*(generate(model, latents, component) for component in components))
+            if len(components)
+            else ((), ())
+        )
+        arrays = {
+            "latents": latents.astype(np.float32),
+            "components": components,
+            "mse": mse,
+            **channels(model),
+        }
         arrays |= {"reconstructions": reconstructions.astype(np.float32), **table}
-        arrays |= {"generated_values": np.array(values), "generated": np.array(generated, dtype=np.float32)}
-        metrics |= self.physics.kept(reconstructions) | self.physics.shown(arrays["generated"]) | self.physics.errors(mse)
+        arrays |= {
+            "generated_values": np.array(values),
+            "generated": np.array(generated, dtype=np.float32),
+        }
+        metrics |= (
+            self.physics.kept(reconstructions)
+            | self.physics.shown(arrays["generated"])
+            | self.physics.errors(mse)
+        )
         return metrics, arrays
 
     def _shapes(self, reconstructions, mse):
         """Correlate each channel of the median and the worst pixel with its reconstruction, and compare the dips of the resonance."""
         measured, found = (
-            dict(zip(self.scan.channels, np.split(array, self.scan.n_channels, axis=1))) for array in (self.train, reconstructions)
+            dict(zip(self.scan.channels, np.split(array, self.scan.n_channels, axis=1)))
+            for array in (self.train, reconstructions)
         )
         _, *shown = best_median_worst(mse)
         metrics = {
@@ -74,7 +110,10 @@ class ScanTask:
         """Relate latents and errors to the domain structure, for which the area of the piezoresponse loop stands."""
         area = loop_area(self.scan.voltages[0], self.train[:, : self.scan.n_steps])
         explained = LinearRegression().fit(latents, area).score(latents, area)
-        return {"domain_r2": float(explained), "error_domain_correlation": float(abs(spearmanr(mse, area)[0]))}
+        return {
+            "domain_r2": float(explained),
+            "error_domain_correlation": float(abs(spearmanr(mse, area)[0])),
+        }
 
 
 class HeldoutTask:
@@ -88,7 +127,9 @@ class HeldoutTask:
     def __init__(self, config):
         split = config["data"]
         self.scan = self._load(config)
-        folds = spatial_folds(self.scan.shape, split["block"], split["n_folds"], split["split_seed"], self.scan.mask)
+        folds = spatial_folds(
+            self.scan.shape, split["block"], split["n_folds"], split["split_seed"], self.scan.mask
+        )
         self.heldout = folds == split["fold"]
         self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
         self.columns = np.arange(self.scan.spectra.shape[1])
@@ -100,7 +141,11 @@ class HeldoutTask:
         self.spectra = self._scaled(self.scan.spectra)
         self.fitted = np.flatnonzero(~self.heldout)
         if "n_train" in split:
-            self.fitted = np.sort(np.random.default_rng(config["seed"]).choice(self.fitted, split["n_train"], replace=False))
+            self.fitted = np.sort(
+                np.random.default_rng(config["seed"]).choice(
+                    self.fitted, split["n_train"], replace=False
+                )
+            )
         self.train = self.spectra[self.fitted]
 
     def _load(self, config):
@@ -121,21 +166,38 @@ class HeldoutTask:
         heldout, latents = self.heldout, model.transform(self.spectra)
         reconstructions = model.inverse_transform(latents)
         mse = per_spectrum_mse(self.spectra, reconstructions)
-        metrics = {"heldout_mse": float(mse[heldout].mean()), "mse": float(mse[self.fitted].mean()), **size(model)}
+        metrics = {
+            "heldout_mse": float(mse[heldout].mean()),
+            "mse": float(mse[self.fitted].mean()),
+            **size(model),
+        }
         metrics |= self._by_channel("heldout_mse", heldout, reconstructions[heldout])
         metrics |= self._by_channel("mse", self.fitted, reconstructions[self.fitted])
         best, found = refinement(model, latents[heldout], self.spectra[heldout], refined)
-        metrics |= {"heldout_mse_refined": float(per_spectrum_mse(self.spectra[heldout], found).mean())}
+        metrics |= {
+            "heldout_mse_refined": float(per_spectrum_mse(self.spectra[heldout], found).mean())
+        }
         metrics |= self._by_channel("heldout_mse_refined", heldout, found)
         if self.physics is not None:
             metrics |= self.physics.kept(reconstructions[heldout], heldout)
-            metrics |= {f"{name}_refined": value for name, value in self.physics.kept(found, heldout).items()}
+            metrics |= {
+                f"{name}_refined": value
+                for name, value in self.physics.kept(found, heldout).items()
+            }
         by_index, table = distribution(self.spectra[heldout], reconstructions[heldout])
-        return metrics | by_index, {"mse": mse, "heldout": heldout, "refined": best, **table, **channels(model)}
+        return metrics | by_index, {
+            "mse": mse,
+            "heldout": heldout,
+            "refined": best,
+            **table,
+            **channels(model),
+        }
 
     def _by_channel(self, name, pixels, reconstructions):
         errors = per_channel_mse(self.spectra[pixels], reconstructions, self.scan.n_channels)
-        return {f"{name}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)}
+        return {
+            f"{name}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)
+        }
 
 
 class TwinTask(HeldoutTask):

@@ -24,7 +24,9 @@ def channels(model):
 
 def shown_components(model, latents):
     """Return the components to show, the most important first: by KL for a VAE, by the spread of the coefficients otherwise."""
-    importance = model.channel_kl_ * model.active_ if hasattr(model, "active_") else latents.std(axis=0)
+    importance = (
+        model.channel_kl_ * model.active_ if hasattr(model, "active_") else latents.std(axis=0)
+    )
     order = np.argsort(-importance, kind="stable")
     return order[importance[order] > 0]
 
@@ -40,7 +42,9 @@ def refinement(model, latents, spectra, refined=None):
     Where `refined` latents are known already, they are only decoded.
     """
     if refined is None:
-        refined = refine(model.inverse_transform, latents, spectra, in_use(model, latents)).astype(np.float32)
+        refined = refine(model.inverse_transform, latents, spectra, in_use(model, latents)).astype(
+            np.float32
+        )
     return refined, model.inverse_transform(refined)
 
 

@@ -7,12 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from replicate import sources
 from replicate.analysis.disentanglement import disentangled
 from replicate.analysis.residuals import best_median_worst, per_spectrum_mse
 from replicate.analysis.shapes import correlation, transitions
-from replicate.data import toy
-from replicate.tasks.scores import channels, distribution, in_use, nonlinearities, reconstruct, refinement, shown_components, size
+from replicate.data import sources, toy
+from replicate.tasks.scores import (
+    channels,
+    distribution,
+    in_use,
+    nonlinearities,
+    reconstruct,
+    refinement,
+    shown_components,
+    size,
+)
 
 N_RESIDUALS = 2000
 N_VALIDATION = 1000
@@ -34,7 +42,9 @@ class ColoursTask:
         self.data = self._make(config, sizes)
         if shuffle_seed is not None:
             order = np.random.default_rng(shuffle_seed).permutation(self.data.train.shape[1])
-            self.data = replace(self.data, train=self.data.train[:, order], gamut=self.data.gamut[:, order])
+            self.data = replace(
+                self.data, train=self.data.train[:, order], gamut=self.data.gamut[:, order]
+            )
         self.train = self.data.train
 
     def _make(self, config, sizes):
@@ -71,7 +81,9 @@ class ToyTask(ColoursTask):
         return self.data.gamut[:N_VALIDATION]
 
     def _make(self, config, sizes):
-        return toy.make(sources.load_picture(config["provenance"]["picture"]), config["seed"], **sizes)
+        return toy.make(
+            sources.load_picture(config["provenance"]["picture"]), config["seed"], **sizes
+        )
 
     def score(self, model, refined=None):
         """Return metrics and arrays of a fitted model."""
@@ -82,13 +94,29 @@ class ToyTask(ColoursTask):
         errors = per_spectrum_mse(data.painting, painting)
         shown = best_median_worst(errors, counts)
         by_index, table = distribution(data.painting, painting, counts)
-        metrics |= {"painting_mse": float(data.image.mean(errors)), **by_index, **self._shift(model)}
-        metrics |= self._shapes(data.painting[shown], painting[shown]) | nonlinearities(model, data.train)
+        metrics |= {
+            "painting_mse": float(data.image.mean(errors)),
+            **by_index,
+            **self._shift(model),
+        }
+        metrics |= self._shapes(data.painting[shown], painting[shown]) | nonlinearities(
+            model, data.train
+        )
         if getattr(model, "transform_algorithm", None) == "lasso_cd":
             metrics |= self._coded_at_1(model)
-        sample = np.random.default_rng(0).choice(len(painting), N_RESIDUALS, p=counts / counts.sum())
-        arrays |= {"latents": latents.astype(np.float32), "components": shown_components(model, latents)}
-        arrays |= {"painting_mse": errors, "examples": shown, "example_reconstructions": painting[shown], **table}
+        sample = np.random.default_rng(0).choice(
+            len(painting), N_RESIDUALS, p=counts / counts.sum()
+        )
+        arrays |= {
+            "latents": latents.astype(np.float32),
+            "components": shown_components(model, latents),
+        }
+        arrays |= {
+            "painting_mse": errors,
+            "examples": shown,
+            "example_reconstructions": painting[shown],
+            **table,
+        }
         arrays |= {"residual_sample": sample, "residuals": painting[sample] - data.painting[sample]}
         return metrics, arrays
 
@@ -98,7 +126,10 @@ class ToyTask(ColoursTask):
         spectra = toy.spectra(colours)
         reconstructions = self.data.unscale(reconstruct(model, self.data.standardise(spectra)))
         true, found = transitions(spectra), transitions(reconstructions)
-        return {"shift_error": float(np.abs(found - true).mean()), "shift_slope": float(np.polyfit(true, found, 1)[0])}
+        return {
+            "shift_error": float(np.abs(found - true).mean()),
+            "shift_slope": float(np.polyfit(true, found, 1)[0]),
+        }
 
     def _shapes(self, spectra, reconstructions):
         """Correlate the median and the worst spectrum, in the units of the formula, with their reconstructions."""
@@ -111,6 +142,10 @@ class ToyTask(ColoursTask):
         old_default = copy.copy(model)
         old_default.transform_alpha = 1.0
         gamut, painting = (
-            per_spectrum_mse(spectra, reconstruct(old_default, spectra)) for spectra in (self.data.gamut, self.data.painting)
+            per_spectrum_mse(spectra, reconstruct(old_default, spectra))
+            for spectra in (self.data.gamut, self.data.painting)
         )
-        return {"gamut_mse_coded_at_1": float(gamut.mean()), "painting_mse_coded_at_1": float(self.data.image.mean(painting))}
+        return {
+            "gamut_mse_coded_at_1": float(gamut.mean()),
+            "painting_mse_coded_at_1": float(self.data.image.mean(painting)),
+        }

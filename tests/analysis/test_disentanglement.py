@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from replicate.analysis.disentanglement import dci, disentangled, mutual_information_gap, nonlinear_r2, sap
-from replicate.kinds import KINDS
+from replicate.analysis.disentanglement import (
+    dci,
+    disentangled,
+    mutual_information_gap,
+    nonlinear_r2,
+    sap,
+)
+from replicate.numbers.kinds import KINDS
 
 N = 2000
 
@@ -33,20 +39,31 @@ def perfect(factors):
 
 
 def test_a_perfect_code(perfect):
-    assert set(perfect) == {"mig", "sap", "nonlinear_r2", "disentanglement", "completeness", "informativeness"}
+    assert set(perfect) == {
+        "mig",
+        "sap",
+        "nonlinear_r2",
+        "disentanglement",
+        "completeness",
+        "informativeness",
+    }
     assert all(0.95 < value <= 1 for value in perfect.values())
 
 
 def test_all_measures_by_the_names_of_their_metrics(factors):
     latents = factors + 0.3 * factors[:, [1, 2, 0]]
     found, expected = disentangled(latents, factors), measure(latents, factors)
-    names = {"nonlinear_r2": "factors_r2"} | {name: f"dci_{name}" for name in ("disentanglement", "completeness", "informativeness")}
+    names = {"nonlinear_r2": "factors_r2"} | {
+        name: f"dci_{name}" for name in ("disentanglement", "completeness", "informativeness")
+    }
     assert found == {names.get(name, name): value for name, value in expected.items()}
     assert all(KINDS[name].better == "higher" for name in found)
 
 
 def test_a_constant_code(factors):
-    assert measure(np.full((N, 4), 0.1), factors) == dict.fromkeys(measure(np.zeros((N, 1)), factors), 0.0)
+    assert measure(np.full((N, 4), 0.1), factors) == dict.fromkeys(
+        measure(np.zeros((N, 1)), factors), 0.0
+    )
 
 
 def test_a_code_of_noise(factors):
@@ -66,7 +83,9 @@ def test_a_duplicated_code(factors):
 
 def test_a_rotated_code(factors):
     """By a sixth of a turn about the grey diagonal, each factor is shared by the latents as 4 : 4 : 1."""
-    latents = (factors - 0.5) @ Rotation.from_rotvec(np.pi / 3 * np.ones(3) / np.sqrt(3)).as_matrix()
+    latents = (factors - 0.5) @ Rotation.from_rotvec(
+        np.pi / 3 * np.ones(3) / np.sqrt(3)
+    ).as_matrix()
     found = measure(latents, factors)
     assert min(found["informativeness"], found["nonlinear_r2"]) > 0.85
     assert max(found["mig"], found["sap"]) < 0.05
@@ -93,12 +112,16 @@ def test_order_and_sign_of_the_latents_do_not_matter(factors, perfect):
 def test_a_monotone_function_matters_to_sap_alone(factors, perfect):
     found = measure(np.exp(5 * factors), factors)
     assert found.pop("sap") < 0.8
-    assert found == pytest.approx({name: value for name, value in perfect.items() if name != "sap"}, abs=5e-3)
+    assert found == pytest.approx(
+        {name: value for name, value in perfect.items() if name != "sap"}, abs=5e-3
+    )
 
 
 def test_any_linear_scale_leaves_sap_alone(factors):
     latents = factors + 0.3 * factors[:, [1, 2, 0]]
-    assert sap(latents * [1e-6, -1, 1e6] + 7, factors) == pytest.approx(sap(latents, factors), rel=1e-6)
+    assert sap(latents * [1e-6, -1, 1e6] + 7, factors) == pytest.approx(
+        sap(latents, factors), rel=1e-6
+    )
 
 
 def test_mutual_information_of_a_code_by_hand():

@@ -15,7 +15,10 @@ class Linear:
     """Decodes by a matrix and an offset, and remembers what it was asked for."""
 
     def __init__(self, rng, n_components=3, n_features=8):
-        self.matrix, self.offset = rng.normal(size=(n_components, n_features)), rng.normal(size=n_features)
+        self.matrix, self.offset = (
+            rng.normal(size=(n_components, n_features)),
+            rng.normal(size=n_features),
+        )
 
     def inverse_transform(self, latents):
         self.asked = latents
@@ -25,7 +28,9 @@ class Linear:
 def test_the_paper_takes_a_hundred_neighbours(rng):
     assert NEIGHBOURS == 100
     latents, values = rng.normal(size=(300, 2)), np.array([0.0, 1.0])
-    np.testing.assert_array_equal(neighbour_means(latents, 0, values), neighbour_means(latents, 0, values, n_neighbours=100))
+    np.testing.assert_array_equal(
+        neighbour_means(latents, 0, values), neighbour_means(latents, 0, values, n_neighbours=100)
+    )
 
 
 @pytest.mark.parametrize("component", range(3))
@@ -35,9 +40,13 @@ def test_neighbours_by_brute_force(rng, component, n_neighbours):
     found = neighbour_means(latents, component, values, n_neighbours)
     np.testing.assert_array_equal(found[:, component], values)
     for row, value in zip(found, values):
-        nearest = sorted(latents.tolist(), key=lambda latent: abs(latent[component] - value))[:n_neighbours]
+        nearest = sorted(latents.tolist(), key=lambda latent: abs(latent[component] - value))[
+            :n_neighbours
+        ]
         for other in {0, 1, 2} - {component}:
-            assert row[other] == pytest.approx(sum(latent[other] for latent in nearest) / n_neighbours)
+            assert row[other] == pytest.approx(
+                sum(latent[other] for latent in nearest) / n_neighbours
+            )
 
 
 def test_all_that_are_as_near_count():
@@ -45,7 +54,9 @@ def test_all_that_are_as_near_count():
     latents = np.zeros((500, 2))
     latents[:, 1] = np.arange(500)
     latents[400:, 0] = 3.0
-    np.testing.assert_allclose(neighbour_means(latents, 0, np.array([0.1])), [[0.1, np.mean(np.arange(400))]])
+    np.testing.assert_allclose(
+        neighbour_means(latents, 0, np.array([0.1])), [[0.1, np.mean(np.arange(400))]]
+    )
 
 
 def test_nearest_in_that_latent_only():

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe, describe_spectra, units
 from replicate.analysis.switching import resonance_extremes
 from replicate.data import twin
-from replicate.data.beps import Scan
+from replicate.data.scan import Scan
 from replicate.errors import ReplicationError
 
 BRANCHES = ("negative", "positive")
@@ -28,7 +28,9 @@ def cycle(n_steps=96, extreme=16.0):
 def switched(voltage, centre, width, separation=0.0, second=0.5):
     """Return the switched fraction of one or two logistic steps; `second` is the share of the later one."""
     first = centre - second * separation
-    return (1 - second) * expit((voltage - first) / width) + second * expit((voltage - first - separation) / width)
+    return (1 - second) * expit((voltage - first) / width) + second * expit(
+        (voltage - first - separation) / width
+    )
 
 
 def loop(voltage, negative, positive, amplitude=1.0, offset=0.0, tilt=0.0):
@@ -41,10 +43,19 @@ def loop(voltage, negative, positive, amplitude=1.0, offset=0.0, tilt=0.0):
 def test_an_analytic_loop_within_one_percent():
     amplitude, offset, tilt, voltage = 1.3, 0.4, 0.02, cycle()
     values, switches = describe(
-        voltage, loop(voltage, {"centre": -6.4, "width": 1.1}, {"centre": 8.0, "width": 1.2}, amplitude, offset, tilt)
+        voltage,
+        loop(
+            voltage,
+            {"centre": -6.4, "width": 1.1},
+            {"centre": 8.0, "width": 1.2},
+            amplitude,
+            offset,
+            tilt,
+        ),
     )
     remanent = {
-        name: offset + amplitude * np.tanh(-centre / width / 2) for name, centre, width in (("positive", -6.4, 1.1), ("negative", 8, 1.2))
+        name: offset + amplitude * np.tanh(-centre / width / 2)
+        for name, centre, width in (("positive", -6.4, 1.1), ("negative", 8, 1.2))
     }
     expected = {
         "coercive_negative": -6.4,
@@ -67,14 +78,28 @@ def test_an_analytic_loop_within_one_percent():
 def exact_shoulder(width, separation, second):
     """Return the shoulder of two steps from the inverse of their switched fraction."""
     fractions = np.round(np.linspace(0.1, 0.9, 17), 2)
-    reached = [brentq(lambda v, f=f: switched(v, 0, width, separation, second) - f, -30, 30) for f in fractions]
-    slopes = np.divide(*(np.array(each)[8:] - np.array(each)[:-8] for each in (reached, np.log(fractions / (1 - fractions)))))
+    reached = [
+        brentq(lambda v, f=f: switched(v, 0, width, separation, second) - f, -30, 30)
+        for f in fractions
+    ]
+    slopes = np.divide(
+        *(
+            np.array(each)[8:] - np.array(each)[:-8]
+            for each in (reached, np.log(fractions / (1 - fractions)))
+        )
+    )
     return slopes.max() * 2 * np.log(9) / (reached[-1] - reached[0]) - 1
 
 
-@pytest.mark.parametrize(("width", "separation", "second"), [(1.2, 6.0, 0.5), (1.0, 5.0, 0.7), (1.0, 6.0, 0.35), (0.8, 7.0, 0.5)])
+@pytest.mark.parametrize(
+    ("width", "separation", "second"),
+    [(1.2, 6.0, 0.5), (1.0, 5.0, 0.7), (1.0, 6.0, 0.35), (0.8, 7.0, 0.5)],
+)
 def test_the_shoulder_of_two_steps_is_that_of_their_inverse(width, separation, second):
-    both = [{"centre": centre, "width": width, "separation": separation, "second": second} for centre in (-7.3, 7.1)]
+    both = [
+        {"centre": centre, "width": width, "separation": separation, "second": second}
+        for centre in (-7.3, 7.1)
+    ]
     values, _ = describe(cycle(192), loop(cycle(192), *both, tilt=0.01))
     exact = exact_shoulder(width, separation, second)
     assert exact > 0.3
@@ -82,7 +107,13 @@ def test_the_shoulder_of_two_steps_is_that_of_their_inverse(width, separation, s
         assert 1 + values[f"shoulder_{branch}"][0] == pytest.approx(1 + exact, rel=0.01)
 
 
-@given(st.floats(-9, -5), st.floats(0.8, 1.6), st.floats(0.1, 5), st.floats(-3, 3), st.floats(-0.01, 0.04))
+@given(
+    st.floats(-9, -5),
+    st.floats(0.8, 1.6),
+    st.floats(0.1, 5),
+    st.floats(-3, 3),
+    st.floats(-0.01, 0.04),
+)
 def test_one_step_has_no_shoulder_however_wide_and_wherever(centre, width, amplitude, offset, tilt):
     one = {"centre": centre, "width": width}, {"centre": -centre, "width": 0.8}
     values, _ = describe(cycle(), loop(cycle(), *one, amplitude, offset, tilt * amplitude))
@@ -91,7 +122,9 @@ def test_one_step_has_no_shoulder_however_wide_and_wherever(centre, width, ampli
 
 
 def test_a_step_too_sharp_to_resolve_has_no_shoulder():
-    sharp = describe(cycle(), loop(cycle(), {"centre": -6.1, "width": 0.01}, {"centre": 6.1, "width": 0.01}))[0]
+    sharp = describe(
+        cycle(), loop(cycle(), {"centre": -6.1, "width": 0.01}, {"centre": 6.1, "width": 0.01})
+    )[0]
     assert sharp["shoulder_negative"][0] == sharp["shoulder_positive"][0] == 0
 
 
@@ -107,7 +140,9 @@ def measured(scan):
 
 def test_values_do_not_hang_on_where_the_cycle_starts_nor_on_scale_and_zero(scan, measured):
     aligned, voltage = scan.aligned()
-    rolled, _ = describe(np.roll(voltage, 29), *(np.roll(3 * aligned[:, i] + 7, 29, axis=1) for i in (0, 1)))
+    rolled, _ = describe(
+        np.roll(voltage, 29), *(np.roll(3 * aligned[:, i] + 7, 29, axis=1) for i in (0, 1))
+    )
     for name, values in rolled.items():
         scale = 1 if DESCRIPTORS[name].unit in ("V", "1") else 3
         shift = 7 if name.startswith("remanent") or name == "resonance_mean" else 0
@@ -117,7 +152,10 @@ def test_values_do_not_hang_on_where_the_cycle_starts_nor_on_scale_and_zero(scan
 def test_uneven_steps_and_twice_as_many_give_the_same_values():
     uneven = np.sort(cycle(192)[:97] + 0.3 * np.sin(np.arange(97)) * (np.arange(97) % 96 > 0))[::-1]
     voltages = (cycle(96), cycle(192), np.concatenate([uneven, uneven[-2:0:-1]]))
-    shape = {"centre": -6.0, "width": 1.3, "separation": 5.0}, {"centre": 7.0, "width": 1.6, "separation": 6.0}
+    shape = (
+        {"centre": -6.0, "width": 1.3, "separation": 5.0},
+        {"centre": 7.0, "width": 1.6, "separation": 6.0},
+    )
     few, *others = (describe(voltage, loop(voltage, *shape))[0] for voltage in voltages)
     for values in others:
         for name in few:
@@ -128,7 +166,10 @@ def test_shoulders_tell_the_mechanism_of_the_twin_at_its_noise(scan, measured):
     two_steps = scan.truth["mechanism"].ravel() > 0.5
     for branch in BRANCHES:
         assert roc_auc_score(two_steps, measured[f"shoulder_{branch}"]) > 0.97
-    assert roc_auc_score(two_steps, measured["shoulder_negative"] + measured["shoulder_positive"]) > 0.99
+    assert (
+        roc_auc_score(two_steps, measured["shoulder_negative"] + measured["shoulder_positive"])
+        > 0.99
+    )
 
 
 def test_noise_does_not_make_shoulders(scan, measured):
@@ -141,12 +182,22 @@ def test_noise_does_not_make_shoulders(scan, measured):
 
 def test_the_truth_of_the_twin_is_found(scan, measured):
     truth = {name: values.ravel() for name, values in scan.truth.items()}
-    for name, tolerance in (("coercive_negative", 0.2), ("coercive_positive", 0.25), ("imprint", 0.15), ("tilt", 0.002)):
+    for name, tolerance in (
+        ("coercive_negative", 0.2),
+        ("coercive_positive", 0.25),
+        ("imprint", 0.15),
+        ("tilt", 0.002),
+    ):
         assert np.corrcoef(measured[name], truth[name])[0, 1] > 0.96, name
         assert np.sqrt(np.mean((measured[name] - truth[name]) ** 2)) < tolerance, name
     assert np.corrcoef(measured["saturation"], truth["amplitude"])[0, 1] > 0.9
     for branch in BRANCHES:
-        assert np.corrcoef(measured[f"hardening_{branch}"], truth["hardening"] * truth["mechanism"])[0, 1] > 0.7
+        assert (
+            np.corrcoef(measured[f"hardening_{branch}"], truth["hardening"] * truth["mechanism"])[
+                0, 1
+            ]
+            > 0.7
+        )
         assert np.corrcoef(measured[f"softening_{branch}"], truth["softening"])[0, 1] > 0.5
 
 
@@ -165,8 +216,12 @@ def test_dips_and_rises_of_the_resonance_within_one_percent():
 
 def test_loops_that_do_not_switch_are_told_and_never_nan(rng):
     voltage = cycle()
-    good = loop(voltage, {"centre": -6, "width": 1.3}, {"centre": 7, "width": 1.3}) + 0.02 * rng.standard_normal((1, 96))
-    still = np.stack([np.zeros(96), np.full(96, 5.0), 0.1 * voltage + 2, *rng.standard_normal((20, 96))])
+    good = loop(
+        voltage, {"centre": -6, "width": 1.3}, {"centre": 7, "width": 1.3}
+    ) + 0.02 * rng.standard_normal((1, 96))
+    still = np.stack(
+        [np.zeros(96), np.full(96, 5.0), 0.1 * voltage + 2, *rng.standard_normal((20, 96))]
+    )
     values, switches = describe(voltage, np.concatenate([good, still]), np.ones((24, 96)))
     assert switches.tolist() == [True] + [False] * 23
     assert list(values) == list(DESCRIPTORS)
@@ -179,9 +234,13 @@ def test_loops_that_do_not_switch_are_told_and_never_nan(rng):
 
 def test_a_scan_without_resonance_has_fewer_descriptors(scan):
     spectra, voltages = scan.channel("piezoresponse"), scan.voltages[:1]
-    single = Scan(spectra, scan.shape, voltages, "measured", channels=("piezoresponse",), units=("pm",))
+    single = Scan(
+        spectra, scan.shape, voltages, "measured", channels=("piezoresponse",), units=("pm",)
+    )
     values, _ = describe_spectra(single, spectra)
-    assert "saturation" in values and not any("resonance" in name or "ening" in name for name in values)
+    assert "saturation" in values and not any(
+        "resonance" in name or "ening" in name for name in values
+    )
     assert (units(single)["area"], units(scan)["softening_negative"]) == ("pm V", "z-score")
     other = Scan(spectra, scan.shape, voltages, "measured", channels=("amplitude",), units=("pm",))
     with pytest.raises(ReplicationError, match="no channel 'piezoresponse'"):
@@ -190,7 +249,15 @@ def test_a_scan_without_resonance_has_fewer_descriptors(scan):
 
 @pytest.mark.parametrize(
     "voltage",
-    [np.linspace(0, 16, 96), np.abs(cycle()), np.roll(cycle(), 5)[:60], np.repeat(cycle(48), 2), cycle(16), np.zeros(96), np.sort(cycle())],
+    [
+        np.linspace(0, 16, 96),
+        np.abs(cycle()),
+        np.roll(cycle(), 5)[:60],
+        np.repeat(cycle(48), 2),
+        cycle(16),
+        np.zeros(96),
+        np.sort(cycle()),
+    ],
 )
 def test_a_voltage_that_is_no_cycle_is_refused(voltage):
     with pytest.raises(ReplicationError, match="voltage: not one cycle"):

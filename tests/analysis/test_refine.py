@@ -47,7 +47,8 @@ def test_of_a_linear_decoder_the_first_step_goes_there(linear):
     """As far as the damping lets it: a method of gradients alone would not."""
     decode, spectra, start, best = linear
     left, excess = (
-        errors(decode, latents, spectra) - errors(decode, best, spectra) for latents in (refine(decode, start, spectra, EVERY, 1), start)
+        errors(decode, latents, spectra) - errors(decode, best, spectra)
+        for latents in (refine(decode, start, spectra, EVERY, 1), start)
     )
     assert (left < 1e-4 * excess).all()
 
@@ -83,7 +84,9 @@ def test_no_error_ever_grows(seed, scale, bend, free, dtype):
     first, second, third = rng.normal(size=(3, 3, 7)).astype(dtype)
 
     def decode(latents):
-        return np.sin(dtype(bend) * latents @ first) * (latents @ second) + np.maximum(latents @ third, 0)
+        return np.sin(dtype(bend) * latents @ first) * (latents @ second) + np.maximum(
+            latents @ third, 0
+        )
 
     start, spectra = (dtype(scale) * rng.normal(size=(6, n)).astype(dtype) for n in (3, 7))
     before = errors(decode, start, spectra)
@@ -98,7 +101,9 @@ def test_a_spectrum_does_not_depend_on_its_neighbours(known, rng):
     start = known + rng.uniform(-0.2, 0.2, size=known.shape)
     spectra, order = steps_on_slopes(known) + 0.1 * rng.normal(size=(40, 12)), rng.permutation(40)
     found = refine(steps_on_slopes, start, spectra, EVERY)
-    np.testing.assert_allclose(refine(steps_on_slopes, start[order], spectra[order], EVERY), found[order], atol=1e-8)
+    np.testing.assert_allclose(
+        refine(steps_on_slopes, start[order], spectra[order], EVERY), found[order], atol=1e-8
+    )
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-30, 1e-9])
@@ -110,7 +115,9 @@ def test_a_latent_of_no_spread_spoils_nothing(known, rng, spread):
     with np.errstate(divide="raise", invalid="raise"):
         found = refine(steps_on_slopes, start, spectra, EVERY)
     assert np.isfinite(found).all()
-    assert (errors(steps_on_slopes, found, spectra) < errors(steps_on_slopes, start, spectra)).mean() > 0.9
+    assert (
+        errors(steps_on_slopes, found, spectra) < errors(steps_on_slopes, start, spectra)
+    ).mean() > 0.9
 
 
 def test_a_latent_that_does_nothing_and_a_decoder_that_is_flat(rng):
@@ -121,12 +128,17 @@ def test_a_latent_that_does_nothing_and_a_decoder_that_is_flat(rng):
     np.testing.assert_array_equal(found[:, 1], start[:, 1])
     best = np.linalg.lstsq(components[::2].T, spectra.T, rcond=None)[0].T
     np.testing.assert_allclose(found[:, ::2], best, atol=1e-8)
-    np.testing.assert_array_equal(refine(lambda latents: np.zeros((len(latents), 5)), start, spectra, EVERY), start)
+    np.testing.assert_array_equal(
+        refine(lambda latents: np.zeros((len(latents), 5)), start, spectra, EVERY), start
+    )
 
 
 def test_single_precision_stays_and_nothing_that_was_given_changes(known, rng):
     """A network takes nothing else."""
-    start, spectra = (known + rng.uniform(-0.2, 0.2, size=known.shape)).astype(np.float32), steps_on_slopes(known).astype(np.float32)
+    start, spectra = (
+        (known + rng.uniform(-0.2, 0.2, size=known.shape)).astype(np.float32),
+        steps_on_slopes(known).astype(np.float32),
+    )
     given, seen = (start.copy(), spectra.copy()), set()
 
     def decode(latents):

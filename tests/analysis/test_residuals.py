@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from replicate.analysis.residuals import best_median_worst, noise_floor, per_channel_mse, per_index, per_spectrum_mse
+from replicate.analysis.residuals import (
+    best_median_worst,
+    noise_floor,
+    per_channel_mse,
+    per_index,
+    per_spectrum_mse,
+)
 from replicate.data import twin
 
 SPECTRA = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [1, 2, 3, 4]], dtype=np.float32)
@@ -20,7 +26,9 @@ RECONSTRUCTIONS = np.array([[0, 0, 0, 0], [1, 1, 1, 3], [2, 1, 3, 4]], dtype=np.
 def test_known_errors():
     np.testing.assert_allclose(per_spectrum_mse(SPECTRA, RECONSTRUCTIONS), [0, 1, 0.5])
     np.testing.assert_allclose(per_channel_mse(SPECTRA, RECONSTRUCTIONS, 2), [2 / 6, 4 / 6])
-    np.testing.assert_allclose(per_channel_mse(SPECTRA, RECONSTRUCTIONS, 4), [1 / 3, 1 / 3, 0, 4 / 3])
+    np.testing.assert_allclose(
+        per_channel_mse(SPECTRA, RECONSTRUCTIONS, 4), [1 / 3, 1 / 3, 0, 4 / 3]
+    )
 
 
 def test_perfect_reconstruction():
@@ -34,7 +42,10 @@ def test_errors_agree_in_all(rng, n_channels):
     by_channel = per_channel_mse(spectra, reconstructions, n_channels)
     assert by_channel.shape == (n_channels,)
     assert by_channel.mean() == pytest.approx(per_spectrum_mse(spectra, reconstructions).mean())
-    channels = spectra.reshape(7, n_channels, -1)[:, 0], reconstructions.reshape(7, n_channels, -1)[:, 0]
+    channels = (
+        spectra.reshape(7, n_channels, -1)[:, 0],
+        reconstructions.reshape(7, n_channels, -1)[:, 0],
+    )
     assert by_channel[0] == pytest.approx(np.mean((channels[0] - channels[1]) ** 2))
 
 
@@ -69,7 +80,9 @@ def test_a_weight_is_as_many_spectra(pairs):
     errors, weights = map(np.array, zip(*pairs))
     expanded = np.repeat(errors, weights)
     found = errors[best_median_worst(errors, weights)]
-    np.testing.assert_array_equal(found, [expanded.min(), statistics.median_low(expanded.tolist()), expanded.max()])
+    np.testing.assert_array_equal(
+        found, [expanded.min(), statistics.median_low(expanded.tolist()), expanded.max()]
+    )
     np.testing.assert_array_equal(found, expanded[best_median_worst(expanded)])
 
 
@@ -87,13 +100,21 @@ def test_offset_and_spread_at_each_index_are_those_drawn(rng):
 
 def test_kurtosis_is_scipy_s(rng):
     errors = rng.laplace(size=(500, 4))
-    np.testing.assert_allclose(per_index(np.zeros_like(errors), errors)["kurtosis"], stats.kurtosis(errors), rtol=1e-10)
+    np.testing.assert_allclose(
+        per_index(np.zeros_like(errors), errors)["kurtosis"], stats.kurtosis(errors), rtol=1e-10
+    )
 
 
 def test_counts_stand_for_repetitions(rng):
-    spectra, reconstructions, counts = rng.normal(size=(30, 5)), rng.normal(size=(30, 5)), rng.integers(1, 6, 30)
+    spectra, reconstructions, counts = (
+        rng.normal(size=(30, 5)),
+        rng.normal(size=(30, 5)),
+        rng.integers(1, 6, 30),
+    )
     weighed = per_index(spectra, reconstructions, counts)
-    repeated = per_index(np.repeat(spectra, counts, axis=0), np.repeat(reconstructions, counts, axis=0))
+    repeated = per_index(
+        np.repeat(spectra, counts, axis=0), np.repeat(reconstructions, counts, axis=0)
+    )
     for name in ("bias", "spread", "kurtosis"):
         np.testing.assert_allclose(weighed[name], repeated[name], rtol=1e-9)
 
@@ -122,10 +143,15 @@ def test_planted_noise_is_recovered(rng):
 def test_noise_does_not_depend_on_where_the_cycle_is_cut(rng):
     cycles = smooth(50).reshape(50, 2, -1)
     cycles = cycles + rng.normal(scale=0.05, size=cycles.shape)
-    floors = [noise_floor(np.roll(cycles, shift, axis=2).reshape(50, -1), 2) for shift in (0, 1, 40)]
+    floors = [
+        noise_floor(np.roll(cycles, shift, axis=2).reshape(50, -1), 2) for shift in (0, 1, 40)
+    ]
     np.testing.assert_allclose(floors[1:], [floors[0]] * 2)
 
 
 def test_bends_at_switching_are_not_taken_for_noise():
-    true = np.mean((twin.simulate().spectra - twin.simulate(noise=False).spectra).reshape(-1, 2, 96) ** 2, axis=(0, 2))
+    true = np.mean(
+        (twin.simulate().spectra - twin.simulate(noise=False).spectra).reshape(-1, 2, 96) ** 2,
+        axis=(0, 2),
+    )
     np.testing.assert_allclose(noise_floor(twin.simulate().spectra, 2), true, rtol=0.1)

@@ -49,7 +49,9 @@ def test_area_of_an_ellipse_and_of_a_line():
     angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     voltage = 16 * np.cos(angle)
     loops = np.stack([3 * np.sin(angle), -3 * np.sin(angle), 0.4 * voltage, np.ones(400)])
-    np.testing.assert_allclose(loop_area(voltage, loops), [np.pi * 48, np.pi * 48, 0, 0], rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(
+        loop_area(voltage, loops), [np.pi * 48, np.pi * 48, 0, 0], rtol=1e-3, atol=1e-9
+    )
 
 
 def test_area_stands_for_the_domains_of_the_twin():
@@ -58,7 +60,9 @@ def test_area_stands_for_the_domains_of_the_twin():
     area = loop_area(scan.voltages[0], scan.spectra[:, : scan.n_steps])
     amplitude = scan.spectra[:, : scan.n_steps].std(axis=1)
     assert np.corrcoef(area, amplitude)[0, 1] > 0.9
-    again = loop_area(np.roll(scan.voltages[0], 7), np.roll(scan.spectra[:, : scan.n_steps], 7, axis=1))
+    again = loop_area(
+        np.roll(scan.voltages[0], 7), np.roll(scan.spectra[:, : scan.n_steps], 7, axis=1)
+    )
     np.testing.assert_allclose(again, area, rtol=1e-5)
 
 
@@ -66,7 +70,9 @@ def test_linear_maps_are_linear_and_others_are_not(rng):
     points, matrix = rng.normal(size=(200, 6)), rng.normal(size=(6, 4))
     assert nonlinearity(lambda x: x @ matrix + 3, points) < 1e-12
     assert nonlinearity(lambda x: np.ones((len(x), 2)), points) == 0
-    slightly, strongly = (nonlinearity(lambda x, a=a: x @ matrix + a * (x @ matrix) ** 2, points) for a in (0.01, 1.0))
+    slightly, strongly = (
+        nonlinearity(lambda x, a=a: x @ matrix + a * (x @ matrix) ** 2, points) for a in (0.01, 1.0)
+    )
     assert 0.001 < slightly < 0.1 < strongly
 
 

@@ -18,7 +18,12 @@ def by_hand(values, reach):
     squared = ((places[:, None] - places[None]) ** 2).sum(axis=2)
     weights = (squared > 0) & (squared <= reach)
     deviations = values.ravel() - values.mean()
-    return len(places) / weights.sum() * (deviations @ weights @ deviations) / (deviations @ deviations)
+    return (
+        len(places)
+        / weights.sum()
+        * (deviations @ weights @ deviations)
+        / (deviations @ deviations)
+    )
 
 
 @pytest.mark.parametrize(("neighbours", "reach"), [("rook", 1), ("queen", 2)])
@@ -38,7 +43,9 @@ def test_the_null_is_met_by_noise_and_not_by_stripes(rng):
     p_values = [morans_test(rng.normal(size=(12, 12)), n_permutations=99)[1] for _ in range(60)]
     assert 0.35 < np.mean(p_values) < 0.65
     assert np.mean(np.array(p_values) <= 0.05) < 0.15
-    moran, p_value = morans_test(np.indices((12, 12))[0] + rng.normal(size=(12, 12)), n_permutations=199)
+    moran, p_value = morans_test(
+        np.indices((12, 12))[0] + rng.normal(size=(12, 12)), n_permutations=199
+    )
     assert moran > 0.5 and p_value == 1 / 200
     assert morans_test(CHEQUER, n_permutations=99)[1] == 1
 
@@ -63,7 +70,9 @@ def test_a_neighbour_does_not_tell(folds, rng):
     assert variance_explained(values, {"block": blocks}, np.arange(1296) % 5) > 0.9
 
 
-@pytest.mark.parametrize("values", [np.ones((4, 4)), np.full((4, 4), np.nan), np.arange(4.0), np.arange(4.0)[None]])
+@pytest.mark.parametrize(
+    "values", [np.ones((4, 4)), np.full((4, 4), np.nan), np.arange(4.0), np.arange(4.0)[None]]
+)
 def test_maps_that_have_no_structure_to_measure(values):
     with pytest.raises(ReplicationError, match="map: "):
         morans_i(values)

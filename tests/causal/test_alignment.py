@@ -22,7 +22,9 @@ def test_a_planted_lag_is_found(scan, lag):
 
 
 def test_the_twin_is_stored_a_quarter_cycle_apart(scan):
-    profile = lag_profile(scan.voltages[0], scan.channel("piezoresponse"), scan.channel("resonance"))
+    profile = lag_profile(
+        scan.voltages[0], scan.channel("piezoresponse"), scan.channel("resonance")
+    )
     assert np.argmin(profile) == scan.lags[1] == 24
     assert profile[24] < -0.6 < 0 < profile[0]
 

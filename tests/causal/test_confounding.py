@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from replicate.causal import confounding, paradox
+from replicate.causal import confounding
 from replicate.causal.pixels import Pixels
 from replicate.data import twin
 from replicate.data.heldout import square_blocks
@@ -31,10 +31,15 @@ def test_the_band_score_leaves_out_a_pixels_own_row():
 def test_latents_follow_what_they_were_made_from(pixels):
     truth = {name: values.ravel().astype(float) for name, values in pixels.scan.truth.items()}
     noise = np.random.default_rng(0).normal(size=(2, len(pixels.rows)))
-    latents = np.column_stack([truth["drift"] + 0.3 * noise[0], truth["mechanism"] + 0.2 * noise[1], noise[0]])
+    latents = np.column_stack(
+        [truth["drift"] + 0.3 * noise[0], truth["mechanism"] + 0.2 * noise[1], noise[0]]
+    )
     described = pixels.descriptors["saturation"], pixels.descriptors["resonance_mean"]
     drift, mechanism, chance = confounding.follow(latents, *described, pixels.scan.shape)
-    assert drift["follows"] == "row" and drift["row_beyond_domain"] > 0.5 > 0.05 > drift["domain_beyond_row"]
+    assert (
+        drift["follows"] == "row"
+        and drift["row_beyond_domain"] > 0.5 > 0.05 > drift["domain_beyond_row"]
+    )
     assert mechanism["follows"] == "domain" and mechanism["domain_beyond_row"] > 0.5
     assert chance["follows"] == "neither"
     assert abs(drift["resonance_given_row"]) < abs(drift["resonance"]) / 3
@@ -44,17 +49,23 @@ def test_a_planted_paradox_is_found_and_noise_has_none(rng):
     blocks = square_blocks((30, 30))
     rows, bands = confounding.rows_of((30, 30)), rng.integers(0, 5, 900)
     x = bands + rng.normal(size=900)
-    values = {"x": x, "y": 3.0 * bands - 1.2 * x + 0.5 * rng.normal(size=900), "z": rng.normal(size=900)}
-    found = paradox.reversals(values, rows, bands, blocks)
+    values = {
+        "x": x,
+        "y": 3.0 * bands - 1.2 * x + 0.5 * rng.normal(size=900),
+        "z": rng.normal(size=900),
+    }
+    found = confounding.reversals(values, rows, bands, blocks)
     assert found["looks"] == 9
-    assert {tuple(each["pair"]) for each in found["found"]} == {("x", "y")} and found["found"][0]["survives"]
+    assert {tuple(each["pair"]) for each in found["found"]} == {("x", "y")} and found["found"][0][
+        "survives"
+    ]
     assert found["found"][0]["pooled"]["value"] > 0 > found["found"][0]["within"]["value"]
 
 
 def test_weighted_correlations(rng):
     scores, weights = rng.normal(size=(50, 3)), rng.integers(0, 3, (1, 50))
     expected = np.corrcoef(np.repeat(scores, weights[0], axis=0).T)
-    np.testing.assert_allclose(paradox.correlations(scores, weights)[0], expected, atol=1e-12)
+    np.testing.assert_allclose(confounding.correlations(scores, weights)[0], expected, atol=1e-12)
 
 
 def test_a_block_is_a_square_of_neighbours():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_t
 
-from replicate.causal import checks, evidence, maps
+from replicate.causal import evidence, maps
+from replicate.causal import known_truth as checks
 from replicate.causal.loop_models import MODELS, PARAMETERS, Prior, Quarters, design, natural
 from replicate.causal.marginal import LINES, LINES_SD, NOISE, integrate
 from replicate.data.twin_physics import voltage_cycle
@@ -31,7 +32,9 @@ def test_lines_and_noise_are_integrated_out(model, rng):
     correlation = together * np.tanh(parameters[0]) ** np.abs(i[:, None] - i)
     scale = NOISE[1] / NOISE[0] * (correlation + LINES_SD**2 * columns @ columns.T)
     expected = multivariate_t(columns @ LINES, scale, df=2 * NOISE[0]).logpdf(loop)
-    assert integrate(model, u, loop, QUARTERS, prior).log_likelihood == pytest.approx(expected, rel=1e-6)
+    assert integrate(model, u, loop, QUARTERS, prior).log_likelihood == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
 def test_two_steps_just_resolved_have_two_peaks():
@@ -45,7 +48,9 @@ def test_two_steps_just_resolved_have_two_peaks():
 
 def test_derivatives_of_a_quadratic():
     matrix, u = np.array([[2.0, 0.5, 0], [0.5, 3, -1], [0, -1, 4]]), np.array([[1.0, -2, 0.5]])
-    _, gradient, hessian = evidence.derivatives(lambda each: -np.einsum("...i,ij,...j->...", each, matrix, each) / 2, u)
+    _, gradient, hessian = evidence.derivatives(
+        lambda each: -np.einsum("...i,ij,...j->...", each, matrix, each) / 2, u
+    )
     np.testing.assert_allclose(gradient, -u @ matrix, rtol=1e-6)
     np.testing.assert_allclose(hessian[0], -matrix, rtol=1e-4, atol=1e-4)
 
@@ -83,7 +88,10 @@ def test_a_model_predicts_its_own_loops():
 
 
 def test_the_map_is_made_once(tmp_path, monkeypatch):
-    loops, path = checks.draw_loops("one", 3, 0.02, np.random.default_rng(6)), tmp_path / "evidence.npz"
+    loops, path = (
+        checks.draw_loops("one", 3, 0.02, np.random.default_rng(6)),
+        tmp_path / "evidence.npz",
+    )
     first = maps.evidence_map(loops, QUARTERS, path)
     monkeypatch.setattr(evidence, "laplace", None)
     np.testing.assert_array_equal(maps.evidence_map(loops, QUARTERS, path), first)
@@ -97,13 +105,18 @@ def test_prevalence_and_what_blocks_know(rng):
     kind = np.repeat(rng.random(100) < 0.3, 36)
     odds = np.where(kind, 4.0, -4.0) + rng.normal(size=len(kind))
     found = maps.prevalence(odds, blocks)
-    assert found["low"] < 0.3 < found["high"] and found["mean"] == pytest.approx(kind.mean(), abs=0.03)
+    assert found["low"] < 0.3 < found["high"] and found["mean"] == pytest.approx(
+        kind.mean(), abs=0.03
+    )
     assert found["high"] - found["low"] > 3 * 2 * 1.96 * found["sd"]
     shuffled = maps.prevalence(rng.permutation(odds), blocks)
     assert shuffled["high"] - shuffled["low"] < (found["high"] - found["low"]) / 3
 
 
 def test_the_prevalence_is_updated_row_by_row(rng):
-    odds, rows = rng.normal(3, 1, 400) * rng.choice([-1, 1], 400, p=[0.8, 0.2]), np.repeat(np.arange(20), 20)
+    odds, rows = (
+        rng.normal(3, 1, 400) * rng.choice([-1, 1], 400, p=[0.8, 0.2]),
+        np.repeat(np.arange(20), 20),
+    )
     seen = maps.updated(odds, rows)
     assert len(seen) == 20 and seen[-1] == pytest.approx(maps.prevalence(odds, rows)["mean"])

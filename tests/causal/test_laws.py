@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from replicate.causal import checks, laws, rates
+from replicate.causal import known_truth as checks
+from replicate.causal import laws
 
 VOLTAGE = np.linspace(0, 16, 49)
 
@@ -37,38 +38,50 @@ def test_positions_are_found_to_their_noise(rng):
 
 def test_a_sparse_polynomial_is_found(rng):
     inputs = rng.uniform(size=(300, 2))
-    outputs = np.column_stack([1 - 2 * inputs[:, 0] * inputs[:, 1], 3 * inputs[:, 1] ** 2]) + 0.01 * rng.normal(size=(300, 2))
+    outputs = np.column_stack(
+        [1 - 2 * inputs[:, 0] * inputs[:, 1], 3 * inputs[:, 1] ** 2]
+    ) + 0.01 * rng.normal(size=(300, 2))
     coefficients, names, r2 = laws.sparse_law(inputs, outputs)
     found = [{name: value for name, value in zip(names, row) if value} for row in coefficients]
-    assert found[0] == pytest.approx({"1": 1, "x0 x1": -2}, abs=0.02) and found[1] == pytest.approx({"x1^2": 3}, abs=0.02)
+    assert found[0] == pytest.approx({"1": 1, "x0 x1": -2}, abs=0.02) and found[1] == pytest.approx(
+        {"x1^2": 3}, abs=0.02
+    )
     assert min(r2) > 0.99
     assert not laws.thresholded(np.ones((5, 1)), np.full((5, 1), 0.01), 0.1).any()
 
 
 def test_valleys():
-    assert rates.valley(np.array([0, 1, 2, 1, 0.0])) == 0
-    assert rates.valley(np.array([0, 2, 1, 4, 0.0])) == pytest.approx(0.25)
-    assert rates.valley(np.array([[0, 1, 0.0], [1, 0, 1]])) == pytest.approx([0, 1])
+    assert laws.valley(np.array([0, 1, 2, 1, 0.0])) == 0
+    assert laws.valley(np.array([0, 2, 1, 4, 0.0])) == pytest.approx(0.25)
+    assert laws.valley(np.array([[0, 1, 0.0], [1, 0, 1]])) == pytest.approx([0, 1])
 
 
 @pytest.mark.parametrize("width", [0.8, 1.2])
 def test_one_logistic_step_is_one_term(width):
-    law = rates.rate_law(VOLTAGE, 2 * expit((VOLTAGE - 8) / width) - 1 + 0.01 * VOLTAGE, 0.01)
-    assert law["coefficients"][0] == pytest.approx(1 / width, rel=0.05) and law["valley"] < 0.02 and law["r2"] > 0.99
+    law = laws.rate_law(VOLTAGE, 2 * expit((VOLTAGE - 8) / width) - 1 + 0.01 * VOLTAGE, 0.01)
+    assert (
+        law["coefficients"][0] == pytest.approx(1 / width, rel=0.05)
+        and law["valley"] < 0.02
+        and law["r2"] > 0.99
+    )
 
 
 def test_a_falling_quarter_has_the_law_of_a_rising_one():
     branch = expit((VOLTAGE - 8) / 1.2)
-    rising, falling = rates.rate_law(VOLTAGE, branch, 0.0), rates.rate_law(-VOLTAGE, -branch, 0.0)
+    rising, falling = laws.rate_law(VOLTAGE, branch, 0.0), laws.rate_law(-VOLTAGE, -branch, 0.0)
     np.testing.assert_allclose(falling["coefficients"], rising["coefficients"])
 
 
 def test_two_steps_leave_a_valley():
     two = (expit((VOLTAGE - 4.5) / 0.8) + expit((VOLTAGE - 11) / 0.8)) / 2
-    law = rates.rate_law(VOLTAGE, two, 0.0)
+    law = laws.rate_law(VOLTAGE, two, 0.0)
     assert law["valley"] > 0.2 and law["r2"] > 0.8
 
 
 def test_the_rates_of_a_fresh_twin():
     found = checks.twin_rate_laws(212)
-    assert found["one"]["valley"] < 0.02 and found["two"]["valley"] > 0.05 and min(found[name]["r2"] for name in ("one", "two")) > 0.8
+    assert (
+        found["one"]["valley"] < 0.02
+        and found["two"]["valley"] > 0.05
+        and min(found[name]["r2"] for name in ("one", "two")) > 0.8
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from replicate.causal import checks, networks
+from replicate.causal import known_truth as checks
+from replicate.causal import networks
 
 for _name in ("lingam", "causallearn"):
     pytest.importorskip(_name, reason="the causal libraries are not installed")
@@ -16,7 +17,9 @@ COLLIDER = np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0]])
 
 def drawn(graph, rng, n=2000, uniform=True):
     shape = (n, len(graph))
-    return networks.simulate(0.9 * graph, rng.uniform(-1, 1, shape) if uniform else rng.normal(size=shape))
+    return networks.simulate(
+        0.9 * graph, rng.uniform(-1, 1, shape) if uniform else rng.normal(size=shape)
+    )
 
 
 def test_distance_counts_pairs():
@@ -34,7 +37,9 @@ def test_a_chain_has_no_direction_but_a_collider_has():
 @pytest.mark.parametrize("graph", [CHAIN, COLLIDER])
 def test_both_searches_find_three_variables(graph, rng):
     np.testing.assert_array_equal(networks.direct_lingam(drawn(graph, rng)), graph)
-    np.testing.assert_array_equal(networks.pc(drawn(graph, rng, uniform=False)), networks.equivalence(graph))
+    np.testing.assert_array_equal(
+        networks.pc(drawn(graph, rng, uniform=False)), networks.equivalence(graph)
+    )
 
 
 def test_what_comes_first_has_no_cause(rng):
@@ -51,7 +56,12 @@ def test_known_graphs_and_where_lingam_must_fail():
 
 def test_simpsons_paradox_with_its_cause_seen_and_hidden():
     found = checks.simpson(seeds=5)
-    assert found["naive"] > 0.4 and found["hidden"] >= 0 and found["hidden_right"] == 0 and found["seen"] == pytest.approx(-0.5, abs=0.1)
+    assert (
+        found["naive"] > 0.4
+        and found["hidden"] >= 0
+        and found["hidden_right"] == 0
+        and found["seen"] == pytest.approx(-0.5, abs=0.1)
+    )
 
 
 def test_simpsons_paradox_on_a_fresh_twin():

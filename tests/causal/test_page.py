@@ -14,6 +14,7 @@ from replicate.errors import ReplicationError
 from replicate.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
+
 STORED = ROOT / "benchmarks" / "stored" / "causal"
 
 
@@ -32,19 +33,25 @@ def test_the_verdicts_are_those_of_the_stored_record(record):
 
 def test_a_number_that_changes_changes_the_verdict(record):
     values = statements.numbers(record) | {"simpson_error": 0.5, "twin_simpson": 0.1}
-    judged = {each["id"]: statements.judge(each, values)["verdict"] for each in statements.STATEMENTS}
+    judged = {
+        each["id"]: statements.judge(each, values)["verdict"] for each in statements.STATEMENTS
+    }
     assert judged["simpson"] == "not supported" and judged["frozen"] == "not testable"
 
 
 def test_numbers_for_a_reader():
-    assert (page.number(-1.234), page.number([0.5, 1], 1), page.number(None)) == ("−1.23", "[0.5, 1.0]", "–")
+    assert (page.number(-1.234), page.number([0.5, 1], 1), page.number(None)) == (
+        "−1.23",
+        "[0.5, 1.0]",
+        "–",
+    )
 
 
 @pytest.fixture
 def figure(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "figures"))
     sys.modules.pop("causal", None)
-    import causal
+    from figures import causal
 
     yield causal
     sys.modules.pop("causal", None)
@@ -55,7 +62,10 @@ def test_the_figure_shows_what_is_in_the_record(figure, record, tmp_path):
     fig = figure.draw(tmp_path, "standard")
     axes = [ax for part in fig.subfigs for ax in part.axes]
     titles = " ".join(ax.get_title() for ax in axes)
-    assert f"AUC for bands {record['evidence']['map']['auc_band']:.2f}" in titles and "rate law" in titles
+    assert (
+        f"AUC for bands {record['evidence']['map']['auc_band']:.2f}" in titles
+        and "rate law" in titles
+    )
     assert f"{record['graphs']['reversals']['looks']} looks" in titles
     # Two lines a group, solid and dashed.
     assert len(axes[0].lines) == 2 * len(record["evidence"]["groups"]["quantiles"])

@@ -8,12 +8,22 @@ from replicate.causal import library, statements
 from replicate.causal.record import plain
 from replicate.errors import ReplicationError
 
-TWO = {"id": "x", "quote": "q", "conditions": (("a", "one", "at least", 1), ("b", "two", "at most", 0))}
+TWO = {
+    "id": "x",
+    "quote": "q",
+    "conditions": (("a", "one", "at least", 1), ("b", "two", "at most", 0)),
+}
 
 
 @pytest.mark.parametrize(
     ("one", "two", "verdict"),
-    [(1, 0, "supported"), (1, 1, "partly"), (0, 1, "not supported"), (None, None, "not testable"), (1, None, "partly")],
+    [
+        (1, 0, "supported"),
+        (1, 1, "partly"),
+        (0, 1, "not supported"),
+        (None, None, "not testable"),
+        (1, None, "partly"),
+    ],
 )
 def test_verdicts(one, two, verdict):
     assert statements.judge(TWO, {"one": one, "two": two})["verdict"] == verdict
@@ -31,4 +41,7 @@ def test_a_missing_library_is_named():
 def test_numbers_become_plain():
     import numpy as np
 
-    assert plain({"a": np.float32(0.5), 1: (np.arange(2), None, True)}) == {"a": 0.5, "1": [[0, 1], None, True]}
+    assert plain({"a": np.float32(0.5), 1: (np.arange(2), None, True)}) == {
+        "a": 0.5,
+        "1": [[0, 1], None, True],
+    }

@@ -15,12 +15,14 @@ from sklearn.base import clone
 
 from replicate.data import beps
 from replicate.data.heldout import ChannelScaler, spatial_folds
+from replicate.data.scan import Scan
 from replicate.errors import ReplicationError
 
 DATA = os.environ.get("REPLICATE_DATA")
 FILES = ("piezoresponse.npy", "resonance.npy", "voltage.npy")
 needs_data = pytest.mark.skipif(
-    not DATA or not all(Path(DATA, name).exists() for name in FILES), reason=f"REPLICATE_DATA does not hold {', '.join(FILES)}"
+    not DATA or not all(Path(DATA, name).exists() for name in FILES),
+    reason=f"REPLICATE_DATA does not hold {', '.join(FILES)}",
 )
 
 
@@ -32,14 +34,18 @@ def voltage_cycle(n_steps=96):
 def acquisition_cycle(n_steps=96):
     """0 V to 16 V, to -16 V and back to 0 V, by its corners."""
     quarter = n_steps // 4
-    return np.interp(np.arange(n_steps), [0, quarter, 3 * quarter, n_steps], [0.0, 16.0, -16.0, 0.0])
+    return np.interp(
+        np.arange(n_steps), [0, quarter, 3 * quarter, n_steps], [0.0, 16.0, -16.0, 0.0]
+    )
 
 
 def small_scan(n_steps=96):
     """Return six pixels whose channels are their own voltages, pixel by pixel a little larger."""
     gain = np.arange(1, 7)[:, np.newaxis]
-    spectra = np.concatenate([gain * voltage_cycle(n_steps), gain * acquisition_cycle(n_steps)], axis=1).astype(np.float32)
-    return beps.Scan(spectra, (2, 3), beps.stored_voltages(voltage_cycle(n_steps)), "measured")
+    spectra = np.concatenate(
+        [gain * voltage_cycle(n_steps), gain * acquisition_cycle(n_steps)], axis=1
+    ).astype(np.float32)
+    return Scan(spectra, (2, 3), beps.stored_voltages(voltage_cycle(n_steps)), "measured")
 
 
 @pytest.fixture
@@ -72,7 +78,9 @@ def test_lag_of_the_prepared_arrays():
     assert small_scan().lags == (0, 24)
 
 
-@pytest.mark.parametrize(("volts", "rising"), [(8.0, True), (-8.0, False), (2.0, True), (2.0, False)])
+@pytest.mark.parametrize(
+    ("volts", "rising"), [(8.0, True), (-8.0, False), (2.0, True), (2.0, False)]
+)
 def test_planted_dip_lands_at_its_voltage(volts, rising):
     scan = small_scan()
     spectra = np.zeros((1, 192), dtype=np.float32)
@@ -128,28 +136,49 @@ def test_align_refuses_other_shapes(shape):
 def test_scan_refuses_what_does_not_fit_together():
     voltages = beps.stored_voltages(voltage_cycle())
     with pytest.raises(ReplicationError, match="spectra of shape"):
-        beps.Scan(np.zeros((5, 192)), (2, 3), voltages, "measured")
+        Scan(np.zeros((5, 192)), (2, 3), voltages, "measured")
     with pytest.raises(ReplicationError, match="cycle"):
-        beps.Scan(np.zeros((6, 192)), (2, 3), np.stack([voltages[0], voltages[0] / 2]), "measured")
+        Scan(np.zeros((6, 192)), (2, 3), np.stack([voltages[0], voltages[0] / 2]), "measured")
 
 
 def test_read_prepared(files):
     scan, expected = read(files), small_scan()
     np.testing.assert_array_equal(scan.spectra, expected.spectra)
     assert scan.spectra.dtype == np.float32
-    assert (scan.provenance, scan.shape, scan.lags, scan.truth) == ("measured", (2, 3), (0, 24), None)
-    assert scan.hashes == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    assert (scan.provenance, scan.shape, scan.lags, scan.truth) == (
+        "measured",
+        (2, 3),
+        (0, 24),
+        None,
+    )
+    assert scan.hashes == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["piezoresponse", "resonance", "voltage"])
 @pytest.mark.parametrize(
-    "damage", ["missing", "empty", "truncated", "text", "pickle", "nan", "infinite", "integers", "shape", "transposed"]
+    "damage",
+    [
+        "missing",
+        "empty",
+        "truncated",
+        "text",
+        "pickle",
+        "nan",
+        "infinite",
+        "integers",
+        "shape",
+        "transposed",
+    ],
 )
 def test_bad_files(files, name, damage):
     path = files[name]
     values, content = np.load(path), path.read_bytes()
     if damage in ("missing", "empty", "truncated", "text"):
-        path.write_bytes({"empty": b"", "truncated": content[:-100], "text": b"no array"}.get(damage, content))
+        path.write_bytes(
+            {"empty": b"", "truncated": content[:-100], "text": b"no array"}.get(damage, content)
+        )
         if damage == "missing":
             path.unlink()
     else:
@@ -169,7 +198,9 @@ def test_bad_files(files, name, damage):
 
 def test_channels_of_different_pixels(files):
     np.save(files["resonance"], np.load(files["resonance"])[:4])
-    with pytest.raises(ReplicationError, match=r"resonance.npy: shape \(4, 96\), expected \(6, 96\)"):
+    with pytest.raises(
+        ReplicationError, match=r"resonance.npy: shape \(4, 96\), expected \(6, 96\)"
+    ):
         read(files)
 
 
@@ -185,7 +216,16 @@ def test_channels_of_different_pixels(files):
         voltage_cycle()[:60],
         np.array([]),
     ],
-    ids=["half a cycle", "unipolar", "two cycles", "all positive", "constant", "not in quarters", "open", "nothing"],
+    ids=[
+        "half a cycle",
+        "unipolar",
+        "two cycles",
+        "all positive",
+        "constant",
+        "not in quarters",
+        "open",
+        "nothing",
+    ],
 )
 def test_voltage_must_be_one_bipolar_cycle(files, voltage):
     np.save(files["voltage"], voltage)
@@ -215,7 +255,9 @@ def test_folds_of_an_oblong_grid_that_do_not_divide():
 def test_folds_of_the_paper_s_scan_are_dealt_as_ever():
     """As a table of blocks, dealt in one shuffle: the folds behind every stored number."""
     blocks = np.random.default_rng(0).permutation(np.arange(100) % 5).reshape(10, 10)
-    np.testing.assert_array_equal(spatial_folds().reshape(60, 60), np.kron(blocks, np.ones((6, 6), int)))
+    np.testing.assert_array_equal(
+        spatial_folds().reshape(60, 60), np.kron(blocks, np.ones((6, 6), int))
+    )
 
 
 def test_folds_of_a_grid_that_blocks_do_not_tile_or_that_has_blank_pixels():
@@ -316,4 +358,6 @@ def test_resonance_softens_at_switching_only_when_aligned():
     scan = beps.read_prepared(*(Path(DATA, name) for name in FILES))
     aligned, voltage = scan.aligned()
     assert softening_correlation(aligned[:, 0], aligned[:, 1], voltage) < -0.6
-    assert softening_correlation(scan.channel("piezoresponse"), scan.channel("resonance"), voltage) > 0
+    assert (
+        softening_correlation(scan.channel("piezoresponse"), scan.channel("resonance"), voltage) > 0
+    )

@@ -21,8 +21,14 @@ unit = st.floats(0, 1)
 
 def scalar_formula(t, red, green, blue):
     shifted = t - 2 * (green - 0.5)
-    scaled_elu = 1.0507009873554805 * (shifted if shifted > 0 else 1.6732632423543772 * (math.exp(shifted) - 1))
-    return math.tanh(20 * (t - 2 * (red - 0.5))) + scaled_elu + 1 / (1 + math.exp(20 * (t - (blue - 0.5))))
+    scaled_elu = 1.0507009873554805 * (
+        shifted if shifted > 0 else 1.6732632423543772 * (math.exp(shifted) - 1)
+    )
+    return (
+        math.tanh(20 * (t - 2 * (red - 0.5)))
+        + scaled_elu
+        + 1 / (1 + math.exp(20 * (t - (blue - 0.5))))
+    )
 
 
 def write_png(path, rows=7, cols=9, n_colours=5, seed=0):
@@ -77,7 +83,9 @@ def test_selu_leaves_a_standard_normal_standard():
     assert np.sum(density * toy.selu(z) ** 2) == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("colours", [np.zeros(3), np.zeros((4, 4)), [[0, 0, 255]], [[0, -0.1, 0]], [[0, np.nan, 0]]])
+@pytest.mark.parametrize(
+    "colours", [np.zeros(3), np.zeros((4, 4)), [[0, 0, 255]], [[0, -0.1, 0]], [[0, np.nan, 0]]]
+)
 def test_colours_outside_the_gamut_are_refused(colours):
     with pytest.raises(ReplicationError, match="colours"):
         toy.spectra(colours)
@@ -101,7 +109,11 @@ def test_painting_round_trip(tmp_path):
     assert painting.inverse.dtype == np.int32
     assert painting.counts.sum() == 63
     np.testing.assert_array_equal(painting.expand(painting.colours), pixels / 255)
-    assert len(np.unique(painting.colours, axis=0)) == len(painting.colours) == len(np.unique(pixels.reshape(-1, 3), axis=0))
+    assert (
+        len(np.unique(painting.colours, axis=0))
+        == len(painting.colours)
+        == len(np.unique(pixels.reshape(-1, 3), axis=0))
+    )
 
 
 def test_unique_colours_weighted_are_all_pixels(tmp_path):
@@ -111,7 +123,9 @@ def test_unique_colours_weighted_are_all_pixels(tmp_path):
     per_colour = toy.spectra(painting.colours)
     np.testing.assert_allclose(painting.mean(per_colour), every_pixel.mean(axis=0))
     np.testing.assert_allclose(painting.expand(per_colour), every_pixel.reshape(7, 9, 25))
-    assert abs(per_colour.mean() - every_pixel.mean()) > 1e-3, "the unweighted mean is another number"
+    assert abs(per_colour.mean() - every_pixel.mean()) > 1e-3, (
+        "the unweighted mean is another number"
+    )
 
 
 def test_expand_refuses_values_of_another_picture(painting):
@@ -136,20 +150,28 @@ def test_bad_pictures(tmp_path, damage):
     if damage == "folder":
         path.mkdir()
     elif damage != "missing":
-        path.write_bytes({"empty": b"", "text": b"no picture", "truncated": whole[: len(whole) // 2]}[damage])
+        path.write_bytes(
+            {"empty": b"", "text": b"no picture", "truncated": whole[: len(whole) // 2]}[damage]
+        )
     with pytest.raises(ReplicationError, match="picture.png"):
         toy.read_painting(path)
 
 
 def test_standardised_on_the_training_spectra_alone(painting):
     data = toy.make(painting, seed=0, n_train=2000, n_gamut=500)
-    assert (data.train.shape, data.gamut.shape, data.painting.shape) == ((2000, 25), (500, 25), (len(painting.colours), 25))
+    assert (data.train.shape, data.gamut.shape, data.painting.shape) == (
+        (2000, 25),
+        (500, 25),
+        (len(painting.colours), 25),
+    )
     assert {data.train.dtype, data.gamut.dtype, data.painting.dtype} == {np.dtype(np.float32)}
     np.testing.assert_allclose(data.train.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(data.train.std(axis=0), 1, atol=1e-5)
     assert np.abs(data.gamut.mean(axis=0)).max() > 1e-3
     for name in ("train", "gamut", "painting"):
-        np.testing.assert_allclose(data.unscale(getattr(data, name)), toy.spectra(data.colours[name]), atol=1e-5)
+        np.testing.assert_allclose(
+            data.unscale(getattr(data, name)), toy.spectra(data.colours[name]), atol=1e-5
+        )
 
 
 def test_train_and_gamut_are_independent_streams(painting):
@@ -163,13 +185,18 @@ def test_train_and_gamut_are_independent_streams(painting):
 
 
 def test_colours_drawn_alone_are_those_of_the_whole_data_set(painting):
-    drawn, whole = toy.draw(seed=4, n_train=200, n_gamut=50), toy.make(painting, seed=4, n_train=200, n_gamut=50)
+    drawn, whole = (
+        toy.draw(seed=4, n_train=200, n_gamut=50),
+        toy.make(painting, seed=4, n_train=200, n_gamut=50),
+    )
     for name in ("train", "gamut", "mean", "scale"):
         np.testing.assert_array_equal(getattr(drawn, name), getattr(whole, name))
     assert drawn.colours.keys() == {"train", "gamut"}
     assert whole.colours.keys() == {"train", "gamut", "painting"}
     np.testing.assert_array_equal(drawn.standardise(toy.spectra(painting.colours)), whole.painting)
-    np.testing.assert_allclose(drawn.unscale(drawn.gamut), toy.spectra(drawn.colours["gamut"]), atol=1e-5)
+    np.testing.assert_allclose(
+        drawn.unscale(drawn.gamut), toy.spectra(drawn.colours["gamut"]), atol=1e-5
+    )
 
 
 def test_provenance_of_each_part(painting):
@@ -177,7 +204,9 @@ def test_provenance_of_each_part(painting):
     assert provenance == {"train": "formula", "gamut": "formula", "painting": "painting"}
 
 
-@pytest.mark.skipif(not DATA or not Path(DATA, "nala.jpg").exists(), reason="REPLICATE_DATA does not hold nala.jpg")
+@pytest.mark.skipif(
+    not DATA or not Path(DATA, "nala.jpg").exists(), reason="REPLICATE_DATA does not hold nala.jpg"
+)
 def test_the_painting():
     painting = toy.read_painting(Path(DATA, "nala.jpg"))
     assert painting.shape == (2048, 1594)

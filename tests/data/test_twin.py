@@ -11,7 +11,17 @@ from scipy.signal import find_peaks
 from replicate.data import twin, twin_physics
 from replicate.errors import ReplicationError
 
-MAPS = {"mechanism", "band", "coercive_negative", "coercive_positive", "imprint", "tilt", "amplitude", "softening", "hardening"}
+MAPS = {
+    "mechanism",
+    "band",
+    "coercive_negative",
+    "coercive_positive",
+    "imprint",
+    "tilt",
+    "amplitude",
+    "softening",
+    "hardening",
+}
 FALLING, RISING = slice(0, 49), slice(48, 96)
 
 
@@ -41,7 +51,9 @@ def test_scan_is_laid_out_like_the_prepared_arrays(noisy):
     assert noisy.spectra.dtype == np.float32
     assert (noisy.provenance, noisy.shape, noisy.lags) == ("simulated twin", (60, 60), (0, 24))
     assert noisy.size_um == pytest.approx((2.0, 2.0))
-    np.testing.assert_allclose(noisy.voltages[0], np.interp(np.arange(96), [0, 48, 96], [16.0, -16.0, 16.0]))
+    np.testing.assert_allclose(
+        noisy.voltages[0], np.interp(np.arange(96), [0, 48, 96], [16.0, -16.0, 16.0])
+    )
     for name in noisy.channels:
         assert noisy.channel(name).mean(dtype=float) == pytest.approx(0, abs=1e-5)
         assert noisy.channel(name).std(dtype=float) == pytest.approx(1, abs=1e-5)
@@ -59,7 +71,10 @@ def test_truth_maps(noisy):
     for name in ("amplitude", "softening", "hardening", "jerk"):
         assert (noisy.truth[name] >= 0).all(), name
     assert (noisy.truth["coercive_negative"] < noisy.truth["imprint"]).all()
-    np.testing.assert_allclose(noisy.truth["imprint"], (noisy.truth["coercive_negative"] + noisy.truth["coercive_positive"]) / 2)
+    np.testing.assert_allclose(
+        noisy.truth["imprint"],
+        (noisy.truth["coercive_negative"] + noisy.truth["coercive_positive"]) / 2,
+    )
 
 
 def test_truth_gives_the_clean_piezoresponse_back(clean, truth):
@@ -68,7 +83,9 @@ def test_truth_gives_the_clean_piezoresponse_back(clean, truth):
 
 
 def test_truth_gives_the_clean_resonance_back_but_for_the_jerks(clean, truth):
-    still = twin_physics.resonance({**truth, "jerk": 0 * truth["jerk"]}, clean.voltages[0], np.random.default_rng(0))
+    still = twin_physics.resonance(
+        {**truth, "jerk": 0 * truth["jerk"]}, clean.voltages[0], np.random.default_rng(0)
+    )
     difference = clean.aligned()[0][:, 1] - still
     assert np.abs(difference.mean()) < 5e-3
     assert 0.02 < difference.std() < 0.15
@@ -103,7 +120,9 @@ def test_c_domains_switch_in_one_step_and_bands_in_two(clean, truth):
 
 def test_bands_have_small_loops(noisy, truth):
     heights = np.ptp(noisy.channel("piezoresponse"), axis=1)
-    assert heights[truth["mechanism"] > 0.9].mean() < 0.7 * heights[truth["mechanism"] < 0.05].mean()
+    assert (
+        heights[truth["mechanism"] > 0.9].mean() < 0.7 * heights[truth["mechanism"] < 0.05].mean()
+    )
 
 
 def resonance_against_chord(scan, pixels, branch):
@@ -113,7 +132,9 @@ def resonance_against_chord(scan, pixels, branch):
     return curve - np.linspace(curve[0], curve[-1], len(curve))
 
 
-@pytest.mark.parametrize(("branch", "name"), [(slice(24, 49), "coercive_negative"), (slice(72, 97), "coercive_positive")])
+@pytest.mark.parametrize(
+    ("branch", "name"), [(slice(24, 49), "coercive_negative"), (slice(72, 97), "coercive_positive")]
+)
 def test_resonance_dips_at_the_coercive_voltage_in_c_and_rises_in_bands(clean, truth, branch, name):
     voltage = np.append(clean.voltages[0], clean.voltages[0][0])[branch]
     in_c, in_band = truth["mechanism"] < 0.05, truth["mechanism"] > 0.9
@@ -130,7 +151,8 @@ def test_softening_lines_up_only_when_aligned(noisy):
     known = np.stack([np.ones(96), np.abs(voltage)], axis=1)
     rest = np.eye(96) - known @ np.linalg.pinv(known)
     matched, stored = (
-        np.corrcoef((speed @ rest).ravel(), (r[large] @ rest).ravel())[0, 1] for r in (aligned[:, 1], noisy.channel("resonance"))
+        np.corrcoef((speed @ rest).ravel(), (r[large] @ rest).ravel())[0, 1]
+        for r in (aligned[:, 1], noisy.channel("resonance"))
     )
     assert matched < -0.6
     assert stored > 0
@@ -139,7 +161,9 @@ def test_softening_lines_up_only_when_aligned(noisy):
 def test_bands_run_at_the_measured_angle(noisy):
     across = noisy.map(noisy.channel("piezoresponse").std(axis=1))
     down, right = np.gradient(across)
-    angle = np.degrees(np.arctan2(2 * np.mean(down * right), np.mean(right**2) - np.mean(down**2)) / 2)
+    angle = np.degrees(
+        np.arctan2(2 * np.mean(down * right), np.mean(right**2) - np.mean(down**2)) / 2
+    )
     assert angle == pytest.approx(31, abs=4)
 
 
@@ -169,7 +193,9 @@ def test_parameters_and_shape_are_obeyed():
     assert scan.spectra.shape == (240, 192)
     assert scan.size_um == pytest.approx((0.4, 2 / 3))
     assert (scan.truth["softening"] == 0).all()
-    np.testing.assert_array_equal(scan.spectra, twin.simulate(2, (12, 20), noise=False, parameters=parameters).spectra)
+    np.testing.assert_array_equal(
+        scan.spectra, twin.simulate(2, (12, 20), noise=False, parameters=parameters).spectra
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 60), (60, 0), (3600,), (60, 60, 2)])

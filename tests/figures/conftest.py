@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from replicate import style, sweeps
+from figures.shared import style
 from replicate.files import write_text
-from replicate.metrics import SCHEMA_VERSION, interval, write_metrics
+from replicate.numbers.metrics import SCHEMA_VERSION, interval, write_metrics
+from replicate.study import sweeps
 
 
 @pytest.fixture
@@ -18,8 +19,17 @@ def write_benchmark(tmp_path):
     """
 
     def write(metrics, tried=(), profile="standard"):
-        entries = {name: entry(values, "formula" if name.startswith("toy") else "simulated twin") for name, values in metrics.items()}
-        document = {"schema_version": SCHEMA_VERSION, "profile": profile, "git_commit": "", "machine": {}, "versions": {}}
+        entries = {
+            name: entry(values, "formula" if name.startswith("toy") else "simulated twin")
+            for name, values in metrics.items()
+        }
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "profile": profile,
+            "git_commit": "",
+            "machine": {},
+            "versions": {},
+        }
         write_metrics(tmp_path / profile / "metrics.json", document | {"metrics": entries})
         if tried:
             table = pd.DataFrame([("", *row) for row in tried], columns=sweeps.COLUMNS)
@@ -30,7 +40,12 @@ def write_benchmark(tmp_path):
 
 
 def entry(values, provenance):
-    numbers = {"value": sum(values) / len(values), "values": list(values), "seeds": list(range(len(values))), "interval": interval(values)}
+    numbers = {
+        "value": sum(values) / len(values),
+        "values": list(values),
+        "seeds": list(range(len(values))),
+        "interval": interval(values),
+    }
     return {"unit": "1", "better": "none", "provenance": provenance, **numbers}
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from replicate import study
+from figures import descriptors
 from replicate.analysis.loops import DESCRIPTORS, describe_spectra
 from replicate.data import twin
 from replicate.files import write_json
-from replicate.runs import Run
+from replicate.running.runs import Run
+from replicate.study import jobs as study
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "figures"))
-import descriptors  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +24,11 @@ def scan():
 
 
 def maps(fig):
-    return {ax.get_title().partition(", I =")[0]: ax.images[0].get_array() for ax in fig.get_axes() if ax.images}
+    return {
+        ax.get_title().partition(", I =")[0]: ax.images[0].get_array()
+        for ax in fig.get_axes()
+        if ax.images
+    }
 
 
 def test_every_descriptor_has_its_map(scan):
@@ -60,7 +62,17 @@ def test_the_script_stamps_what_the_runs_were_made_from(tmp_path, capsys):
     assert descriptors.main(["--results", str(tmp_path), "--profile", "smoke"]) == 2
     assert "smoke/beps/pca" in capsys.readouterr().err
     run = Run.of(tmp_path, job)
-    write_json(run.folder / "record.json", {"key": "0", "status": "complete", "provenance": {"spectra": "simulated twin"}, "metrics": {}})
+    write_json(
+        run.folder / "record.json",
+        {
+            "key": "0",
+            "status": "complete",
+            "provenance": {"spectra": "simulated twin"},
+            "metrics": {},
+        },
+    )
     fig = descriptors.draw(tmp_path, "smoke")
     foot = " ".join(text.get_text() for text in fig.texts)
-    assert "simulated twin" in foot and "not the paper's data" in foot and "Channels aligned" in foot
+    assert (
+        "simulated twin" in foot and "not the paper's data" in foot and "Channels aligned" in foot
+    )

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from replicate import study
+from figures import fig3
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
-from replicate.runs import Run
+from replicate.running.runs import Run
+from replicate.study import jobs as study
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "figures"))
-import fig3  # noqa: E402
 
 N_STEPS, CHANNELS, LATENTS = 12, 2, 16
 
 
 def lstm(name, inputs, width):
-    parts = {"i2h_weight": (4 * width, inputs), "h2h_weight": (4 * width, width), "i2h_bias": (4 * width,), "h2h_bias": (4 * width,)}
-    return {f"{name}.lstm._unfused.0.{side}_cell.{part}": shape for side in "lr" for part, shape in parts.items()}
+    parts = {
+        "i2h_weight": (4 * width, inputs),
+        "h2h_weight": (4 * width, width),
+        "i2h_bias": (4 * width,),
+        "h2h_bias": (4 * width,),
+    }
+    return {
+        f"{name}.lstm._unfused.0.{side}_cell.{part}": shape
+        for side in "lr"
+        for part, shape in parts.items()
+    }
 
 
 def dense(name, inputs, outputs):
@@ -34,25 +41,53 @@ def dense(name, inputs, outputs):
 def shapes(n_blocks, n_layers, width, n_embedding, n_own, patch, linear_path):
     """Names and shapes of the weights of a network of this form."""
     both, features, n_inputs = 2 * width, CHANNELS * patch, n_embedding or LATENTS
-    found = lstm("encoder.summary", both if n_blocks else features, width) | lstm("decoder.first", n_inputs + n_own, width)
+    found = lstm("encoder.summary", both if n_blocks else features, width) | lstm(
+        "decoder.first", n_inputs + n_own, width
+    )
     for block in range(n_blocks):
         for layer in range(n_layers):
-            found |= lstm(f"encoder.blocks.{block}.layers.{layer}", both if block or layer else features, width)
+            found |= lstm(
+                f"encoder.blocks.{block}.layers.{layer}",
+                both if block or layer else features,
+                width,
+            )
             found |= lstm(f"decoder.blocks.{block}.layers.{layer}", both, width)
     if n_blocks:
         found["encoder.blocks.0.skip.weight"] = (both, features)
     if n_embedding:
-        found |= dense("encoder.embedding", both, n_embedding) | dense("decoder.embedding", LATENTS, n_embedding)
-    found |= dense("encoder.mean", n_embedding or both, LATENTS) | dense("encoder.log_variance", n_embedding or both, LATENTS)
+        found |= dense("encoder.embedding", both, n_embedding) | dense(
+            "decoder.embedding", LATENTS, n_embedding
+        )
+    found |= dense("encoder.mean", n_embedding or both, LATENTS) | dense(
+        "encoder.log_variance", n_embedding or both, LATENTS
+    )
     if n_own:
         found |= dense("decoder.own", n_inputs, N_STEPS // patch * n_own)
     if linear_path:
-        found |= dense("encoder.linear", N_STEPS * CHANNELS, LATENTS) | dense("decoder.linear", LATENTS, N_STEPS * CHANNELS)
+        found |= dense("encoder.linear", N_STEPS * CHANNELS, LATENTS) | dense(
+            "decoder.linear", LATENTS, N_STEPS * CHANNELS
+        )
     return found | dense("decoder.output", both, features)
 
 
-OURS = {"n_blocks": 0, "n_layers": 1, "width": 8, "n_embedding": 24, "n_own": 5, "patch": 4, "linear_path": True}
-PAPER = {"n_blocks": 3, "n_layers": 2, "width": 8, "n_embedding": 16, "n_own": 0, "patch": 1, "linear_path": False}
+OURS = {
+    "n_blocks": 0,
+    "n_layers": 1,
+    "width": 8,
+    "n_embedding": 24,
+    "n_own": 5,
+    "patch": 4,
+    "linear_path": True,
+}
+PAPER = {
+    "n_blocks": 3,
+    "n_layers": 2,
+    "width": 8,
+    "n_embedding": 16,
+    "n_own": 0,
+    "patch": 1,
+    "linear_path": False,
+}
 BARE = PAPER | {"n_blocks": 0, "n_embedding": 0}
 FORMS = {"ours": OURS, "paper": PAPER, "bare": BARE}
 
@@ -63,9 +98,19 @@ def write_run(results, dataset, form, n_more=0):
     write_npz(run.folder / "weights.npz", **weights)
     write_npz(run.folder / "arrays.npz", index_bias=np.zeros(N_STEPS * CHANNELS))
     write_json(run.folder / "config.json", {"parameters": {"patch": form["patch"]}})
-    metrics = {"n_parameters": sum(array.size for array in weights.values()) + n_more, "active_channels": 5}
-    where = {"spectra": "formula", "picture": "sample photograph"} if dataset == "toy" else {"spectra": "simulated twin"}
-    write_json(run.folder / "record.json", {"key": "0", "status": "complete", "provenance": where, "metrics": metrics})
+    metrics = {
+        "n_parameters": sum(array.size for array in weights.values()) + n_more,
+        "active_channels": 5,
+    }
+    where = (
+        {"spectra": "formula", "picture": "sample photograph"}
+        if dataset == "toy"
+        else {"spectra": "simulated twin"}
+    )
+    write_json(
+        run.folder / "record.json",
+        {"key": "0", "status": "complete", "provenance": where, "metrics": metrics},
+    )
     return run
 
 
@@ -80,7 +125,11 @@ def numbers(ax):
     texts = [text.get_text() for text in ax.texts]
     last = [text.rpartition("\n")[2] for text in texts if "\n" in text]
     stated = [line for line in last if re.fullmatch(r"[\d,]+", line)]
-    stated += [text.rpartition(": ")[2] for text in texts if text.startswith("linear path") or "skip, linear" in text]
+    stated += [
+        text.rpartition(": ")[2]
+        for text in texts
+        if text.startswith("linear path") or "skip, linear" in text
+    ]
     return [int(number.replace(",", "")) for number in stated]
 
 
@@ -99,7 +148,11 @@ def test_boxes_state_shapes_and_counts(tmp_path):
     assert f"BiLSTM 8,\nlast state\n16\n{2 * 4 * 8 * (8 + 8 + 2):,}" in texts
     assert f"BiLSTM 8\n3 × 16\n{2 * 4 * 8 * (24 + 5 + 8 + 2):,}" in texts
     assert f"of each\nstep's own\n3 × 5\n{3 * 5 * (24 + 1)}" in texts
-    assert f"mean\n16\n{16 * (24 + 1)}" in texts and f"linear path: {16 * (24 + 1)}" in texts and f"linear path: {24 * (16 + 1)}" in texts
+    assert (
+        f"mean\n16\n{16 * (24 + 1)}" in texts
+        and f"linear path: {16 * (24 + 1)}" in texts
+        and f"linear path: {24 * (16 + 1)}" in texts
+    )
     assert "sampled\nlatents\n16 (5 active)" in texts and "recon-\nstruction\n12 × 2" in texts
 
 
@@ -112,8 +165,14 @@ def test_residual_blocks_are_framed_and_the_first_skip_is_linear(tmp_path):
 
 def test_no_box_lies_upon_another(tmp_path):
     for name, form in FORMS.items():
-        boxes = [patch.get_extents() for patch in draw(write_run(tmp_path / name, "beps", form)).patches]
-        overlaps = [a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1 for i, a in enumerate(boxes) for b in boxes[:i]]
+        boxes = [
+            patch.get_extents() for patch in draw(write_run(tmp_path / name, "beps", form)).patches
+        ]
+        overlaps = [
+            a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
+            for i, a in enumerate(boxes)
+            for b in boxes[:i]
+        ]
         assert len(boxes) > 6 and not any(overlaps)
 
 
@@ -129,5 +188,12 @@ def test_the_script_draws_both_networks_stamped(tmp_path, capsys):
     write_run(tmp_path, "beps", OURS)
     fig = fig3.draw(tmp_path, "smoke")
     foot = " ".join(text.get_text() for text in fig.texts)
-    assert "simulated twin" in foot and "not the paper's data" in foot and "3 residual blocks of 2" in foot
-    assert [ax.get_title(loc="left").split(": ")[0] for ax in fig.get_axes()] == ["LSTM β-VAE, toy problem", "LSTM β-VAE, BEPS scan"]
+    assert (
+        "simulated twin" in foot
+        and "not the paper's data" in foot
+        and "3 residual blocks of 2" in foot
+    )
+    assert [ax.get_title(loc="left").split(": ")[0] for ax in fig.get_axes()] == [
+        "LSTM β-VAE, toy problem",
+        "LSTM β-VAE, BEPS scan",
+    ]

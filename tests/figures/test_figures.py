@@ -14,19 +14,34 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from replicate import cli, runs, sources, study, style, sweeps
+from figures.shared import style
+from replicate import cli
+from replicate.data import sources
 from replicate.files import write_json, write_npz
+from replicate.provenance import PROVENANCE, STAND_INS
+from replicate.running import runs
+from replicate.study import jobs as study
+from replicate.study import sweeps
+from replicate.study.family import LABELS
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "figures"))
 
-LETTERS = {"toy": "abcd", "fig2": "abcdefghijklm", "fig4": "abcdefhijklmnopqrstuvwx", "fig5": "abcdef", "table1": ""}
+
+LETTERS = {
+    "toy": "abcd",
+    "fig2": "abcdefghijklm",
+    "fig4": "abcdefhijklmnopqrstuvwx",
+    "fig5": "abcdef",
+    "table1": "",
+}
 SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
-needs_data = pytest.mark.skipif("REPLICATE_DATA" not in os.environ, reason="needs the measured arrays: set REPLICATE_DATA")
+needs_data = pytest.mark.skipif(
+    "REPLICATE_DATA" not in os.environ, reason="needs the measured arrays: set REPLICATE_DATA"
+)
 
 
 def script(name):
-    return importlib.import_module(name)
+    return importlib.import_module(f"figures.{name}")
 
 
 def arguments(results):
@@ -34,7 +49,10 @@ def arguments(results):
 
 
 def is_stamp_shouted(fig):
-    return any(text.get_fontweight() == "bold" and "not the paper's data" in text.get_text() for text in fig.texts)
+    return any(
+        text.get_fontweight() == "bold" and "not the paper's data" in text.get_text()
+        for text in fig.texts
+    )
 
 
 @functools.cache
@@ -43,16 +61,31 @@ def spectra_and_colours(scan, picture):
 
 
 def toy_arrays(model, n_colours, rng, n_active):
-    arrays = {"latents": np.eye(3)[np.arange(n_colours) % 3], "painting_mse": np.ones(n_colours), "components": np.arange(n_active)}
-    arrays |= {"examples": np.arange(3), "example_reconstructions": rng.normal(size=(3, 25)), "residuals": rng.normal(size=(50, 25))}
+    arrays = {
+        "latents": np.eye(3)[np.arange(n_colours) % 3],
+        "painting_mse": np.ones(n_colours),
+        "components": np.arange(n_active),
+    }
+    arrays |= {
+        "examples": np.arange(3),
+        "example_reconstructions": rng.normal(size=(3, 25)),
+        "residuals": rng.normal(size=(50, 25)),
+    }
     if model == "dictionary_learning":
         arrays |= {"search_lambda": np.array([0.05, 2.0]), "search_mse": np.array([0.1, 0.25])}
     return arrays
 
 
 def scan_arrays(spectra, rng, n_active):
-    arrays = {"reconstructions": spectra[::-1], "mse": rng.uniform(size=len(spectra)), "latents": spectra[:, :5]}
-    arrays |= {"components": np.arange(n_active), "generated_values": np.tile(np.linspace(-1, 1, 9), (n_active, 1))}
+    arrays = {
+        "reconstructions": spectra[::-1],
+        "mse": rng.uniform(size=len(spectra)),
+        "latents": spectra[:, :5],
+    }
+    arrays |= {
+        "components": np.arange(n_active),
+        "generated_values": np.tile(np.linspace(-1, 1, 9), (n_active, 1)),
+    }
     return arrays | {"generated": np.tile(spectra[:9], (n_active, 1, 1))}
 
 
@@ -60,22 +93,49 @@ def write_run(results, job, provenance, rng, n_active=5):
     """Write what the figures read of a run, its numbers made up."""
     toy = job.data == "toy"
     run = runs.Run.of(results, job)
-    where = {"spectra": "formula", "picture": provenance["picture"]} if toy else {"spectra": provenance["scan"]}
-    errors = ("mse", "heldout_mse", "gamut_mse", "painting_mse", "encoder_nonlinearity", "decoder_nonlinearity")
+    where = (
+        {"spectra": "formula", "picture": provenance["picture"]}
+        if toy
+        else {"spectra": provenance["scan"]}
+    )
+    errors = (
+        "mse",
+        "heldout_mse",
+        "gamut_mse",
+        "painting_mse",
+        "encoder_nonlinearity",
+        "decoder_nonlinearity",
+    )
     metrics = {name: rng.uniform() for name in (*errors, "fit_seconds", "transform_seconds")}
     metrics |= {"n_parameters": 1000} | ({"active_channels": n_active} if job.is_network else {})
     spectra, n_colours = spectra_and_colours(**provenance)
-    arrays = toy_arrays(job.model, n_colours, rng, min(n_active, 3)) if toy else scan_arrays(spectra, rng, n_active)
-    write_json(run.folder / "config.json", study.describe(job) | {"parameters": {"n_components": 3 if toy else 5}})
+    arrays = (
+        toy_arrays(job.model, n_colours, rng, min(n_active, 3))
+        if toy
+        else scan_arrays(spectra, rng, n_active)
+    )
+    write_json(
+        run.folder / "config.json",
+        study.describe(job) | {"parameters": {"n_components": 3 if toy else 5}},
+    )
     write_npz(run.folder / "arrays.npz", **arrays)
-    write_json(run.folder / "record.json", {"key": "0", "status": "complete", "provenance": where, "metrics": metrics})
+    write_json(
+        run.folder / "record.json",
+        {"key": "0", "status": "complete", "provenance": where, "metrics": metrics},
+    )
     return run
 
 
 def write_study(results, provenance, only=(), n_active=5):
     rng = np.random.default_rng(0)
     for job in study.jobs("smoke", only):
-        write_run(results, job, provenance, rng, n_active if job.is_network else 3 if job.data == "toy" else 5)
+        write_run(
+            results,
+            job,
+            provenance,
+            rng,
+            n_active if job.is_network else 3 if job.data == "toy" else 5,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -104,21 +164,31 @@ def test_a_script_draws_a_whole_figure(drawn):
 
 def check_files(name, paths):
     png, pdf, *_ = paths
-    assert (png.name, pdf.name) == (f"{name}.png", f"{name}.pdf") and all(path.exists() for path in paths)
+    assert (png.name, pdf.name) == (f"{name}.png", f"{name}.pdf") and all(
+        path.exists() for path in paths
+    )
     with Image.open(png) as image:
         pixels = np.asarray(image.convert("L"))
     assert pixels.shape[1] == pytest.approx(style.WIDTH * 250, abs=1)
     assert (pixels < 128).mean() > 0.005
     content = pdf.read_bytes()
-    assert content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF") and len(content) < 3e6
+    assert (
+        content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF") and len(content) < 3e6
+    )
     assert not list(png.parent.glob(".*"))
 
 
 def check_panels_and_units(name, fig):
     texts = [text.get_text() for ax in fig.get_axes() for text in ax.texts]
-    assert sorted(text for text in texts if len(text) == 1 and text.isalpha()) == sorted(LETTERS[name])
-    labels = [label for ax in fig.get_axes() for label in (ax.get_xlabel(), ax.get_ylabel()) if label]
-    assert [label for label in labels if "(" not in label and label not in ("spectrum index", "2 µm")] == []
+    assert sorted(text for text in texts if len(text) == 1 and text.isalpha()) == sorted(
+        LETTERS[name]
+    )
+    labels = [
+        label for ax in fig.get_axes() for label in (ax.get_xlabel(), ax.get_ylabel()) if label
+    ]
+    assert [
+        label for label in labels if "(" not in label and label not in ("spectrum index", "2 µm")
+    ] == []
 
 
 def check_stamp(name, fig):
@@ -161,35 +231,58 @@ def test_the_table_holds_the_numbers_of_the_records(results):
     for row, (dataset, metric) in expected.items():
         for model in ("pca", "dictionary_learning", "lstm_vae"):
             record = runs.load(results, "smoke", dataset, model).record
-            assert float(frame.loc[row, style.LABELS[model]]) == record["metrics"][metric]
+            assert float(frame.loc[row, LABELS[model]]) == record["metrics"][metric]
     assert frame.loc["BEPS, components or active channels", "PCA"] == "5"
     assert frame.loc["toy MSE over λ, held-out", "Dictionary learning"] == "0.1–0.25 (λ 0.05–2)"
     assert frame.loc["toy MSE, held-out picture", "Provenance"] == "sample photograph"
-    assert all(word in (folder / "table1.md").read_text(encoding="utf-8") for word in ("Poor", "Less sensitive", "simulated twin"))
+    assert all(
+        word in (folder / "table1.md").read_text(encoding="utf-8")
+        for word in ("Poor", "Less sensitive", "simulated twin")
+    )
 
 
 def test_without_benchmark_the_table_says_what_was_not_measured(results):
     frame = script("table1").table(results, "smoke").set_index("Measured here")
-    assert style.LABELS["dense_vae"] not in frame
+    assert LABELS["dense_vae"] not in frame
     for row in ("toy, change of the MSE by shuffling", "BEPS, range of the held-out MSE"):
-        assert set(frame.loc[row, [style.LABELS[model] for model in ("pca", "lstm_vae")]]) == {"not measured"}
+        assert set(frame.loc[row, [LABELS[model] for model in ("pca", "lstm_vae")]]) == {
+            "not measured"
+        }
 
 
-def test_the_table_takes_comparisons_of_every_seed_and_further_models_from_the_benchmark(tmp_path, write_benchmark):
+def test_the_table_takes_comparisons_of_every_seed_and_further_models_from_the_benchmark(
+    tmp_path, write_benchmark
+):
     write_study(tmp_path, SIMULATED)
-    dense = write_run(tmp_path, study.Job("smoke", "beps", "dense_vae", 0), SIMULATED, np.random.default_rng(1))
-    metrics = {"toy.pca.shuffle_change": [-1e-9], "toy.lstm_vae.shuffle_change": [0.5, 0.7], "beps_heldout.lstm_vae.sensitivity": [0.1144]}
+    dense = write_run(
+        tmp_path, study.Job("smoke", "beps", "dense_vae", 0), SIMULATED, np.random.default_rng(1)
+    )
+    metrics = {
+        "toy.pca.shuffle_change": [-1e-9],
+        "toy.lstm_vae.shuffle_change": [0.5, 0.7],
+        "beps_heldout.lstm_vae.sensitivity": [0.1144],
+    }
     write_benchmark(metrics, profile="smoke")
     frame = script("table1").table(tmp_path, "smoke").set_index("Measured here")
-    names = [style.LABELS[model] for model in ("pca", "dense_vae", "lstm_vae")]
+    names = [LABELS[model] for model in ("pca", "dense_vae", "lstm_vae")]
     # Student's t at 97.5 % and one degree of freedom, times a standard error of 10 %.
-    assert frame.loc["toy, change of the MSE by shuffling", names].tolist() == ["0.0", "not measured", "60.0 ± 127.1"]
-    assert frame.loc["BEPS, range of the held-out MSE", names].tolist() == ["not measured", "not measured", "11.4"]
+    assert frame.loc["toy, change of the MSE by shuffling", names].tolist() == [
+        "0.0",
+        "not measured",
+        "60.0 ± 127.1",
+    ]
+    assert frame.loc["BEPS, range of the held-out MSE", names].tolist() == [
+        "not measured",
+        "not measured",
+        "11.4",
+    ]
     assert frame.loc["BEPS MSE, training pixels", names[1]] == dense.record["metrics"]["mse"]
     assert frame.loc["toy MSE, held-out colours", names[1]] == "not measured"
     # On the toy problem the paper's form and ours are one.
-    assert frame.loc["toy MSE, held-out colours", style.LABELS["lstm_vae_plain"]] == "as LSTM β-VAE"
-    assert frame.loc["BEPS, the same on held-out blocks", style.LABELS["lstm_vae_plain"]] == "not measured"
+    assert frame.loc["toy MSE, held-out colours", LABELS["lstm_vae_plain"]] == "as LSTM β-VAE"
+    assert (
+        frame.loc["BEPS, the same on held-out blocks", LABELS["lstm_vae_plain"]] == "not measured"
+    )
 
 
 def test_the_table_says_over_which_ranges_hyperparameters_were_changed(results):
@@ -204,12 +297,16 @@ def test_the_table_says_over_which_ranges_hyperparameters_were_changed(results):
 def test_a_missing_run_is_named_and_nothing_is_written(name, tmp_path, capsys):
     assert script(name).main(arguments(tmp_path)) == 2
     message = capsys.readouterr().err
-    assert str(tmp_path / "smoke") in message and "missing" in message and "Traceback" not in message
+    assert (
+        str(tmp_path / "smoke") in message and "missing" in message and "Traceback" not in message
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_run_is_not_drawn(tmp_path, capsys):
-    run = write_run(tmp_path, study.Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0))
+    run = write_run(
+        tmp_path, study.Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0)
+    )
     write_json(run.folder / "record.json", {"key": "0", "status": "failed"})
     assert script("toy").main(arguments(tmp_path)) == 2
     assert "failed" in capsys.readouterr().err
@@ -218,7 +315,10 @@ def test_a_failed_run_is_not_drawn(tmp_path, capsys):
 def test_runs_on_different_data_are_not_compared(tmp_path, capsys):
     write_study(tmp_path, SIMULATED, ("toy",))
     run = runs.load(tmp_path, "smoke", "toy", "pca")
-    write_json(run.folder / "record.json", run.record | {"provenance": {"spectra": "formula", "picture": "painting"}})
+    write_json(
+        run.folder / "record.json",
+        run.record | {"provenance": {"spectra": "formula", "picture": "painting"}},
+    )
     assert script("fig2").main(arguments(tmp_path)) == 2
     assert "different data" in capsys.readouterr().err
 
@@ -249,16 +349,24 @@ def test_an_unknown_figure_is_an_error(tmp_path, capsys):
 
 
 def test_only_stand_ins_are_shouted():
-    for provenance in style.PROVENANCE:
+    for provenance in PROVENANCE:
         fig = style.figure(1)
         style.stamp(fig, [provenance], "standard", 0)
-        assert is_stamp_shouted(fig) == (provenance in style.STAND_INS)
+        assert is_stamp_shouted(fig) == (provenance in STAND_INS)
 
 
 def test_a_script_runs_from_anywhere(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, ROOT / "figures" / "toy.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.startswith("error: results/standard/toy/pca/seed0: no complete run")
+    done = subprocess.run(
+        [sys.executable, ROOT / "figures" / "toy.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and done.stderr.startswith(
+        "error: results/standard/toy/pca/seed0: no complete run"
+    )
 
 
 def test_a_script_helps(capsys):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from replicate import style
+from figures import generalisation
+from figures.shared import style
 from replicate.errors import ReplicationError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "figures"))
-import generalisation
 
 METRICS = {
     "beps_heldout.pca.heldout_mse": [0.03, 0.02, 0.01],
@@ -30,7 +25,11 @@ TRIED = [
 
 
 def lines(ax, color):
-    return {line.get_linestyle(): line.get_xydata() for line in ax.get_lines() if line.get_color() == color}
+    return {
+        line.get_linestyle(): line.get_xydata()
+        for line in ax.get_lines()
+        if line.get_color() == color
+    }
 
 
 def test_errors_over_spectra_are_of_one_fold_and_errors_over_folds_of_the_whole(write_benchmark):
@@ -38,7 +37,9 @@ def test_errors_over_spectra_are_of_one_fold_and_errors_over_folds_of_the_whole(
     pca = lines(fewer, style.COLOURS["pca"])
     np.testing.assert_allclose(pca["-"], [[100, 0.09], [300, 0.08], [2880, 0.03]])
     np.testing.assert_allclose(pca[":"], [[2880, 0.003]])
-    np.testing.assert_allclose(lines(folds, style.COLOURS["pca"])["-"], [[0, 0.03], [1, 0.02], [2, 0.01]])
+    np.testing.assert_allclose(
+        lines(folds, style.COLOURS["pca"])["-"], [[0, 0.03], [1, 0.02], [2, 0.01]]
+    )
     np.testing.assert_allclose(lines(folds, style.COLOURS["pca"])[":"][:, 1], [0.003, 0.002, 0.001])
     drawn = np.concatenate([line.get_ydata() for ax in (fewer, folds) for line in ax.get_lines()])
     assert drawn.max() == 0.09, "other models, data and sweeps are not drawn"
@@ -46,7 +47,10 @@ def test_errors_over_spectra_are_of_one_fold_and_errors_over_folds_of_the_whole(
 
 def test_models_that_were_not_run_are_named(write_benchmark):
     fig = generalisation.draw(write_benchmark(METRICS, TRIED), "standard")
-    assert "Dense autoencoder on beps_heldout" in fig.get_suptitle() and "ICA" not in fig.get_suptitle()
+    assert (
+        "Dense autoencoder on beps_heldout" in fig.get_suptitle()
+        and "ICA" not in fig.get_suptitle()
+    )
 
 
 def test_without_a_benchmark_there_is_nothing_to_draw(write_benchmark):

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from replicate import study
+from figures import movies
+from figures.movie import film, ramp_movie, subjects, sweep_movie
+from figures.shared import stored_models
 from replicate.data import toy, twin
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
-from replicate.runs import Run
+from replicate.running.runs import Run
+from replicate.study import jobs as study
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "figures"))
-import film  # noqa: E402
-import movies  # noqa: E402
-import ramp_movie  # noqa: E402
-import stored_models  # noqa: E402
-import subjects  # noqa: E402
-import sweep_movie  # noqa: E402
 
 JOB = study.Job("smoke", "beps", "dictionary_learning", 0)
 VAE = study.Job("smoke", "beps", "lstm_vae", 0)
 SCALES = (1.0, 0.7, 0.1)
 BETAS = (0.01, 0.02, 0.03)
-needs_ffmpeg = pytest.mark.skipif(film.find_ffmpeg() is None, reason="needs ffmpeg, or the package imageio-ffmpeg")
+needs_ffmpeg = pytest.mark.skipif(
+    film.find_ffmpeg() is None, reason="needs ffmpeg, or the package imageio-ffmpeg"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +53,16 @@ def results(tmp_path, scan):
     codes = scan.spectra @ atoms.T
     latents = np.sign(codes) * np.maximum(np.abs(codes) - 1, 0)
     write_npz(run.folder / "weights.npz", components_=atoms.astype(np.float32))
-    write_npz(run.folder / "arrays.npz", latents=latents.astype(np.float32), components=np.array([1, 0]))
+    write_npz(
+        run.folder / "arrays.npz", latents=latents.astype(np.float32), components=np.array([1, 0])
+    )
     write_json(run.folder / "config.json", study.describe(JOB))
-    record = {"key": "0", "status": "complete", "provenance": {"spectra": "simulated twin"}, "metrics": {}}
+    record = {
+        "key": "0",
+        "status": "complete",
+        "provenance": {"spectra": "simulated twin"},
+        "metrics": {},
+    }
     write_json(run.folder / "record.json", record)
     return tmp_path
 
@@ -69,13 +73,29 @@ def ramp(tmp_path, scan):
     run = Run.of(tmp_path, VAE)
     picks = np.eye(192, dtype=np.float32)[[0, 96]]
     for number, (beta, scale) in enumerate(zip(BETAS, SCALES)):
-        weights = {"encoder.mean.weight": picks * np.float32([[1], [scale]]), "encoder.mean.bias": np.zeros(2, np.float32)}
-        weights |= {"encoder.log_variance.weight": 0 * picks, "encoder.log_variance.bias": np.float32([-20, 0])}
-        weights |= {"decoder.output.weight": picks.T, "decoder.output.bias": np.zeros(192, np.float32)}
+        weights = {
+            "encoder.mean.weight": picks * np.float32([[1], [scale]]),
+            "encoder.mean.bias": np.zeros(2, np.float32),
+        }
+        weights |= {
+            "encoder.log_variance.weight": 0 * picks,
+            "encoder.log_variance.bias": np.float32([-20, 0]),
+        }
+        weights |= {
+            "decoder.output.weight": picks.T,
+            "decoder.output.bias": np.zeros(192, np.float32),
+        }
         write_npz(run.snapshot(98 + number), beta=np.array(beta), **weights)
     write_npz(run.folder / "arrays.npz", channel_kl=np.array([1.0, 0.0]))
-    write_json(run.folder / "config.json", study.describe(VAE) | {"parameters": {"target_channels": 1}})
-    record = {"key": "0", "status": "complete", "provenance": {"spectra": "simulated twin"}, "metrics": {"active_channels": 1}}
+    write_json(
+        run.folder / "config.json", study.describe(VAE) | {"parameters": {"target_channels": 1}}
+    )
+    record = {
+        "key": "0",
+        "status": "complete",
+        "provenance": {"spectra": "simulated twin"},
+        "metrics": {"active_channels": 1},
+    }
     write_json(run.folder / "record.json", record)
     return run
 
@@ -95,8 +115,13 @@ def test_a_sweep_decodes_the_latent_and_averages_the_nearest(scan, results, rng)
     swept = sweep_movie.sweep(Twice(), latents, 1, subject)
     np.testing.assert_allclose(swept.values, np.linspace(0, 119, 5))
     assert swept.decoded.shape == (5, 2, 97)
-    np.testing.assert_allclose(swept.decoded, np.broadcast_to(2 * swept.values[:, None, None], swept.decoded.shape))
-    first, last = (scan.align(rows.mean(axis=0, keepdims=True))[0] for rows in (scan.spectra[:100], scan.spectra[20:]))
+    np.testing.assert_allclose(
+        swept.decoded, np.broadcast_to(2 * swept.values[:, None, None], swept.decoded.shape)
+    )
+    first, last = (
+        scan.align(rows.mean(axis=0, keepdims=True))[0]
+        for rows in (scan.spectra[:100], scan.spectra[20:])
+    )
     np.testing.assert_allclose(swept.nearest[0, :, :96], first, atol=1e-5)
     np.testing.assert_allclose(swept.nearest[-1, :, :96], last, atol=1e-5)
     np.testing.assert_array_equal(swept.nearest[:, :, 96], swept.nearest[:, :, 0])
@@ -130,8 +155,21 @@ def test_a_gif_holds_every_frame_and_is_the_same_each_time(made, tmp_path):
 def test_an_mp4_decodes_to_the_frames(made, tmp_path):
     path = tmp_path / "film.mp4"
     film.write_mp4(path, made, film.find_ffmpeg(), 20)
-    command = [film.find_ffmpeg(), "-loglevel", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    decoded = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, dtype=np.uint8).reshape(-1, *made[0].shape)
+    command = [
+        film.find_ffmpeg(),
+        "-loglevel",
+        "error",
+        "-i",
+        str(path),
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    ]
+    decoded = np.frombuffer(
+        subprocess.run(command, capture_output=True, check=True).stdout, dtype=np.uint8
+    ).reshape(-1, *made[0].shape)
     assert len(decoded) == len(made)
     assert np.abs(decoded.astype(int) - made).mean() < 4
 
@@ -155,7 +193,12 @@ def test_without_ffmpeg_there_is_the_gif(results, monkeypatch, capsys):
 
 def test_a_movie_that_cannot_be_made_does_not_keep_the_others(results, monkeypatch, capsys):
     monkeypatch.setattr(film, "find_ffmpeg", lambda: None)
-    assert movies.main(["movie_s6", "movie_s9", "movie_s4", "--results", str(results), "--profile", "smoke"]) == 2
+    assert (
+        movies.main(
+            ["movie_s6", "movie_s9", "movie_s4", "--results", str(results), "--profile", "smoke"]
+        )
+        == 2
+    )
     printed = capsys.readouterr()
     assert "smoke/beps/lstm_vae" in printed.err and "movie_s9: no such movie" in printed.err
     assert printed.out.endswith("movie_s4.gif\n")
@@ -170,7 +213,10 @@ def test_weights_that_do_not_give_the_latents_are_refused(results):
 
 def test_a_network_is_put_together_in_the_form_it_was_trained_in(tmp_path):
     """Its patch stands in the configuration of the run; the family may have another by now."""
-    run, weights = Run.of(tmp_path, JOB), {"decoder.output.bias": np.zeros(8), "encoder.mean.bias": np.zeros(3)}
+    run, weights = (
+        Run.of(tmp_path, JOB),
+        {"decoder.output.bias": np.zeros(8), "encoder.mean.bias": np.zeros(3)},
+    )
     asked = []
 
     def network(weights, dtype, patch):
@@ -180,14 +226,16 @@ def test_a_network_is_put_together_in_the_form_it_was_trained_in(tmp_path):
     write_npz(run.folder / "arrays.npz", channel_kl=np.array([1.0, 0.0, 1.0]))
     write_json(run.folder / "config.json", study.describe(JOB) | {"parameters": {"patch": 6}})
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("replicate.stored.network", network)
+        patched.setattr("replicate.reference.restore.network", network)
         fitted = stored_models.load(run, np.zeros((2, 192)))
     assert asked == [6] and fitted.in_use.tolist() == [True, False, True]
 
 
 def test_a_model_with_no_latent_in_use_is_an_error(results):
     run = Run.of(results, JOB)
-    write_npz(run.folder / "arrays.npz", latents=np.zeros((120, 2)), components=np.zeros(0, dtype=int))
+    write_npz(
+        run.folder / "arrays.npz", latents=np.zeros((120, 2)), components=np.zeros(0, dtype=int)
+    )
     with pytest.raises(ReplicationError, match="nothing to sweep"):
         movies.pictures("movie_s4", results, "smoke")
 
@@ -199,7 +247,9 @@ def test_the_ramp_has_the_divergences_and_draws_of_its_weights(ramp, scan):
     np.testing.assert_array_equal(found.beta, BETAS)
     np.testing.assert_allclose(found.kl[:, 0], 0.5 * (np.mean(first**2) + 19), rtol=1e-4)
     np.testing.assert_allclose(found.kl[:, 1], 0.5 * np.mean(second**2, axis=1), rtol=1e-4)
-    np.testing.assert_allclose(found.draws[:, 0], np.broadcast_to(scan.map(first), (3, 10, 12)), atol=1e-3)
+    np.testing.assert_allclose(
+        found.draws[:, 0], np.broadcast_to(scan.map(first), (3, 10, 12)), atol=1e-3
+    )
     noise = found.draws[:, 1] - second.reshape(3, 10, 12)
     np.testing.assert_allclose(noise, np.broadcast_to(noise[0], noise.shape), atol=1e-5)
     assert noise[0].std() == pytest.approx(1, abs=0.2)
@@ -213,17 +263,25 @@ def test_a_pixel_has_noise_of_its_own_though_it_shares_its_spectrum(ramp, scan):
 
 def test_a_long_ramp_is_thinned_from_its_first_beta_to_its_last(ramp, monkeypatch):
     monkeypatch.setattr(ramp_movie, "MOST", 2)
-    np.testing.assert_array_equal(ramp_movie.read(ramp, subjects.scan_subject(ramp)).beta, [BETAS[0], BETAS[-1]])
+    np.testing.assert_array_equal(
+        ramp_movie.read(ramp, subjects.scan_subject(ramp)).beta, [BETAS[0], BETAS[-1]]
+    )
 
 
 def test_the_frames_follow_beta_and_stay_on_the_last(ramp):
     fig, (curves, *maps), order = ramp_movie.draw(ramp, subjects.scan_subject(ramp), "lstm_vae")
     assert order == [0, 1, 2, 2, 2]
     moved = [(curves(number)[-1].get_text(), maps[1](number)[1].get_color()) for number in range(3)]
-    assert moved == [("β = 0.0100: 2 active", "black"), ("β = 0.0200: 2 active", "black"), ("β = 0.0300: 1 active", "0.6")]
+    assert moved == [
+        ("β = 0.0100: 2 active", "black"),
+        ("β = 0.0200: 2 active", "black"),
+        ("β = 0.0300: 1 active", "0.6"),
+    ]
     shown = movies.pictures("movie_s5", ramp.folder.parents[3], "smoke")
     reddish = [frame[..., 0] > frame[..., 1] + 40.0 for frame in shown]
-    marks = [np.flatnonzero(pixels.sum(axis=0) > 12).max() for pixels in reddish]  # the rightmost column with a line through a panel
+    marks = [
+        np.flatnonzero(pixels.sum(axis=0) > 12).max() for pixels in reddish
+    ]  # the rightmost column with a line through a panel
     assert len(shown) == 5 and marks[0] < marks[1] < marks[2]
     np.testing.assert_array_equal(shown[2], shown[4])
 
@@ -242,4 +300,6 @@ def test_a_map_of_the_picture_has_its_pixels_and_spectra_are_those_of_the_formul
     subject, picture = subjects.toy_subject(run), toy.sample_photograph()
     colours = picture.colours[subject.pixels]
     np.testing.assert_array_equal(colours, subjects.common.thinned(picture.expand(picture.colours)))
-    np.testing.assert_allclose(subject.unfold(subject.spectra[:9])[:, 0], toy.spectra(picture.colours[:9]), atol=1e-5)
+    np.testing.assert_allclose(
+        subject.unfold(subject.spectra[:9])[:, 0], toy.spectra(picture.colours[:9]), atol=1e-5
+    )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from replicate import sources, style
+from figures import rate_distortion
 from replicate.analysis.residuals import noise_floor
+from replicate.data import sources
+from replicate.study.family import LABELS
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "figures"))
-import rate_distortion
-
-KINDS = [error + channel for error in rate_distortion.ERRORS for channel in ("", "_piezoresponse", "_resonance")]
+KINDS = [
+    error + channel
+    for error in rate_distortion.ERRORS
+    for channel in ("", "_piezoresponse", "_resonance")
+]
 """In the order of the panels."""
 
 SCALES = np.arange(1, 10)
@@ -23,9 +23,17 @@ SCALES = np.arange(1, 10)
 
 def metrics():
     """Return errors of three folds of the study: PCA, and a VAE with 5, 4 and 6 active channels."""
-    planted = {f"beps_heldout.pca.{kind}": scale * np.array([0.01, 0.02, 0.03]) for kind, scale in zip(KINDS, SCALES)}
-    planted |= {f"beps_heldout.lstm_vae.{kind}": scale * np.array([0.004, 0.005, 0.006]) for kind, scale in zip(KINDS, SCALES)}
-    return {name: values.tolist() for name, values in planted.items()} | {"beps_heldout.lstm_vae.active_channels": [5, 4, 6]}
+    planted = {
+        f"beps_heldout.pca.{kind}": scale * np.array([0.01, 0.02, 0.03])
+        for kind, scale in zip(KINDS, SCALES)
+    }
+    planted |= {
+        f"beps_heldout.lstm_vae.{kind}": scale * np.array([0.004, 0.005, 0.006])
+        for kind, scale in zip(KINDS, SCALES)
+    }
+    return {name: values.tolist() for name, values in planted.items()} | {
+        "beps_heldout.lstm_vae.active_channels": [5, 4, 6]
+    }
 
 
 def tried():
@@ -50,21 +58,27 @@ def drawn(write_benchmark):
 
 
 def curve(ax, model):
-    (line,) = [line for line in ax.get_lines() if line.get_label() == style.LABELS[model]]
+    (line,) = [line for line in ax.get_lines() if line.get_label() == LABELS[model]]
     return line.get_xydata()
 
 
 def test_each_panel_has_its_own_error_of_the_first_fold_over_the_latents_in_use(drawn):
     for ax, scale in zip(drawn.get_axes(), SCALES):
-        np.testing.assert_allclose(curve(ax, "pca"), np.transpose([[1, 5, 16], scale * np.array([0.1, 0.01, 0.001])]))
-        np.testing.assert_allclose(curve(ax, "lstm_vae"), np.transpose([[3, 5, 11], scale * np.array([0.05, 0.004, 5e-4])]))
+        np.testing.assert_allclose(
+            curve(ax, "pca"), np.transpose([[1, 5, 16], scale * np.array([0.1, 0.01, 0.001])])
+        )
+        np.testing.assert_allclose(
+            curve(ax, "lstm_vae"), np.transpose([[3, 5, 11], scale * np.array([0.05, 0.004, 5e-4])])
+        )
     assert len(drawn.get_axes()) == 9
 
 
 def test_bars_are_intervals_over_all_folds(drawn):
     bars = [line for line in drawn.get_axes()[3].get_lines() if line.get_linewidth() == 3]
     half = 4.302653 * 0.01 / np.sqrt(3)  # Student's t at 97.5 %, two degrees of freedom
-    np.testing.assert_allclose(bars[0].get_ydata(), SCALES[3] * np.array([0.02 - half, 0.02 + half]), rtol=1e-6)
+    np.testing.assert_allclose(
+        bars[0].get_ydata(), SCALES[3] * np.array([0.02 - half, 0.02 + half]), rtol=1e-6
+    )
     assert len(bars) == 2 and all(4.3 < bar.get_xdata()[0] < 5.8 for bar in bars)
 
 
@@ -85,7 +99,11 @@ def test_the_picture_says_what_is_shown(write_benchmark, save_and_draw):
     for ax, words in zip(axes[:, 0], ("training pixels", "held-out blocks", "best code")):
         assert words in ax.get_ylabel() and "(z-score²)" in ax.get_ylabel()
     said = " ".join(text.get_text() for text in drawn.texts)
-    assert "seed 0, 1, 2" in said and "fold 0" in said and "simulated twin: not the paper's data" in said
+    assert (
+        "seed 0, 1, 2" in said
+        and "fold 0" in said
+        and "simulated twin: not the paper's data" in said
+    )
 
 
 def test_without_sweeps_the_points_of_the_study_are_drawn(write_benchmark):
@@ -97,4 +115,7 @@ def test_nothing_to_draw_is_said_in_one_line(write_benchmark, capsys):
     results = write_benchmark({"toy.pca.gamut_mse": [0.1]})
     assert rate_distortion.main(["--results", str(results)]) == 2
     message = capsys.readouterr().err
-    assert "metrics.json: errors on held-out blocks are missing" in message and "nox -s bench -- --profile standard" in message
+    assert (
+        "metrics.json: errors on held-out blocks are missing" in message
+        and "nox -s bench -- --profile standard" in message
+    )

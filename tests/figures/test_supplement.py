@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from replicate import sources, study, style
-from replicate.data import toy
+from figures import supplement, supplement_scan, supplement_toy
+from figures.shared import style
+from replicate.data import sources, toy
 from replicate.files import write_json, write_npz
-from replicate.runs import Run
+from replicate.running.runs import Run
+from replicate.study import jobs as study
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "figures"))
-import supplement  # noqa: E402
-import supplement_scan  # noqa: E402
-import supplement_toy  # noqa: E402
 
 SIZES = {"n_train": 50, "n_gamut": 4000}
 LAMBDAS = np.array([0.1, 0.57, 1.0])
@@ -51,7 +48,11 @@ def toy_run(model, colours):
             "search_objective": LAMBDAS,
         }
     else:
-        weights = {"encoder.mean.weight": atoms, "encoder.mean.bias": np.zeros(3), "encoder.log_variance.weight": atoms}
+        weights = {
+            "encoder.mean.weight": atoms,
+            "encoder.mean.bias": np.zeros(3),
+            "encoder.log_variance.weight": atoms,
+        }
         weights |= {
             "encoder.log_variance.bias": np.zeros(3),
             "decoder.output.weight": atoms.T,
@@ -64,10 +65,18 @@ def toy_run(model, colours):
 def scan_run(model, scan):
     rng = np.random.default_rng(0)
     n_latents = 16 if model == "lstm_vae" else 2
-    latents = rng.normal(size=(len(scan.spectra), n_latents)) * (KL != 0 if model == "lstm_vae" else 1)
+    latents = rng.normal(size=(len(scan.spectra), n_latents)) * (
+        KL != 0 if model == "lstm_vae" else 1
+    )
     components = np.array([3, 1]) if model == "lstm_vae" else np.array([1, 0])
-    arrays = {"latents": latents, "components": components, "generated_values": np.tile(np.linspace(-1, 1, 9), (2, 1))}
-    arrays |= {"generated": np.tile(scan.spectra[:9], (2, 1, 1))} | ({"channel_kl": KL} if model == "lstm_vae" else {})
+    arrays = {
+        "latents": latents,
+        "components": components,
+        "generated_values": np.tile(np.linspace(-1, 1, 9), (2, 1)),
+    }
+    arrays |= {"generated": np.tile(scan.spectra[:9], (2, 1, 1))} | (
+        {"channel_kl": KL} if model == "lstm_vae" else {}
+    )
     return arrays, {}
 
 
@@ -83,10 +92,18 @@ def results(tmp_path_factory, scan, colours):
             run = Run.of(folder, job)
             arrays, weights = made(model, colours if dataset == "toy" else scan)
             write_npz(run.folder / "arrays.npz", **arrays)
-            write_npz(run.folder / "weights.npz", **{name: array.astype(np.float32) for name, array in weights.items()})
+            write_npz(
+                run.folder / "weights.npz",
+                **{name: array.astype(np.float32) for name, array in weights.items()},
+            )
             write_json(run.folder / "config.json", study.describe(job) | {"data": SIZES})
-            metrics = {"gamut_mse": 0.3, "best_lambda": 0.1} | ({"active_channels": N_ACTIVE} if model == "lstm_vae" else {})
-            write_json(run.folder / "record.json", {"key": "0", "status": "complete", "provenance": where, "metrics": metrics})
+            metrics = {"gamut_mse": 0.3, "best_lambda": 0.1} | (
+                {"active_channels": N_ACTIVE} if model == "lstm_vae" else {}
+            )
+            write_json(
+                run.folder / "record.json",
+                {"key": "0", "status": "complete", "provenance": where, "metrics": metrics},
+            )
     return folder
 
 
@@ -97,7 +114,9 @@ def foot(fig):
 def test_the_search_shows_every_lambda_the_paper_s_and_pca(results):
     errors, losses = supplement_toy.draw_lambda(results, "smoke").get_axes()
     drawn = {line.get_label(): line for line in errors.lines}
-    np.testing.assert_array_equal(drawn["coded with the same λ"].get_xydata(), np.c_[LAMBDAS, LAMBDAS / 2])
+    np.testing.assert_array_equal(
+        drawn["coded with the same λ"].get_xydata(), np.c_[LAMBDAS, LAMBDAS / 2]
+    )
     np.testing.assert_array_equal(drawn["coded with λ = 1"].get_ydata(), 0.5)
     assert drawn["PCA, as many components"].get_ydata()[0] == 0.3
     assert drawn["the paper's λ = 0.57"].get_xdata()[0] == 0.57
@@ -108,7 +127,9 @@ def test_the_search_shows_every_lambda_the_paper_s_and_pca(results):
 def test_errors_lie_at_their_colours(results):
     fig = supplement_toy.draw_gamut(results, "smoke")
     planes = [ax for ax in fig.get_axes() if ax.collections and ax.get_xlabel().endswith("(1)")]
-    assert [ax.get_xlabel()[0] + ax.get_ylabel()[0] for ax in planes] == [*supplement_toy.PLANES] * 3
+    assert [ax.get_xlabel()[0] + ax.get_ylabel()[0] for ax in planes] == [
+        *supplement_toy.PLANES
+    ] * 3
     for ax in planes[:2]:
         hexagons = ax.collections[0]
         x = hexagons.get_offsets()[:, 0]
@@ -136,7 +157,9 @@ def test_examples_are_those_of_the_errors_and_decoded_from_the_weights(results, 
 def test_every_latent_has_its_map_and_its_spectra(name, results):
     fig = supplement.FIGURES[name](results, "smoke")
     maps = [ax for ax in fig.get_axes() if ax.images]
-    assert [ax.get_title() for ax in maps] == [f"component {i}" for i in ((1, 0) if name == "s5_dictionary" else (3, 1))]
+    assert [ax.get_title() for ax in maps] == [
+        f"component {i}" for i in ((1, 0) if name == "s5_dictionary" else (3, 1))
+    ]
     assert [len(ax.lines) for ax in fig.get_axes() if ax.get_xlabel() == "voltage (V)"] == [9] * 4
     assert "simulated twin" in foot(fig) and "Channels aligned" in foot(fig)
 
@@ -144,7 +167,11 @@ def test_every_latent_has_its_map_and_its_spectra(name, results):
 def test_maps_are_of_the_channels_in_use(results, scan):
     fig = supplement_scan.draw_channels(results, "smoke")
     maps = {ax.get_title(): ax.images[0].get_array() for ax in fig.get_axes() if ax.images}
-    assert list(maps) == ["channel 3: KL 3.0 nats", "channel 1: KL 2.0 nats", "channel 2: KL 0.050 nats"]
+    assert list(maps) == [
+        "channel 3: KL 3.0 nats",
+        "channel 1: KL 2.0 nats",
+        "channel 2: KL 0.050 nats",
+    ]
     latents = Run.of(results, study.Job("smoke", "beps", "lstm_vae", 0)).arrays["latents"]
     np.testing.assert_array_equal(maps["channel 1: KL 2.0 nats"], scan.map(latents[:, 1]))
     assert "13 channels were switched off" in foot(fig)
@@ -155,9 +182,18 @@ def test_maps_are_of_the_channels_in_use(results, scan):
 def test_correlations_are_of_ranks_and_leave_out_what_means_nothing():
     latents = np.c_[np.arange(10.0), np.zeros(10)]
     switches = np.arange(10) < 9
-    descriptors = {"area": np.exp(latents[:, 0]), "imprint": np.r_[-latents[:9, 0], 100.0], "tilt": np.ones(10)}
-    np.testing.assert_allclose(supplement_scan.correlations(latents, descriptors, switches), [[1, 0], [-1, 0], [0, 0]])
-    np.testing.assert_array_equal(supplement_scan.correlations(latents, {"imprint": latents[:, 0]}, np.zeros(10, dtype=bool)), 0)
+    descriptors = {
+        "area": np.exp(latents[:, 0]),
+        "imprint": np.r_[-latents[:9, 0], 100.0],
+        "tilt": np.ones(10),
+    }
+    np.testing.assert_allclose(
+        supplement_scan.correlations(latents, descriptors, switches), [[1, 0], [-1, 0], [0, 0]]
+    )
+    np.testing.assert_array_equal(
+        supplement_scan.correlations(latents, {"imprint": latents[:, 0]}, np.zeros(10, dtype=bool)),
+        0,
+    )
 
 
 def test_the_table_of_correlations_has_every_descriptor(results):
@@ -169,9 +205,18 @@ def test_the_table_of_correlations_has_every_descriptor(results):
 
 def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
     run = Run.of(tmp_path, study.Job("smoke", "beps", "lstm_vae", 0))
-    arrays = {"latents": np.zeros((len(scan.spectra), 16)), "components": np.zeros(0, dtype=int), "channel_kl": np.zeros(16)}
+    arrays = {
+        "latents": np.zeros((len(scan.spectra), 16)),
+        "components": np.zeros(0, dtype=int),
+        "channel_kl": np.zeros(16),
+    }
     write_npz(run.folder / "arrays.npz", **arrays)
-    record = {"key": "0", "status": "complete", "provenance": {"spectra": "simulated twin"}, "metrics": {"active_channels": 0}}
+    record = {
+        "key": "0",
+        "status": "complete",
+        "provenance": {"spectra": "simulated twin"},
+        "metrics": {"active_channels": 0},
+    }
     write_json(run.folder / "record.json", record)
     for draw in (supplement_scan.draw_channels, supplement_scan.draw_vae):
         paths = style.save(draw(tmp_path, "smoke"), tmp_path, "empty")
@@ -179,11 +224,20 @@ def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
 
 
 def test_a_sheet_that_cannot_be_drawn_does_not_keep_the_others(results, monkeypatch, capsys):
-    monkeypatch.setattr(supplement, "FIGURES", {"s5": supplement_scan.draw_dictionary, "s3": supplement_toy.draw_lambda})
+    monkeypatch.setattr(
+        supplement,
+        "FIGURES",
+        {"s5": supplement_scan.draw_dictionary, "s3": supplement_toy.draw_lambda},
+    )
     assert supplement.main(["--results", str(results / "nowhere")]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
     monkeypatch.setattr(
-        supplement, "FIGURES", {"missing": lambda *_: supplement_toy.draw_lambda("nowhere", "smoke"), "s3": supplement_toy.draw_lambda}
+        supplement,
+        "FIGURES",
+        {
+            "missing": lambda *_: supplement_toy.draw_lambda("nowhere", "smoke"),
+            "s3": supplement_toy.draw_lambda,
+        },
     )
     assert supplement.main(["--results", str(results), "--profile", "smoke"]) == 2
     assert (results / "smoke" / "figures" / "s3.png").exists()

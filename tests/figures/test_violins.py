@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 
-from replicate import sources, study, style
+from figures import cost, violins
+from figures.shared import style
 from replicate.analysis.residuals import per_index
+from replicate.data import sources
 from replicate.files import write_json, write_npz
-from replicate.runs import Run
+from replicate.running.runs import Run
+from replicate.study import jobs as study
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "figures"))
-import cost  # noqa: E402
-import violins  # noqa: E402
 
 SEEDS = (0, 1, 10)
-VIOLINS = {"violins_toy": [25] * 3, "violins_beps": [96] * 8, "violins_pixels": [3, 4, 4], "cost": [14] * 3}
+VIOLINS = {
+    "violins_toy": [25] * 3,
+    "violins_beps": [96] * 8,
+    "violins_pixels": [3, 4, 4],
+    "cost": [14] * 3,
+}
 """How many violins there are in each panel: one for each index of the spectrum, each model, each model on each data set."""
 
 
@@ -35,25 +39,54 @@ def few_spectra(monkeypatch):
 
 
 def table(errors):
-    return {f"index_{name}": values for name, values in per_index(np.zeros_like(errors), errors).items() if name != "kurtosis"}
+    return {
+        f"index_{name}": values
+        for name, values in per_index(np.zeros_like(errors), errors).items()
+        if name != "kurtosis"
+    }
 
 
 def write_run(results, job, scan, errors=None, **metrics):
     """Write what the figures read of a run, its numbers made up; `errors` are reconstruction minus spectrum."""
     rng = np.random.default_rng([job.seed, list(study.MODELS).index(job.model)])
     toy, run = job.data == "toy", Run.of(results, job)
-    errors = rng.normal(0.1, 0.2, (60, 25) if toy else scan.spectra.shape).astype(np.float32) if errors is None else errors
+    errors = (
+        rng.normal(0.1, 0.2, (60, 25) if toy else scan.spectra.shape).astype(np.float32)
+        if errors is None
+        else errors
+    )
     if toy:
         arrays = {"residuals": errors, "gamut_mse": rng.uniform(0.1, 1, 50), **table(errors)}
     elif job.dataset == "beps":
-        arrays = {"reconstructions": scan.spectra + errors, "mse": rng.uniform(0.1, 1, 50), **table(errors)}
+        arrays = {
+            "reconstructions": scan.spectra + errors,
+            "mse": rng.uniform(0.1, 1, 50),
+            **table(errors),
+        }
     else:
-        arrays = {"mse": np.r_[np.full(40, 1e-6), rng.uniform(0.1, 1, 10)], "heldout": np.arange(50) >= 40}
-    where = {"spectra": "formula", "picture": "sample photograph"} if toy else {"spectra": "simulated twin"}
+        arrays = {
+            "mse": np.r_[np.full(40, 1e-6), rng.uniform(0.1, 1, 10)],
+            "heldout": np.arange(50) >= 40,
+        }
+    where = (
+        {"spectra": "formula", "picture": "sample photograph"}
+        if toy
+        else {"spectra": "simulated twin"}
+    )
     metrics = {kind: rng.uniform(1, 2) for kind in cost.COSTS} | metrics
-    record = {"key": "0", "status": "complete", "dataset": job.dataset, "model": job.model, "seed": job.seed, "provenance": where}
+    record = {
+        "key": "0",
+        "status": "complete",
+        "dataset": job.dataset,
+        "model": job.model,
+        "seed": job.seed,
+        "provenance": where,
+    }
     write_npz(run.folder / "arrays.npz", **arrays)
-    write_json(run.folder / "record.json", record | {"metrics": metrics, "machine": {"processor": "abacus", "cores": 2}})
+    write_json(
+        run.folder / "record.json",
+        record | {"metrics": metrics, "machine": {"processor": "abacus", "cores": 2}},
+    )
     return run
 
 
@@ -90,10 +123,16 @@ def texts(fig):
 
 def test_scripts_write_every_picture_and_stamp_every_seed(results, monkeypatch, capsys):
     saved, save = {}, style.save
-    monkeypatch.setattr(style, "save", lambda fig, folder, name: saved.update({name: fig}) or save(fig, folder, name))
+    monkeypatch.setattr(
+        style,
+        "save",
+        lambda fig, folder, name: saved.update({name: fig}) or save(fig, folder, name),
+    )
     assert violins.main(["--results", str(results)]) == cost.main(["--results", str(results)]) == 0
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert [path.name for path in paths] == [f"{name}.{suffix}" for name in VIOLINS for suffix in ("png", "pdf")]
+    assert [path.name for path in paths] == [
+        f"{name}.{suffix}" for name in VIOLINS for suffix in ("png", "pdf")
+    ]
     assert all(path.stat().st_size > 10_000 for path in paths)
     for name, fig in saved.items():
         assert "standard profile · seed 0, 1, 10" in texts(fig) and "Not run" not in texts(fig)
@@ -109,7 +148,10 @@ def test_violins_reach_from_the_least_to_the_greatest_error(tmp_path, scan, monk
     errors = write_run(tmp_path, study.Job("standard", "toy", "pca", 0), scan).arrays["residuals"]
     (ax,) = violins.draw_toy(tmp_path, "standard").get_axes()
     heights = [body.get_paths()[0].vertices[:, 1] for body in violins_of(ax)]
-    np.testing.assert_allclose([[line.min(), line.max()] for line in heights], np.stack([errors.min(axis=0), errors.max(axis=0)], axis=1))
+    np.testing.assert_allclose(
+        [[line.min(), line.max()] for line in heights],
+        np.stack([errors.min(axis=0), errors.max(axis=0)], axis=1),
+    )
 
 
 def test_no_error_is_no_offset_and_a_known_one_is_where_it_was_put(tmp_path, scan):
@@ -129,16 +171,26 @@ def test_no_error_is_no_offset_and_a_known_one_is_where_it_was_put(tmp_path, sca
     write_run(tmp_path, study.Job("standard", "beps", "pca", 0), scan, none)
     piezoresponse, resonance = violins.draw_scan(tmp_path, "standard").get_axes()
     np.testing.assert_array_equal(marks_of(piezoresponse), 0)
-    assert scan.voltages[0][np.argmax(marks_of(resonance))] == pytest.approx(scan.voltages[1].max(), abs=0.01 * np.ptp(scan.voltages[1]))
+    assert scan.voltages[0][np.argmax(marks_of(resonance))] == pytest.approx(
+        scan.voltages[1].max(), abs=0.01 * np.ptp(scan.voltages[1])
+    )
     assert np.sort(marks_of(resonance))[-2:] == pytest.approx([0, 0.5])
     labels = [text.get_text() for text in resonance.get_xticklabels()]
-    assert labels == [f"{volts:.0f}".replace("-", "−") for volts in scan.voltages[0][resonance.get_xticks().astype(int)]]
+    assert labels == [
+        f"{volts:.0f}".replace("-", "−")
+        for volts in scan.voltages[0][resonance.get_xticks().astype(int)]
+    ]
 
 
 def test_offset_and_spread_are_means_over_the_seeds(tmp_path, scan):
     shape = (60, 25)
     for seed, offset in enumerate((0.1, -0.3)):
-        write_run(tmp_path, study.Job("standard", "toy", "pca", seed), scan, np.full(shape, offset, dtype=np.float32))
+        write_run(
+            tmp_path,
+            study.Job("standard", "toy", "pca", seed),
+            scan,
+            np.full(shape, offset, dtype=np.float32),
+        )
     (ax,) = violins.draw_toy(tmp_path, "standard").get_axes()
     np.testing.assert_allclose(marks_of(ax), -0.1, rtol=1e-5)
     assert "2 seeds: RMS offset 0.2000" in ax.get_title()
@@ -151,7 +203,15 @@ def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
     fig = violins.draw_scan(tmp_path, "standard")
     assert all(ax.get_ylim()[1] == pytest.approx(0.1, rel=0.01) for ax in fig.get_axes())
     assert "Beyond ±0.10, left out: 0.5 % (by row)" in texts(fig)
-    assert max(path.vertices[:, 1].max() for ax in fig.get_axes() for body in violins_of(ax) for path in body.get_paths()) < 0.2
+    assert (
+        max(
+            path.vertices[:, 1].max()
+            for ax in fig.get_axes()
+            for body in violins_of(ax)
+            for path in body.get_paths()
+        )
+        < 0.2
+    )
 
 
 def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):
@@ -161,12 +221,18 @@ def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):
         runs = [Run.of(results, study.Job("standard", dataset, model, seed)) for seed in SEEDS]
         name = "gamut_mse" if dataset == "toy" else "mse"
         # The last ten pixels are held out; the others have an error a hundred thousand times less.
-        errors = [run.arrays[name][40:] if dataset == "beps_heldout" else run.arrays[name] for run in runs]
+        errors = [
+            run.arrays[name][40:] if dataset == "beps_heldout" else run.arrays[name] for run in runs
+        ]
         drawn = points_of(ax)
         of_model = drawn[np.abs(drawn[:, 0] - 1) < 0.5, 1]
         expected = [*map(np.mean, errors), np.median(np.concatenate(errors))]
         np.testing.assert_allclose(np.sort(of_model), np.sort(expected))
-        assert ax.get_xticklabels()[1].get_text().startswith(f"{expected[-1]:#.2g}\n3 seeds\nDictionary")
+        assert (
+            ax.get_xticklabels()[1]
+            .get_text()
+            .startswith(f"{expected[-1]:#.2g}\n3 seeds\nDictionary")
+        )
 
 
 def test_costs_are_those_of_the_records_one_point_a_run(results):
@@ -179,8 +245,12 @@ def test_costs_are_those_of_the_records_one_point_a_run(results):
     assert "on abacus, 2 cores" in texts(fig)
 
 
-@pytest.mark.parametrize("script, missing, drawn", [(violins, "beps", ["violins_toy.png"]), (cost, "toy_shuffled", [])])
-def test_missing_runs_are_an_error_and_do_not_stop_what_can_be_drawn(script, missing, drawn, tmp_path, scan, capsys):
+@pytest.mark.parametrize(
+    "script, missing, drawn", [(violins, "beps", ["violins_toy.png"]), (cost, "toy_shuffled", [])]
+)
+def test_missing_runs_are_an_error_and_do_not_stop_what_can_be_drawn(
+    script, missing, drawn, tmp_path, scan, capsys
+):
     write_run(tmp_path, study.Job("standard", "toy", "pca", 0), scan)
     assert script.main(["--results", str(tmp_path)]) == 2
     message = capsys.readouterr().err
@@ -199,6 +269,12 @@ def test_a_model_without_complete_runs_is_left_out_and_named(tmp_path, scan):
 def test_seeds_on_different_data_are_not_pooled(tmp_path, scan, capsys):
     write_study(tmp_path, scan, ("toy",), seeds=(0, 1))
     run = Run.of(tmp_path, study.Job("standard", "toy", "pca", 1))
-    write_json(run.folder / "record.json", run.record | {"provenance": {"spectra": "formula", "picture": "painting"}})
+    write_json(
+        run.folder / "record.json",
+        run.record | {"provenance": {"spectra": "formula", "picture": "painting"}},
+    )
     assert violins.main(["--results", str(tmp_path)]) == 2
-    assert "runs on different data (painting and formula; sample photograph and formula)" in capsys.readouterr().err
+    assert (
+        "runs on different data (painting and formula; sample photograph and formula)"
+        in capsys.readouterr().err
+    )

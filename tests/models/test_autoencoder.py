@@ -19,11 +19,11 @@ from replicate.errors import ReplicationError  # noqa: E402
 from replicate.models import autoencoder  # noqa: E402
 from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencoder  # noqa: E402
 from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
-from replicate.models.inference import named_parameters  # noqa: E402
 from replicate.models.linear import PCA  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
-from replicate.stored import StoredAutoencoder, StoredVariationalAutoencoder  # noqa: E402
+from replicate.models.weights import named_parameters  # noqa: E402
+from replicate.reference.restore import StoredAutoencoder, StoredVariationalAutoencoder  # noqa: E402
 
 BRIEF = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=1)
 # The paper's lambda is a power of ten of beta, and meant for spectra of unit variance; those of scikit-learn's checks reach 100.
@@ -32,7 +32,9 @@ UNSCALED = replace(BRIEF, l1_scale=0.0)
 
 def tiny(**changes):
     """At a width of 1 or 2, of 4 with patches, MXNet's fused LSTM rounds the last bit as the memory is aligned; at 8 it does not."""
-    return LSTMVariationalAutoencoder(**{"n_components": 2, "width": 4, "schedule": BRIEF, "target_channels": 1} | changes)
+    return LSTMVariationalAutoencoder(
+        **{"n_components": 2, "width": 4, "schedule": BRIEF, "target_channels": 1} | changes
+    )
 
 
 def small(**changes):
@@ -82,7 +84,14 @@ def fitted(request, spectra):
     return request.param(n_channels=2, n_components=3, target_channels=3).fit(spectra)
 
 
-@parametrize_with_checks([tiny(), tiny(linear_path=False, n_blocks=1, schedule=UNSCALED), dense(), convolutional(variational=False)])
+@parametrize_with_checks(
+    [
+        tiny(),
+        tiny(linear_path=False, n_blocks=1, schedule=UNSCALED),
+        dense(),
+        convolutional(variational=False),
+    ]
+)
 def test_scikit_learn_convention(estimator, check):
     check(estimator)
 
@@ -95,7 +104,9 @@ def test_shapes(fitted, spectra):
     assert (latents.shape, latents.dtype) == ((40, 3), np.float32)
     assert fitted.inverse_transform(latents).shape == spectra.shape
     assert fitted.inverse_transform(latents[:1]).shape == (1, 12)
-    assert list(fitted.get_feature_names_out()) == [f"{type(fitted).__name__.lower()}{i}" for i in range(3)]
+    assert list(fitted.get_feature_names_out()) == [
+        f"{type(fitted).__name__.lower()}{i}" for i in range(3)
+    ]
 
 
 def test_transform_gives_posterior_means(fitted, spectra):
@@ -114,27 +125,43 @@ def test_spectra_are_channel_major_on_both_sides(fitted, rng):
     latents = rng.normal(size=(4, 3)).astype(np.float32)
     decoded = fitted._network.decoder(mx.nd.array(latents))[0].asnumpy()
     assert decoded.shape == (4, 6, 2)
-    np.testing.assert_allclose(fitted.inverse_transform(latents), np.hstack([decoded[:, :, 0], decoded[:, :, 1]]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        fitted.inverse_transform(latents),
+        np.hstack([decoded[:, :, 0], decoded[:, :, 1]]),
+        rtol=1e-5,
+        atol=1e-6,
+    )
     spectra = np.arange(12, dtype=np.float32)[None]
-    np.testing.assert_array_equal(fitted._unstack(spectra)[0], np.column_stack([np.arange(6), np.arange(6, 12)]))
+    np.testing.assert_array_equal(
+        fitted._unstack(spectra)[0], np.column_stack([np.arange(6), np.arange(6, 12)])
+    )
 
 
 def test_a_patch_is_neighbouring_steps_of_every_channel():
     """Of two channels of six steps, 0 to 5 and 6 to 11, three patches of two steps."""
     model, spectra = tiny(n_channels=2, patch=2), np.arange(24, dtype=np.float32).reshape(2, 12)
-    np.testing.assert_array_equal(model._unstack(spectra)[0], [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]])
+    np.testing.assert_array_equal(
+        model._unstack(spectra)[0], [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
+    )
     np.testing.assert_array_equal(model._stack(model._unstack(spectra)), spectra)
-    np.testing.assert_array_equal(tiny(n_channels=2)._unstack(spectra)[0], [[step, step + 6] for step in range(6)])
+    np.testing.assert_array_equal(
+        tiny(n_channels=2)._unstack(spectra)[0], [[step, step + 6] for step in range(6)]
+    )
 
 
 def test_steps_that_do_not_divide_into_patches():
-    with pytest.raises(ValueError, match="12 features do not divide into n_channels=2 of patches of 4 steps"):
+    with pytest.raises(
+        ValueError, match="12 features do not divide into n_channels=2 of patches of 4 steps"
+    ):
         tiny(n_channels=2, patch=4).fit(stacked())
 
 
 def test_features_of_each_step_s_own_are_counted(spectra):
     """A dense layer of 6 steps of 3 features from 4, which both directions of 4 units, of 4 gates each, read beside the embedding."""
-    own, none = (tiny(n_channels=2, n_own=n_own, n_components=4).fit(spectra).n_parameters_ for n_own in (3, 0))
+    own, none = (
+        tiny(n_channels=2, n_own=n_own, n_components=4).fit(spectra).n_parameters_
+        for n_own in (3, 0)
+    )
     assert own - none == 6 * 3 * (4 + 1) + 2 * 4 * 4 * 3
 
 
@@ -142,14 +169,21 @@ def test_a_spectrum_s_latents_do_not_depend_on_its_company(fitted):
     many = stacked(n=1234, seed=3)
     latents, spectra = fitted.transform(many), fitted.inverse_transform(fitted.transform(many))
     for chosen in ([0], [499, 500, 501], [1233, 7]):
-        np.testing.assert_allclose(fitted.transform(many[chosen]), latents[chosen], rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(fitted.inverse_transform(latents[chosen]), spectra[chosen], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            fitted.transform(many[chosen]), latents[chosen], rtol=1e-5, atol=1e-6
+        )
+        np.testing.assert_allclose(
+            fitted.inverse_transform(latents[chosen]), spectra[chosen], rtol=1e-5, atol=1e-6
+        )
 
 
 def test_channel_kl_is_that_of_the_training_spectra(fitted, spectra):
     if not fitted.variational:
         pytest.skip("a plain autoencoder has no KL")
-    mean, log_variance, _ = (output.asnumpy() for output in fitted._network.encoder(mx.nd.array(fitted._unstack(spectra))))
+    mean, log_variance, _ = (
+        output.asnumpy()
+        for output in fitted._network.encoder(mx.nd.array(fitted._unstack(spectra)))
+    )
     kl = ((mean**2 + np.exp(log_variance) - 1 - log_variance) / 2).mean(axis=0)
     np.testing.assert_allclose(fitted.channel_kl_, kl, rtol=1e-4)
     np.testing.assert_array_equal(fitted.active_, kl > 0.1)
@@ -161,12 +195,16 @@ def test_without_settling_every_channel_is_used(spectra):
     assert model.transform(spectra).any(axis=0).all()
 
 
-@pytest.mark.parametrize("duplicate", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy, copy.copy])
+@pytest.mark.parametrize(
+    "duplicate", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy, copy.copy]
+)
 def test_a_copy_gives_the_same_latents(fitted, spectra, duplicate):
     copied = duplicate(fitted)
     np.testing.assert_array_equal(copied.transform(spectra), fitted.transform(spectra))
     latents = fitted.transform(spectra)
-    np.testing.assert_array_equal(copied.inverse_transform(latents), fitted.inverse_transform(latents))
+    np.testing.assert_array_equal(
+        copied.inverse_transform(latents), fitted.inverse_transform(latents)
+    )
 
 
 def test_clone_trains_to_the_same_bits(fitted, spectra):
@@ -178,9 +216,11 @@ def test_clone_trains_to_the_same_bits(fitted, spectra):
 
 
 def test_global_generators_are_not_used(fitted, spectra):
-    np.random.seed(1234)  # noqa: NPY002 - to show that it does not matter
+    np.random.seed(1234)  # noqa: NPY002
     mx.random.seed(1234)
-    np.testing.assert_array_equal(clone(fitted).fit(spectra).transform(spectra), fitted.transform(spectra))
+    np.testing.assert_array_equal(
+        clone(fitted).fit(spectra).transform(spectra), fitted.transform(spectra)
+    )
 
 
 def test_fitting_again_starts_anew(fitted, spectra):
@@ -194,11 +234,15 @@ def test_in_a_pipeline(spectra):
 
 
 def test_parameters_are_counted(fitted):
-    assert fitted.n_parameters_ == sum(np.prod(parameter.shape) for parameter in named_parameters(fitted._network).values())
+    assert fitted.n_parameters_ == sum(
+        np.prod(parameter.shape) for parameter in named_parameters(fitted._network).values()
+    )
 
 
 def test_history_and_selection(fitted):
-    assert [row["phase"] for row in fitted.history_] == (["warmup", "ramp", "settle"] if fitted.variational else ["settle"])
+    assert [row["phase"] for row in fitted.history_] == (
+        ["warmup", "ramp", "settle"] if fitted.variational else ["settle"]
+    )
     if not fitted.variational:
         return
     assert fitted.selected_["beta"] == fitted.history_[1]["beta"] > 0
@@ -207,12 +251,28 @@ def test_history_and_selection(fitted):
 
 def test_every_parameter_reaches_the_training(spectra, monkeypatch):
     given = []
-    monkeypatch.setattr(autoencoder, "Training", lambda *arguments: given.append(arguments) or 1 / 0)
-    model = tiny(target_channels=7, learning_rate=0.5, batch_size=9, input_noise=0.3, weight_decay=0.1, random_state=11)
+    monkeypatch.setattr(
+        autoencoder, "Training", lambda *arguments: given.append(arguments) or 1 / 0
+    )
+    model = tiny(
+        target_channels=7,
+        learning_rate=0.5,
+        batch_size=9,
+        input_noise=0.3,
+        weight_decay=0.1,
+        random_state=11,
+    )
     with pytest.raises(ZeroDivisionError):
         model.fit(spectra, validation=spectra[:3])
     ((_, sequences, schedule, options, validation),) = given
-    named = {"target_channels": 7, "learning_rate": 0.5, "batch_size": 9, "input_noise": 0.3, "weight_decay": 0.1, "seed": 11}
+    named = {
+        "target_channels": 7,
+        "learning_rate": 0.5,
+        "batch_size": 9,
+        "input_noise": 0.3,
+        "weight_decay": 0.1,
+        "seed": 11,
+    }
     assert asdict(options) == named
     assert schedule == BRIEF
     np.testing.assert_array_equal(sequences, spectra[:, :, None])
@@ -232,11 +292,17 @@ def test_resumed_fit_has_the_same_bits(tmp_path, fitted, spectra):
 
 def test_restored_from_its_weights_alone(fitted, spectra):
     """As `verify` does, without MXNet."""
-    form, *in_use = (StoredVariationalAutoencoder, fitted.channel_kl_ != 0) if fitted.variational else (StoredAutoencoder,)
+    form, *in_use = (
+        (StoredVariationalAutoencoder, fitted.channel_kl_ != 0)
+        if fitted.variational
+        else (StoredAutoencoder,)
+    )
     restored = form(fitted.weights_, spectra, getattr(fitted, "patch", 1), *in_use)
     latents = fitted.transform(spectra)
     np.testing.assert_allclose(restored.transform(spectra), latents, atol=1e-5)
-    np.testing.assert_allclose(restored.inverse_transform(latents), fitted.inverse_transform(latents), atol=1e-5)
+    np.testing.assert_allclose(
+        restored.inverse_transform(latents), fitted.inverse_transform(latents), atol=1e-5
+    )
     assert restored.n_parameters_ == fitted.n_parameters_
     assert hasattr(restored, "active_") == fitted.variational
     if fitted.variational:
@@ -250,26 +316,43 @@ def test_a_plain_autoencoder_tells_of_no_channels(spectra):
     """Nor where it was fitted as a variational one before."""
     model = dense(n_channels=2).fit(spectra).set_params(variational=False).fit(spectra)
     assert not [name for name in ("channel_kl_", "active_", "selected_") if hasattr(model, name)]
-    np.testing.assert_array_equal(model.transform(spectra), clone(model).fit(spectra).transform(spectra))
+    np.testing.assert_array_equal(
+        model.transform(spectra), clone(model).fit(spectra).transform(spectra)
+    )
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
-@pytest.mark.parametrize("make", [dense, convolutional, tiny], ids=["dense", "convolutional", "lstm"])
+@pytest.mark.parametrize(
+    "make", [dense, convolutional, tiny], ids=["dense", "convolutional", "lstm"]
+)
 def test_widths_that_mxnet_s_cpu_library_has_layouts_for(make, n_channels):
     """Of 8 and 16 units and filters some operators take other paths, not all of which work."""
-    form = {"width": 16} if make is tiny else {"hidden": (16, 8)} if make is dense else {"filters": (16, 32)}
-    model = make(n_channels=n_channels, n_components=16, **form).fit(stacked(n_channels=n_channels, n_steps=8))
+    form = (
+        {"width": 16}
+        if make is tiny
+        else {"hidden": (16, 8)}
+        if make is dense
+        else {"filters": (16, 32)}
+    )
+    model = make(n_channels=n_channels, n_components=16, **form).fit(
+        stacked(n_channels=n_channels, n_steps=8)
+    )
     assert np.isfinite(model.history_[-1]["mse"])
 
 
 @members
 def test_a_fixed_beta_is_the_only_one(make, spectra):
-    model = make(n_channels=2, n_components=4, schedule=BetaSchedule(settle_epochs=3, fixed_beta=0.01)).fit(spectra)
+    model = make(
+        n_channels=2, n_components=4, schedule=BetaSchedule(settle_epochs=3, fixed_beta=0.01)
+    ).fit(spectra)
     assert {row["phase"] for row in model.history_} == {"settle"}
     assert {row["beta"] for row in model.history_} == {0.01 if model.variational else 0.0}
     assert model.transform(spectra).any(axis=0).all()
     if model.variational:
-        assert model.selected_ == {"beta": 0.01, "active_channels": model.history_[-1]["active_channels"]}
+        assert model.selected_ == {
+            "beta": 0.01,
+            "active_channels": model.history_[-1]["active_channels"],
+        }
 
 
 def test_a_linear_autoencoder_reaches_the_error_of_pca():
@@ -277,8 +360,13 @@ def test_a_linear_autoencoder_reaches_the_error_of_pca():
     spectra = (stacked(n=400) * scales) @ np.linalg.qr(stacked(n=12, seed=1))[0] + 1
     form = {"hidden": (), "variational": False, "linear_path": False, "n_components": 3}
     schedule = BetaSchedule(settle_epochs=60)
-    model = DenseVariationalAutoencoder(**form, learning_rate=1e-1, batch_size=50, schedule=schedule).fit(spectra)
-    linear, pca = (np.mean((fit.inverse_transform(fit.transform(spectra)) - spectra) ** 2) for fit in (model, PCA(3).fit(spectra)))
+    model = DenseVariationalAutoencoder(
+        **form, learning_rate=1e-1, batch_size=50, schedule=schedule
+    ).fit(spectra)
+    linear, pca = (
+        np.mean((fit.inverse_transform(fit.transform(spectra)) - spectra) ** 2)
+        for fit in (model, PCA(3).fit(spectra))
+    )
     assert pca * (1 - 1e-5) <= linear < 1.01 * pca
 
 
@@ -289,7 +377,9 @@ def test_a_linear_autoencoder_reaches_the_error_of_pca():
 @members
 def test_linear_path_starts_at_the_principal_components(make, n_channels):
     """Taken alone, the linear map in and out reconstructs as PCA does, by way of latents of unit variance."""
-    spectra = 2 + stacked(n_channels=n_channels) @ np.diag(np.linspace(3, 0.1, 6 * n_channels)).astype(np.float32)
+    spectra = 2 + stacked(n_channels=n_channels) @ np.diag(
+        np.linspace(3, 0.1, 6 * n_channels)
+    ).astype(np.float32)
     model = make(n_channels=n_channels, n_components=4)
     network = model._new_network(spectra)
     x = mx.nd.array(model._unstack(spectra))
@@ -298,16 +388,22 @@ def test_linear_path_starts_at_the_principal_components(make, n_channels):
     pca = PCA(4).fit(spectra)
     np.testing.assert_allclose(linear, pca.inverse_transform(pca.transform(spectra)), atol=1e-4)
     whole = model._stack(network.decoder(latents)[0].asnumpy())
-    np.testing.assert_allclose(whole, linear, atol=1e-5, err_msg="the other path starts as no correction")
+    np.testing.assert_allclose(
+        whole, linear, atol=1e-5, err_msg="the other path starts as no correction"
+    )
     correction = np.abs(network.encoder(x)[0].asnumpy() - latents.asnumpy()).mean()
-    assert 0 < correction < 0.5, "a slight one in the encoder, whose layers have something to learn from at once"
+    assert 0 < correction < 0.5, (
+        "a slight one in the encoder, whose layers have something to learn from at once"
+    )
     covariance = np.cov(latents.asnumpy().T, ddof=0)
     np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
 
 
 def test_linear_path_of_fewer_components_than_channels():
     """Spectra of rank 2 and a constant feature: the channels without a component start at 0, nothing is divided by 0."""
-    spectra = (stacked(n=20, n_channels=1, n_steps=2) @ stacked(n=2, n_channels=1, n_steps=6, seed=1)).astype(np.float32)
+    spectra = (
+        stacked(n=20, n_channels=1, n_steps=2) @ stacked(n=2, n_channels=1, n_steps=6, seed=1)
+    ).astype(np.float32)
     spectra[:, 0] = 7
     network = tiny(n_components=5)._new_network(spectra)
     latents = network.encoder.linear(mx.nd.array(spectra))
@@ -338,7 +434,9 @@ def test_the_plain_form_has_no_linear_path(spectra):
 def learned():
     schedule = BetaSchedule(warmup_epochs=10, max_steps=60, kl_share=0.8, settle_epochs=60)
     sizes = {"n_components": 4, "target_channels": 2, "width": 8, "batch_size": 100}
-    return LSTMVariationalAutoencoder(learning_rate=1e-2, schedule=schedule, **sizes).fit(steps_on_slopes(400, seed=0))
+    return LSTMVariationalAutoencoder(learning_rate=1e-2, schedule=schedule, **sizes).fit(
+        steps_on_slopes(400, seed=0)
+    )
 
 
 def test_better_than_pca_with_as_many_latents(learned):
@@ -354,7 +452,12 @@ def test_better_than_pca_with_as_many_latents(learned):
 def test_beta_grows_until_the_active_channels_are_as_many_as_asked_for(learned):
     ramp = [row for row in learned.history_ if row["phase"] == "ramp"]
     assert all(row["active_channels"] > 2 for row in ramp[:-1])
-    assert ramp[-1]["active_channels"] == learned.selected_["active_channels"] == learned.active_.sum() == 2
+    assert (
+        ramp[-1]["active_channels"]
+        == learned.selected_["active_channels"]
+        == learned.active_.sum()
+        == 2
+    )
     assert learned.selected_["beta"] == ramp[-1]["beta"]
 
 

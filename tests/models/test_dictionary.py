@@ -11,7 +11,13 @@ from sklearn.base import clone
 from sklearn.linear_model import Lasso
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from replicate.models.dictionary import DictionaryLearning, OMPDictionaryLearning, PositiveDictionaryLearning, authors_rms, lambda_search
+from replicate.models.dictionary import (
+    DictionaryLearning,
+    OMPDictionaryLearning,
+    PositiveDictionaryLearning,
+    authors_rms,
+    lambda_search,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,9 @@ def spectra():
 
 @pytest.fixture(scope="module")
 def dictionary(spectra):
-    return DictionaryLearning(n_components=3, alpha=0.4, transform_alpha=1.1, max_iter=100).fit(spectra)
+    return DictionaryLearning(n_components=3, alpha=0.4, transform_alpha=1.1, max_iter=100).fit(
+        spectra
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -40,16 +48,28 @@ def test_scikit_learn_convention(estimator, check):
 
 def lasso_codes(spectra, atoms, penalty, positive=False):
     """Codes that minimise 0.5 ||x - D g||^2 + penalty ||g||_1, by scikit-learn's other lasso, spectrum by spectrum."""
-    lasso = Lasso(alpha=penalty / atoms.shape[1], fit_intercept=False, tol=1e-12, max_iter=100_000, positive=positive)
+    lasso = Lasso(
+        alpha=penalty / atoms.shape[1],
+        fit_intercept=False,
+        tol=1e-12,
+        max_iter=100_000,
+        positive=positive,
+    )
     return np.array([lasso.fit(atoms.T, spectrum).coef_ for spectrum in spectra])
 
 
-@pytest.mark.parametrize(("transform_alpha", "penalty"), [(1.1, 1.1), (None, 0.4), (0.0625, 0.0625)])
-def test_spectra_are_coded_with_the_penalty_that_is_stated(dictionary, spectra, transform_alpha, penalty):
+@pytest.mark.parametrize(
+    ("transform_alpha", "penalty"), [(1.1, 1.1), (None, 0.4), (0.0625, 0.0625)]
+)
+def test_spectra_are_coded_with_the_penalty_that_is_stated(
+    dictionary, spectra, transform_alpha, penalty
+):
     model = clone(dictionary).set_params(transform_alpha=transform_alpha)
     model.components_ = dictionary.components_
     model.n_features_in_ = dictionary.n_features_in_
-    np.testing.assert_allclose(model.transform(spectra), lasso_codes(spectra, dictionary.components_, penalty), atol=2e-3)
+    np.testing.assert_allclose(
+        model.transform(spectra), lasso_codes(spectra, dictionary.components_, penalty), atol=2e-3
+    )
 
 
 def test_codes_satisfy_the_conditions_of_a_minimum(dictionary, spectra):
@@ -63,7 +83,9 @@ def test_codes_satisfy_the_conditions_of_a_minimum(dictionary, spectra):
 
 
 def test_fit_transform_codes_with_the_stated_penalty_too(dictionary, spectra):
-    np.testing.assert_array_equal(clone(dictionary).fit_transform(spectra), dictionary.transform(spectra))
+    np.testing.assert_array_equal(
+        clone(dictionary).fit_transform(spectra), dictionary.transform(spectra)
+    )
 
 
 def test_fitting_does_not_depend_on_the_coding_penalty(dictionary, spectra):
@@ -86,7 +108,13 @@ def test_inverse_is_a_sum_of_atoms(dictionary, rng):
 def test_what_the_paper_does_not_state_is_scikit_learn_s_default():
     theirs = inspect.signature(decomposition.DictionaryLearning).parameters
     ours = DictionaryLearning()
-    stated = ("n_components", "fit_algorithm", "transform_algorithm", "transform_max_iter", "random_state")
+    stated = (
+        "n_components",
+        "fit_algorithm",
+        "transform_algorithm",
+        "transform_max_iter",
+        "random_state",
+    )
     assert {name: getattr(ours, name) for name in theirs if name not in stated} == {
         name: parameter.default for name, parameter in theirs.items() if name not in stated
     }
@@ -94,7 +122,9 @@ def test_what_the_paper_does_not_state_is_scikit_learn_s_default():
 
 @pytest.fixture(scope="module")
 def pursuit(spectra):
-    return OMPDictionaryLearning(3, alpha=0.4, transform_n_nonzero_coefs=3, max_iter=100).fit(spectra)
+    return OMPDictionaryLearning(3, alpha=0.4, transform_n_nonzero_coefs=3, max_iter=100).fit(
+        spectra
+    )
 
 
 def test_pursuit_learns_the_same_atoms(pursuit, dictionary):
@@ -116,7 +146,11 @@ def test_pursuit_takes_a_tenth_of_the_features_unless_told(rng, n_components, n_
 def test_pursuit_keeps_the_best_single_atom(pursuit, spectra):
     codes = clone(pursuit).set_params(transform_n_nonzero_coefs=1).fit(spectra).transform(spectra)
     overlap = spectra @ pursuit.components_.T
-    np.testing.assert_allclose(codes, np.where(np.abs(overlap) == np.abs(overlap).max(axis=1, keepdims=True), overlap, 0), atol=1e-8)
+    np.testing.assert_allclose(
+        codes,
+        np.where(np.abs(overlap) == np.abs(overlap).max(axis=1, keepdims=True), overlap, 0),
+        atol=1e-8,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -129,16 +163,23 @@ def test_positive_codes_of_atoms_at_right_angles(spectra):
     spectra = np.abs(spectra)
     model = PositiveDictionaryLearning(3, alpha=0.4)
     model.components_, model.n_features_in_ = np.eye(3, 12), 12
-    np.testing.assert_allclose(model.transform(spectra), np.maximum(spectra[:, :3] - 0.4, 0), atol=1e-12)
+    np.testing.assert_allclose(
+        model.transform(spectra), np.maximum(spectra[:, :3] - 0.4, 0), atol=1e-12
+    )
 
 
 def test_positive_codes_of_slanted_atoms_may_stop_short(positive, spectra):
     """Never negative, mostly at the minimum; the solver of the authors' choice shrinks the others too much."""
 
     def loss(codes):
-        return 0.5 * ((spectra - codes @ positive.components_) ** 2).sum(axis=1) + 0.4 * np.abs(codes).sum(axis=1)
+        return 0.5 * ((spectra - codes @ positive.components_) ** 2).sum(axis=1) + 0.4 * np.abs(
+            codes
+        ).sum(axis=1)
 
-    codes, best = positive.transform(spectra), lasso_codes(spectra, positive.components_, 0.4, positive=True)
+    codes, best = (
+        positive.transform(spectra),
+        lasso_codes(spectra, positive.components_, 0.4, positive=True),
+    )
     assert codes.min() == 0 and (codes > 0).any()
     assert (loss(codes) > loss(best) - 1e-9).all()
     assert loss(codes).mean() < 0.8 * loss(np.zeros((60, 3))).mean()
@@ -158,7 +199,9 @@ def test_authors_rms_against_a_direct_computation(spectra):
     channels = spectra.reshape(60, 2, 6)
     stacked = ((channels - channels.mean(axis=2, keepdims=True)) * [[1.0], [4.0]]).reshape(60, 12)
     atoms = PositiveDictionaryLearning(3).fit(stacked).components_
-    expected = np.sqrt(np.mean((stacked - lasso_codes(stacked, atoms, 1.0, positive=True) @ atoms) ** 2))
+    expected = np.sqrt(
+        np.mean((stacked - lasso_codes(stacked, atoms, 1.0, positive=True) @ atoms) ** 2)
+    )
     assert authors_rms(spectra, 4.0, n_components=3) == pytest.approx(expected, rel=1e-3)
 
 
@@ -184,7 +227,9 @@ def test_lambda_search_against_a_direct_computation(search, spectra, index):
     left = {coding: validation - codes[coding] @ atoms for coding in codes}
     assert search["mse"][index] == pytest.approx(np.mean(left[penalty] ** 2), rel=1e-2)
     assert search["mse_coded_at_1"][index] == pytest.approx(np.mean(left[1.0] ** 2), rel=1e-2)
-    objective = np.mean(0.5 * (left[penalty] ** 2).sum(axis=1) + penalty * np.abs(codes[penalty]).sum(axis=1))
+    objective = np.mean(
+        0.5 * (left[penalty] ** 2).sum(axis=1) + penalty * np.abs(codes[penalty]).sum(axis=1)
+    )
     assert search["objective"][index] == pytest.approx(objective, rel=1e-3)
 
 
@@ -196,7 +241,9 @@ def test_a_greater_penalty_costs_more(search):
 def test_lambda_search_fits_the_training_spectra_only(spectra, monkeypatch):
     fitted = []
     original = DictionaryLearning.fit
-    monkeypatch.setattr(DictionaryLearning, "fit", lambda self, X: fitted.append(X) or original(self, X))
+    monkeypatch.setattr(
+        DictionaryLearning, "fit", lambda self, X: fitted.append(X) or original(self, X)
+    )
     lambda_search(spectra[:40], spectra[40:], [2.0])
     assert len(fitted) == 1
     np.testing.assert_array_equal(fitted[0], spectra[:40])

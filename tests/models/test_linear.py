@@ -13,7 +13,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from replicate.models import linear
 from replicate.models.linear import ICA, NMF, PCA, SparsePCA
 
-EVERY_MODEL = [getattr(linear, name)(n_components=3) for name in linear.__all__ if name[0].isupper()]
+EVERY_MODEL = [
+    getattr(linear, name)(n_components=3) for name in linear.__all__ if name[0].isupper()
+]
 
 
 def error(model, spectra):
@@ -29,11 +31,20 @@ def sources():
 @pytest.fixture(scope="module")
 def spectra(sources):
     rng = np.random.default_rng(1)
-    return (sources @ rng.normal(size=(3, 12)) + 0.05 * rng.normal(size=(400, 12))).astype(np.float32)
+    return (sources @ rng.normal(size=(3, 12)) + 0.05 * rng.normal(size=(400, 12))).astype(
+        np.float32
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([PCA(n_components=1), ICA(n_components=1), SparsePCA(n_components=1, max_iter=20), NMF(n_components=1)])
+@parametrize_with_checks(
+    [
+        PCA(n_components=1),
+        ICA(n_components=1),
+        SparsePCA(n_components=1, max_iter=20),
+        NMF(n_components=1),
+    ]
+)
 def test_scikit_learn_convention(estimator, check):
     check(estimator)
 
@@ -48,13 +59,18 @@ def test_a_model_is_its_stored_arrays(model, spectra):
             setattr(restored, name, getattr(model, name).copy())
     latents = restored.transform(spectra[:20])
     np.testing.assert_allclose(latents, model.transform(spectra[:20]), atol=1e-5)
-    np.testing.assert_allclose(restored.inverse_transform(latents), model.inverse_transform(latents), atol=1e-5)
+    np.testing.assert_allclose(
+        restored.inverse_transform(latents), model.inverse_transform(latents), atol=1e-5
+    )
     assert restored.n_parameters_ == model.n_parameters_
 
 
 @pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda model: type(model).__name__)
 def test_same_seed_same_latents(model, spectra):
-    first, second = (clone(model).set_params(random_state=1).fit(spectra[:60]).transform(spectra) for _ in range(2))
+    first, second = (
+        clone(model).set_params(random_state=1).fit(spectra[:60]).transform(spectra)
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(first, second)
     assert first.shape == (400, 3)
 
@@ -79,7 +95,9 @@ def test_pca_leaves_the_trailing_singular_values(n_components):
 
 @pytest.mark.parametrize("n_components", [1, 2, 3])
 def test_ica_leaves_what_pca_leaves(spectra, n_components):
-    assert error(ICA(n_components).fit(spectra), spectra) == pytest.approx(error(PCA(n_components).fit(spectra), spectra), rel=1e-3)
+    assert error(ICA(n_components).fit(spectra), spectra) == pytest.approx(
+        error(PCA(n_components).fit(spectra), spectra), rel=1e-3
+    )
 
 
 def test_ica_finds_the_sources_and_pca_does_not(spectra, sources):
@@ -92,7 +110,9 @@ def test_ica_finds_the_sources_and_pca_does_not(spectra, sources):
 
 
 def test_sparse_pca_without_a_penalty_is_pca(spectra):
-    assert error(SparsePCA(3, alpha=0.0).fit(spectra), spectra) == pytest.approx(error(PCA(3).fit(spectra), spectra), rel=0.05)
+    assert error(SparsePCA(3, alpha=0.0).fit(spectra), spectra) == pytest.approx(
+        error(PCA(3).fit(spectra), spectra), rel=0.05
+    )
 
 
 def test_a_penalty_makes_components_sparse_and_costs(spectra):
@@ -112,7 +132,9 @@ def test_sparse_pca_drops_what_moves_less_than_its_penalty():
 
 def test_sparse_pca_codes_are_least_squares(spectra):
     model = SparsePCA(3).fit(spectra)
-    expected = np.linalg.lstsq(model.components_.T, (spectra - spectra.mean(axis=0)).T, rcond=None)[0].T
+    expected = np.linalg.lstsq(model.components_.T, (spectra - spectra.mean(axis=0)).T, rcond=None)[
+        0
+    ].T
     np.testing.assert_allclose(model.transform(spectra), expected, atol=1e-3)
 
 
@@ -134,7 +156,11 @@ def test_nmf_codes_are_the_best_that_are_not_negative(spectra):
     clipped = np.maximum(new - model.shift_, 0)
     assert (clipped == 0).any()
     codes = model.transform(new)
-    expected = [nnls(model.components_.T.astype(float), spectrum)[0] for spectrum in clipped.astype(float)]
+    expected = [
+        nnls(model.components_.T.astype(float), spectrum)[0] for spectrum in clipped.astype(float)
+    ]
     assert codes.min() == 0
     np.testing.assert_allclose(codes @ model.components_, expected @ model.components_, atol=0.02)
-    np.testing.assert_allclose(model.inverse_transform(codes), codes @ model.components_ + model.shift_, rtol=1e-6)
+    np.testing.assert_allclose(
+        model.inverse_transform(codes), codes @ model.components_ + model.shift_, rtol=1e-6
+    )

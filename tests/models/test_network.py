@@ -13,8 +13,8 @@ mx = pytest.importorskip("mxnet")
 
 from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencoder  # noqa: E402
 from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
-from replicate.models.inference import get_weights, named_parameters, set_weights  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
+from replicate.models.weights import get_weights, named_parameters, set_weights  # noqa: E402
 from replicate.reference import kl  # noqa: E402
 from replicate.reference import network as in_reference  # noqa: E402
 
@@ -28,16 +28,28 @@ FAMILY = {
     "lstm, no embedding": (LSTMVariationalAutoencoder, LSTM | {"n_embedding": 0}),
     "dense": (DenseVariationalAutoencoder, {"hidden": (8, 5)}),
     "dense, tanh": (DenseVariationalAutoencoder, {"hidden": (5, 6, 7), "activation": "tanh"}),
-    "dense, softsign": (DenseVariationalAutoencoder, {"hidden": (6,), "activation": "softsign", "n_embedding": 3}),
+    "dense, softsign": (
+        DenseVariationalAutoencoder,
+        {"hidden": (6,), "activation": "softsign", "n_embedding": 3},
+    ),
     "linear": (DenseVariationalAutoencoder, {"hidden": ()}),
     "convolutional": (ConvolutionalVariationalAutoencoder, {"filters": (3, 4, 5)}),
-    "convolutional, narrow": (ConvolutionalVariationalAutoencoder, {"filters": (6,), "kernel_size": 3, "n_embedding": 5}),
-    "convolutional, pointwise": (ConvolutionalVariationalAutoencoder, {"filters": (4, 6), "kernel_size": 1}),
+    "convolutional, narrow": (
+        ConvolutionalVariationalAutoencoder,
+        {"filters": (6,), "kernel_size": 3, "n_embedding": 5},
+    ),
+    "convolutional, pointwise": (
+        ConvolutionalVariationalAutoencoder,
+        {"filters": (4, 6), "kernel_size": 1},
+    ),
 }
 members = pytest.mark.parametrize("member", FAMILY)
-some_members = pytest.mark.parametrize("member", ["lstm", "lstm, 3 blocks", "dense", "dense, softsign", "convolutional"])
+some_members = pytest.mark.parametrize(
+    "member", ["lstm", "lstm, 3 blocks", "dense", "dense, softsign", "convolutional"]
+)
 every_form = pytest.mark.parametrize(
-    ("n_channels", "linear_path", "variational"), [(1, False, True), (1, True, False), (2, True, True), (2, False, False)]
+    ("n_channels", "linear_path", "variational"),
+    [(1, False, True), (1, True, False), (2, True, True), (2, False, False)],
 )
 
 
@@ -53,7 +65,13 @@ def build(member="lstm", hybrid=True, seed=0, scale=0.4, n_steps=STEPS, **change
     network.hybridize(hybrid, static_alloc=hybrid, static_shape=hybrid)
     random = np.random.default_rng(seed)
     shapes = {name: parameter.shape for name, parameter in named_parameters(network).items()}
-    set_weights(network, {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in sorted(shapes.items())})
+    set_weights(
+        network,
+        {
+            name: random.normal(0, scale, shape).astype(np.float32)
+            for name, shape in sorted(shapes.items())
+        },
+    )
     return network
 
 
@@ -61,7 +79,11 @@ def batch(member="lstm", n_channels=2, n_spectra=5, n_steps=STEPS, n_latent=LATE
     """What the encoder sees, what the decoder must return, and epsilon; to a dense network a spectrum is one long channel."""
     random = np.random.default_rng(seed)
     spectra, noise = random.normal(size=(2, n_spectra, n_steps, n_channels)).astype(np.float32)
-    shape = (n_spectra, -1, 1 if issubclass(FAMILY[member][0], DenseVariationalAutoencoder) else n_channels)
+    shape = (
+        n_spectra,
+        -1,
+        1 if issubclass(FAMILY[member][0], DenseVariationalAutoencoder) else n_channels,
+    )
     epsilon = random.normal(size=(n_spectra, n_latent)).astype(np.float32)
     return (spectra + 0.1 * noise).reshape(shape), spectra.reshape(shape), epsilon
 
@@ -80,7 +102,10 @@ def in_numpy(weights, spectra, latents):
     """What the encoder makes of spectra, NTC, and the decoder of latents, in the order of the Gluon blocks; spectra stacked."""
     reference = in_reference(weights)
     encoded = [array for array in reference.encode(stacked(spectra)) if array is not None]
-    embeddings = [reference.encoder_embedding(stacked(spectra))], [reference.decoder_embedding(latents)]
+    embeddings = (
+        [reference.encoder_embedding(stacked(spectra))],
+        [reference.decoder_embedding(latents)],
+    )
     of_encoder, of_decoder = embeddings if reference.n_embedding else ([], [])
     return [*encoded, *of_encoder, reference.decode(latents, spectra.shape[1]), *of_decoder]
 
@@ -99,11 +124,23 @@ def losses(weights, noisy, spectra, epsilon=0, channels=1):
     """MSE, activity and KL of each channel, of the forward pass in NumPy."""
     reference = in_reference(weights)
     mean, log_variance = reference.encode(stacked(noisy))
-    latents = mean if log_variance is None else (mean + np.exp(log_variance / 2) * epsilon) * channels
+    latents = (
+        mean if log_variance is None else (mean + np.exp(log_variance / 2) * epsilon) * channels
+    )
     embeddings = reference.encoder_embedding(stacked(noisy)), reference.decoder_embedding(latents)
-    activity = sum(np.abs(embedding).sum(axis=1).mean() for embedding in embeddings) if reference.n_embedding else 0
+    activity = (
+        sum(np.abs(embedding).sum(axis=1).mean() for embedding in embeddings)
+        if reference.n_embedding
+        else 0
+    )
     mse = ((reference.decode(latents, spectra.shape[1]) - stacked(spectra)) ** 2).mean()
-    return mse, activity, np.zeros(reference.n_latent) if log_variance is None else kl(mean, log_variance) * channels[0]
+    return (
+        mse,
+        activity,
+        np.zeros(reference.n_latent)
+        if log_variance is None
+        else kl(mean, log_variance) * channels[0],
+    )
 
 
 def assert_all_close(found, expected):
@@ -119,7 +156,9 @@ def assert_all_close(found, expected):
 def test_encoder_and_decoder_against_numpy(member, n_channels, linear_path, variational):
     network = build(member, n_channels=n_channels, linear_path=linear_path, variational=variational)
     spectra, _, latents = batch(member, n_channels)
-    assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
+    assert_all_close(
+        in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents)
+    )
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 8, 9, 13])
@@ -127,7 +166,9 @@ def test_encoder_and_decoder_against_numpy(member, n_channels, linear_path, vari
 def test_convolutions_of_any_number_of_steps(n_steps, linear_path):
     network = build("convolutional", n_steps=n_steps, linear_path=linear_path)
     spectra, _, latents = batch("convolutional", n_steps=n_steps)
-    assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
+    assert_all_close(
+        in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents)
+    )
 
 
 @pytest.mark.parametrize("linear_path", [False, True])
@@ -142,12 +183,23 @@ def test_convolutions_of_any_number_of_steps(n_steps, linear_path):
         (ConvolutionalVariationalAutoencoder, {}, 0.1),
     ],
 )
-def test_the_networks_of_the_study_against_numpy(monkeypatch, cls, form, scale, n_channels, linear_path):
+def test_the_networks_of_the_study_against_numpy(
+    monkeypatch, cls, form, scale, n_channels, linear_path
+):
     """The layers of every profile; the larger they are, the smaller the weights, so that the states do not all saturate."""
     monkeypatch.setitem(FAMILY, "member", (cls, form))
-    network = build("member", scale=scale, n_components=16, n_steps=9, n_channels=n_channels, linear_path=linear_path)
+    network = build(
+        "member",
+        scale=scale,
+        n_components=16,
+        n_steps=9,
+        n_channels=n_channels,
+        linear_path=linear_path,
+    )
     spectra, _, latents = batch("member", n_channels, n_spectra=3, n_steps=9, n_latent=16)
-    assert_all_close(in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents))
+    assert_all_close(
+        in_gluon(network, spectra, latents), in_numpy(get_weights(network), spectra, latents)
+    )
 
 
 @some_members
@@ -184,19 +236,28 @@ def test_hybridised_is_eager(member):
             np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(("linear_path", "variational"), [(False, True), (True, True), (True, False)])
+@pytest.mark.parametrize(
+    ("linear_path", "variational"), [(False, True), (True, True), (True, False)]
+)
 @some_members
 def test_gradients(member, linear_path, variational, rng):
     """Every parameter has a finite gradient, and the loss of the NumPy network rises in any direction as steeply as they say."""
     changes = {"width": 8} if member.startswith("lstm") else {}
-    network = build(member, linear_path=linear_path, variational=variational, n_components=8, **changes)
-    inputs = (*batch(member, n_latent=8, n_spectra=20), np.ones((1, 8), dtype=np.float32))[: 4 if variational else 2]
+    network = build(
+        member, linear_path=linear_path, variational=variational, n_components=8, **changes
+    )
+    inputs = (*batch(member, n_latent=8, n_spectra=20), np.ones((1, 8), dtype=np.float32))[
+        : 4 if variational else 2
+    ]
     with mx.autograd.record():
         mse, activity, channel_kl = network(*map(mx.nd.array, inputs))
         loss = mse + 0.01 * activity + 0.1 * channel_kl.mean()
     loss.backward()
     weights = get_weights(network)
-    gradients = {name: parameter.grad().asnumpy().astype(np.float64) for name, parameter in named_parameters(network).items()}
+    gradients = {
+        name: parameter.grad().asnumpy().astype(np.float64)
+        for name, parameter in named_parameters(network).items()
+    }
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
     assert not [name for name, gradient in gradients.items() if not gradient.any()]
 
@@ -208,7 +269,9 @@ def test_gradients(member, linear_path, variational, rng):
     for _ in range(8):
         direction = {name: rng.normal(size=array.shape) for name, array in weights.items()}
         slope = sum((gradients[name] * direction[name]).sum() for name in gradients)
-        assert (loss_at(1e-6, direction) - loss_at(-1e-6, direction)) / 2e-6 == pytest.approx(slope, rel=1e-4, abs=1e-4)
+        assert (loss_at(1e-6, direction) - loss_at(-1e-6, direction)) / 2e-6 == pytest.approx(
+            slope, rel=1e-4, abs=1e-4
+        )
 
 
 def count(network):
@@ -222,22 +285,40 @@ def n_lstm(inputs, width):
 
 def n_paper(n_channels, width=128, n_latent=16):
     """Paper: 3 blocks of 2 layers in encoder and decoder, and one layer more in each; the first skip changes the width."""
-    blocks_encoder = n_lstm(n_channels, width) + 5 * n_lstm(2 * width, width) + 2 * width * n_channels
-    encoder = blocks_encoder + n_lstm(2 * width, width) + (2 * width + 1) * n_latent + 2 * (n_latent + 1) * n_latent
-    decoder = (n_latent + 1) * n_latent + n_lstm(n_latent, width) + 6 * n_lstm(2 * width, width) + (2 * width + 1) * n_channels
+    blocks_encoder = (
+        n_lstm(n_channels, width) + 5 * n_lstm(2 * width, width) + 2 * width * n_channels
+    )
+    encoder = (
+        blocks_encoder
+        + n_lstm(2 * width, width)
+        + (2 * width + 1) * n_latent
+        + 2 * (n_latent + 1) * n_latent
+    )
+    decoder = (
+        (n_latent + 1) * n_latent
+        + n_lstm(n_latent, width)
+        + 6 * n_lstm(2 * width, width)
+        + (2 * width + 1) * n_channels
+    )
     return encoder + decoder
 
 
-@pytest.mark.parametrize(("n_channels", "n_steps", "literal"), [(1, 25, 5_032_257), (2, 96, 5_033_794)])
+@pytest.mark.parametrize(
+    ("n_channels", "n_steps", "literal"), [(1, 25, 5_032_257), (2, 96, 5_033_794)]
+)
 def test_size_of_the_paper_s_network(n_channels, n_steps, literal):
-    paper = LSTMVariationalAutoencoder(n_channels, n_blocks=3, n_layers=2, width=128, linear_path=False)
+    paper = LSTMVariationalAutoencoder(
+        n_channels, n_blocks=3, n_layers=2, width=128, linear_path=False
+    )
     assert count(paper._build(n_channels * n_steps)) == n_paper(n_channels) == literal
 
 
 @pytest.mark.parametrize(("linear_path", "n_channels"), [(False, 1), (True, 1), (True, 2)])
 def test_size_of_our_network(linear_path, n_channels):
     steps, latent, width = 25, 16, 32
-    network = LSTMVariationalAutoencoder(n_channels, linear_path=linear_path)._build(n_channels * steps)
+    network = LSTMVariationalAutoencoder(n_channels, linear_path=linear_path)._build(
+        n_channels * steps
+    )
     encoder = n_lstm(n_channels, width) + (2 * width + 1) * latent + 2 * (latent + 1) * latent
     decoder = (latent + 1) * latent + n_lstm(latent, width) + (2 * width + 1) * n_channels
     linear = (2 * latent + 1) * steps * n_channels + latent
@@ -277,7 +358,9 @@ def posterior(mean, log_variance):
 def test_kl_known_answers():
     network = posterior([0, 1, -3, 0], [0, 0, 0, np.log(4)])
     channel_kl = run(network, *batch(), np.ones((1, 4), dtype=np.float32))[2]
-    np.testing.assert_allclose(channel_kl, [0, 0.5, 4.5, (4 - 1 - np.log(4)) / 2], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(
+        channel_kl, [0, 0.5, 4.5, (4 - 1 - np.log(4)) / 2], rtol=1e-6, atol=1e-7
+    )
 
 
 @settings(max_examples=20)
@@ -286,7 +369,9 @@ def test_kl_is_the_integral_that_defines_it(mean, log_variance):
     q = norm(mean, np.exp(log_variance / 2))
     x = np.linspace(mean - 12 * q.std(), mean + 12 * q.std(), 2001)
     integral = integrate.simpson(q.pdf(x) * (q.logpdf(x) - norm.logpdf(x)), x=x)
-    channel_kl = run(posterior([mean] * 4, [log_variance] * 4), *batch(), np.ones((1, 4), dtype=np.float32))[2]
+    channel_kl = run(
+        posterior([mean] * 4, [log_variance] * 4), *batch(), np.ones((1, 4), dtype=np.float32)
+    )[2]
     np.testing.assert_allclose(channel_kl, integral, rtol=1e-5, atol=1e-6)
 
 

@@ -26,7 +26,9 @@ def test_the_share_is_60_percent_as_in_the_paper():
     assert BetaSchedule().beta_step(mse=0.2, kl=3.0) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("beta", "weight"), [(0, 0), (1e-12, 1e-5), (1, 1e-4), (0.2, 1.5848931924611136e-5), (2, 1e-3)])
+@pytest.mark.parametrize(
+    ("beta", "weight"), [(0, 0), (1e-12, 1e-5), (1, 1e-4), (0.2, 1.5848931924611136e-5), (2, 1e-3)]
+)
 def test_lambda_is_1e_5_times_10_to_the_beta_and_zero_without_beta(beta, weight):
     assert BetaSchedule().l1_weight(beta) == pytest.approx(weight)
 
@@ -56,12 +58,24 @@ def test_a_fixed_beta_needs_epochs_to_settle_in():
 
 def test_a_channel_is_active_above_a_tenth_of_a_nat():
     assert ACTIVE_KL == 0.1
-    np.testing.assert_array_equal(active([0, 0.0999, 0.1, 0.1001, 5]), [False, False, False, True, True])
+    np.testing.assert_array_equal(
+        active([0, 0.0999, 0.1, 0.1001, 5]), [False, False, False, True, True]
+    )
 
 
 @pytest.mark.parametrize(
     ("count", "best", "nearer"),
-    [(16, None, True), (6, 9, True), (9, 6, False), (5, 6, True), (5, 5, False), (4, 6, True), (6, 4, False), (0, 9, False), (1, 9, True)],
+    [
+        (16, None, True),
+        (6, 9, True),
+        (9, 6, False),
+        (5, 6, True),
+        (5, 5, False),
+        (4, 6, True),
+        (6, 4, False),
+        (0, 9, False),
+        (1, 9, True),
+    ],
 )
 def test_nearer_to_a_target_of_five(count, best, nearer):
     """4 and 6 are equally near, and 1 and 9: the fewer channels win, whichever came first."""
@@ -80,7 +94,9 @@ def test_the_chosen_count_is_nearest_and_the_fewer_of_two(sequence, target):
     best = chosen(sequence, target)
     candidates = [count for count in sequence if count or not target] or sequence
     distances = [abs(count - target) for count in candidates]
-    assert best == min(count for count, distance in zip(candidates, distances) if distance == min(distances))
+    assert best == min(
+        count for count, distance in zip(candidates, distances) if distance == min(distances)
+    )
 
 
 @given(counts, targets, st.randoms(use_true_random=False))

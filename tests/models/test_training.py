@@ -18,10 +18,10 @@ from replicate.errors import ReplicationError  # noqa: E402
 from replicate.files import read_npz, write_npz  # noqa: E402
 from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencoder  # noqa: E402
 from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
-from replicate.models.inference import get_weights, in_batches, named_parameters, set_weights  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
 from replicate.models.training import Training, TrainingOptions  # noqa: E402
+from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights  # noqa: E402
 
 N_LATENT = 4
 SCHEDULE = BetaSchedule(warmup_epochs=2, step_epochs=2, max_steps=2, settle_epochs=3)
@@ -46,8 +46,21 @@ def spectra(n=23, seed=0, shape=(5, 2)):
 
 def make(cls=Training, network=None, data=None, schedule=SCHEDULE, validation=None, **changes):
     """Make a training whose channels all stay active, so that its ramp runs to the end unless a target is set."""
-    options = {"target_channels": 0, "learning_rate": 1e-2, "batch_size": 6, "input_noise": 0.1, "weight_decay": 0.0, "seed": 0} | changes
-    return cls(network or build(), spectra() if data is None else data, schedule, TrainingOptions(**options), validation)
+    options = {
+        "target_channels": 0,
+        "learning_rate": 1e-2,
+        "batch_size": 6,
+        "input_noise": 0.1,
+        "weight_decay": 0.0,
+        "seed": 0,
+    } | changes
+    return cls(
+        network or build(),
+        spectra() if data is None else data,
+        schedule,
+        TrainingOptions(**options),
+        validation,
+    )
 
 
 def without_seconds(history):
@@ -56,7 +69,10 @@ def without_seconds(history):
 
 def assert_same_bits(one, other):
     assert without_seconds(one.history) == without_seconds(other.history)
-    for first, second in ((get_weights(one.network), get_weights(other.network)), (one._selected, other._selected)):
+    for first, second in (
+        (get_weights(one.network), get_weights(other.network)),
+        (one._selected, other._selected),
+    ):
         assert first.keys() == second.keys()
         assert all(first[name].tobytes() == second[name].tobytes() for name in first)
     np.testing.assert_array_equal(one.channels, other.channels)
@@ -86,7 +102,9 @@ def test_same_seed_same_bits(finished):
     assert_same_bits(again, finished)
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"network": "another"}, {"learning_rate": 2e-2}, {"input_noise": 0.0}])
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"network": "another"}, {"learning_rate": 2e-2}, {"input_noise": 0.0}]
+)
 def test_anything_else_gives_other_bits(finished, changes):
     changes = {"network": build(seed=1)} if "network" in changes else changes
     other = make(**changes)
@@ -104,7 +122,9 @@ def test_the_history_has_a_row_an_epoch(finished):
 # Interruption
 
 
-@pytest.mark.parametrize("epoch", range(len(PHASES)), ids=[f"{epoch}-{phase}" for epoch, phase in enumerate(PHASES)])
+@pytest.mark.parametrize(
+    "epoch", range(len(PHASES)), ids=[f"{epoch}-{phase}" for epoch, phase in enumerate(PHASES)]
+)
 def test_interrupted_and_resumed(tmp_path, finished, epoch):
     """The second process starts from another initialisation: all that matters is in the checkpoint."""
     checkpoint = tmp_path / "checkpoint.npz"
@@ -134,12 +154,24 @@ PLAIN = {"variational": False}
         (DENSE | PLAIN, FIXED),
         (CONVOLUTIONAL | PLAIN, FIXED),
     ],
-    ids=["dense", "convolutional", "own features", "fixed beta", "dense, fixed beta", "plain", "plain dense", "plain convolutional"],
+    ids=[
+        "dense",
+        "convolutional",
+        "own features",
+        "fixed beta",
+        "dense, fixed beta",
+        "plain",
+        "plain dense",
+        "plain convolutional",
+    ],
 )
 def test_every_member_of_the_family_resumes_to_the_same_bits(tmp_path, form, schedule):
     data = spectra(shape=(10, 1) if form.get("cls") is DenseVariationalAutoencoder else (5, 2))
     schedule = replace(schedule, fixed_beta=0.0) if "variational" in form else schedule
-    whole, first, resumed = (make(network=build(seed, **form), data=data, schedule=schedule, weight_decay=0.1) for seed in (0, 0, 9))
+    whole, first, resumed = (
+        make(network=build(seed, **form), data=data, schedule=schedule, weight_decay=0.1)
+        for seed in (0, 0, 9)
+    )
     whole.run()
     with pytest.raises(KeyboardInterrupt):
         first.run(tmp_path / "checkpoint.npz", interrupt_after(2))
@@ -209,7 +241,12 @@ def assert_refused(path, training):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda content: b"", lambda content: content[:-1], lambda content: content[: len(content) // 2], lambda content: b"not a checkpoint"],
+    [
+        lambda content: b"",
+        lambda content: content[:-1],
+        lambda content: content[: len(content) // 2],
+        lambda content: b"not a checkpoint",
+    ],
     ids=["empty", "one byte short", "half", "text"],
 )
 def test_damaged_checkpoint(checkpoint, damage):
@@ -217,7 +254,9 @@ def test_damaged_checkpoint(checkpoint, damage):
     assert_refused(checkpoint, make())
 
 
-@pytest.mark.parametrize("missing", ["state", "channels", "selected_channels", "weight/", "selected/", "moment/"])
+@pytest.mark.parametrize(
+    "missing", ["state", "channels", "selected_channels", "weight/", "selected/", "moment/"]
+)
 def test_checkpoint_that_lacks_an_array(checkpoint, missing):
     arrays = read_npz(checkpoint)
     del arrays[next(name for name in arrays if name.startswith(missing))]
@@ -225,7 +264,10 @@ def test_checkpoint_that_lacks_an_array(checkpoint, missing):
     assert_refused(checkpoint, make())
 
 
-@pytest.mark.parametrize("state", ["", "{", "null", "[]", "{}", '{"progress": {"phase": "warmup", "of": "another version"}}'])
+@pytest.mark.parametrize(
+    "state",
+    ["", "{", "null", "[]", "{}", '{"progress": {"phase": "warmup", "of": "another version"}}'],
+)
 def test_checkpoint_with_a_foreign_state(checkpoint, state):
     write_npz(checkpoint, **read_npz(checkpoint) | {"state": np.array(state)})
     assert_refused(checkpoint, make())
@@ -250,7 +292,9 @@ def test_checkpoint_of_another_training(checkpoint, changes):
     assert_refused(checkpoint, make(**changes))
 
 
-@pytest.mark.parametrize("form", [{"width": 3}, {"linear_path": False}, {"n_embedding": 0}, PLAIN, DENSE])
+@pytest.mark.parametrize(
+    "form", [{"width": 3}, {"linear_path": False}, {"n_embedding": 0}, PLAIN, DENSE]
+)
 def test_checkpoint_of_another_network(checkpoint, form):
     assert_refused(checkpoint, make(network=build(**form)))
 
@@ -258,7 +302,11 @@ def test_checkpoint_of_another_network(checkpoint, form):
 # Refusals
 
 
-@pytest.mark.parametrize(("scale", "changes"), [(1e25, {}), (1, {"learning_rate": 1e30})], ids=["spectra", "learning rate"])
+@pytest.mark.parametrize(
+    ("scale", "changes"),
+    [(1e25, {}), (1, {"learning_rate": 1e30})],
+    ids=["spectra", "learning rate"],
+)
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, scale, changes):
     training = make(data=spectra() * np.float32(scale), **changes)
     with pytest.raises(ReplicationError, match=r"not finite in epoch \d.*learning_rate"):
@@ -292,7 +340,9 @@ def test_warm_up_then_constant_steps_the_first_of_60_percent(finished):
     step, last = ramp[0]["beta"], warmup[-1]
     assert step * last["kl"] == pytest.approx(0.6 * (last["mse"] + step * last["kl"]))
     assert [row["beta"] for row in ramp] == pytest.approx([step, step, 2 * step, 2 * step])
-    assert [row["l1_weight"] for row in ramp] == pytest.approx([1e-5 * 10 ** row["beta"] for row in ramp])
+    assert [row["l1_weight"] for row in ramp] == pytest.approx(
+        [1e-5 * 10 ** row["beta"] for row in ramp]
+    )
 
 
 def test_settling_has_a_low_beta_and_a_falling_rate(finished):
@@ -307,17 +357,27 @@ def test_with_beta_fixed_there_is_only_a_settling_of_every_channel():
     training = make(schedule=replace(FIXED, fixed_beta=5.0, settle_epochs=20), learning_rate=0.1)
     training.run()
     assert [(row["phase"], row["beta"]) for row in training.history] == [("settle", 5.0)] * 20
-    assert [row["learning_rate"] for row in training.history] == pytest.approx([0.05 * (1 + np.cos(np.pi * i / 20)) for i in range(20)])
+    assert [row["learning_rate"] for row in training.history] == pytest.approx(
+        [0.05 * (1 + np.cos(np.pi * i / 20)) for i in range(20)]
+    )
     assert training.progress.selected_beta == 5.0
-    assert training.progress.selected_count == training.history[-1]["active_channels"] < training.history[0]["active_channels"]
+    assert (
+        training.progress.selected_count
+        == training.history[-1]["active_channels"]
+        < training.history[0]["active_channels"]
+    )
     assert training.channels.all()
 
 
 def test_a_plain_autoencoder_minimises_the_error_alone():
     """Nothing is drawn in its updates, and nothing but the error moves its weights."""
-    training = make(network=build(variational=False), schedule=replace(FIXED, fixed_beta=0.0), input_noise=0.0)
+    training = make(
+        network=build(variational=False), schedule=replace(FIXED, fixed_beta=0.0), input_noise=0.0
+    )
     training.run()
-    assert [(row["kl"], row["l1_weight"], row["active_channels"]) for row in training.history] == [(0, 0, 0)] * 4
+    assert [(row["kl"], row["l1_weight"], row["active_channels"]) for row in training.history] == [
+        (0, 0, 0)
+    ] * 4
     assert not [name for name in named_parameters(training.network) if "log_variance" in name]
 
 
@@ -328,7 +388,14 @@ class Scripted(Training):
 
     def _epoch(self):
         now = self.progress
-        row = {"epoch": now.epoch, "phase": now.phase, "beta": now.beta, "mse": 0.2, "kl": 3.0, "channels": self.channels.tolist()}
+        row = {
+            "epoch": now.epoch,
+            "phase": now.phase,
+            "beta": now.beta,
+            "mse": 0.2,
+            "kl": 3.0,
+            "channels": self.channels.tolist(),
+        }
         row["stamp"] = int(self._stamp().data().asnumpy()[0])
         self._stamp().set_data(mx.nd.full(N_LATENT, now.epoch))
         mask = self.script[now.epoch] if now.epoch < len(self.script) else np.zeros(N_LATENT)
@@ -390,14 +457,25 @@ def test_the_model_whose_active_channels_are_nearest_the_target(counts, target, 
 def test_only_the_last_epoch_of_a_beta_decides(counts, target, step_epochs, warmup_epochs):
     """Whatever the channels do in between; and the ramp ends at the first beta that has no more than the target."""
     decoys = [np.zeros(N_LATENT)] * (step_epochs - 1)
-    script = [np.zeros(N_LATENT)] * warmup_epochs + [mask for last in masks_of(counts) for mask in (*decoys, last)]
-    schedule = BetaSchedule(warmup_epochs=warmup_epochs, step_epochs=step_epochs, max_steps=len(counts), settle_epochs=1)
+    script = [np.zeros(N_LATENT)] * warmup_epochs + [
+        mask for last in masks_of(counts) for mask in (*decoys, last)
+    ]
+    schedule = BetaSchedule(
+        warmup_epochs=warmup_epochs, step_epochs=step_epochs, max_steps=len(counts), settle_epochs=1
+    )
     training = follow(script, target, schedule)
     n_betas = next((i + 1 for i, count in enumerate(counts) if count <= target), len(counts))
-    expected = min(range(n_betas), key=lambda i: (counts[i] == 0 < target, abs(counts[i] - target), counts[i], i))
-    assert [row["phase"] for row in training.history] == ["warmup"] * warmup_epochs + ["ramp"] * n_betas * step_epochs + ["settle"]
+    expected = min(
+        range(n_betas),
+        key=lambda i: (counts[i] == 0 < target, abs(counts[i] - target), counts[i], i),
+    )
+    assert [row["phase"] for row in training.history] == ["warmup"] * warmup_epochs + [
+        "ramp"
+    ] * n_betas * step_epochs + ["settle"]
     ramp = training.history[warmup_epochs:-1]
-    assert [row["beta"] for row in ramp] == pytest.approx([0.1 * (1 + i // step_epochs) for i in range(len(ramp))])
+    assert [row["beta"] for row in ramp] == pytest.approx(
+        [0.1 * (1 + i // step_epochs) for i in range(len(ramp))]
+    )
     assert training.history[-1]["stamp"] == warmup_epochs + (expected + 1) * step_epochs - 1
     assert training.progress.selected_count == counts[expected]
 
@@ -414,7 +492,9 @@ def test_without_settling_nothing_is_switched_off():
 
 def test_selected_weights_survive_an_interruption(tmp_path):
     schedule = BetaSchedule(warmup_epochs=1, max_steps=4, settle_epochs=0)
-    first, resumed = (make(Scripted, network=build(), schedule=schedule, target_channels=2) for _ in range(2))
+    first, resumed = (
+        make(Scripted, network=build(), schedule=schedule, target_channels=2) for _ in range(2)
+    )
     first.script = resumed.script = [np.ones(N_LATENT), *masks_of([4, 3, 4, 4])]
     with pytest.raises(KeyboardInterrupt):
         first.run(tmp_path / "checkpoint.npz", interrupt_after(3))
@@ -424,8 +504,15 @@ def test_selected_weights_survive_an_interruption(tmp_path):
 
 
 def test_a_channel_switched_off_has_no_kl_while_settling():
-    training = make(schedule=BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=3), target_channels=N_LATENT)
-    training.run(on_epoch=lambda row: training.channels.__setitem__(0, False) if row["phase"] == "ramp" else None)
+    training = make(
+        schedule=BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=3),
+        target_channels=N_LATENT,
+    )
+    training.run(
+        on_epoch=lambda row: (
+            training.channels.__setitem__(0, False) if row["phase"] == "ramp" else None
+        )
+    )
     np.testing.assert_array_equal(training.channels, [False, True, True, True])
     assert [row["active_channels"] for row in training.history] == [4, 4, 3, 3, 3]
 
@@ -439,7 +526,9 @@ def recorded(monkeypatch):
     calls = []
 
     def record(self, *inputs, original=Training._update):
-        calls.append((self.progress.epoch, self.progress.beta, [array.asnumpy() for array in inputs]))
+        calls.append(
+            (self.progress.epoch, self.progress.beta, [array.asnumpy() for array in inputs])
+        )
         return original(self, *inputs)
 
     monkeypatch.setattr(Training, "_update", record)
@@ -449,11 +538,19 @@ def recorded(monkeypatch):
 def test_every_epoch_is_one_pass_in_whole_batches(recorded):
     data = spectra()
     make(data=data).run()
-    batches = [[inputs[1] for epoch, _, inputs in recorded if epoch == wanted] for wanted in range(len(PHASES))]
+    batches = [
+        [inputs[1] for epoch, _, inputs in recorded if epoch == wanted]
+        for wanted in range(len(PHASES))
+    ]
     orders = []
     for epoch in batches:
         assert [batch.shape for batch in epoch] == [(6, 5, 2)] * 3
-        orders.append([int(np.flatnonzero((data == one).all(axis=(1, 2)))[0]) for one in np.concatenate(epoch)])
+        orders.append(
+            [
+                int(np.flatnonzero((data == one).all(axis=(1, 2)))[0])
+                for one in np.concatenate(epoch)
+            ]
+        )
         assert len(set(orders[-1])) == 18
     assert len({tuple(order) for order in orders}) == len(PHASES)
 
@@ -484,7 +581,10 @@ def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
             mse, activity, kl = twin(*map(mx.nd.array, inputs))
             loss = mse + (1e-5 * 10**beta if beta else 0) * activity + beta * kl.sum() / N_LATENT
         loss.backward()
-        gradients = {name: parameter.grad().asnumpy().astype(np.float64) for name, parameter in parameters.items()}
+        gradients = {
+            name: parameter.grad().asnumpy().astype(np.float64)
+            for name, parameter in parameters.items()
+        }
         norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients.values()))
         clipped.append(norm > 1)
         for name, parameter in parameters.items():
@@ -493,7 +593,10 @@ def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
             second[name] = 0.999 * second[name] + 0.001 * gradient**2
             rate = 1e-2 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
             moved = parameter.data().asnumpy() - rate * first[name] / (np.sqrt(second[name]) + 1e-8)
-            decays = not name.endswith("bias") and name not in ("encoder.linear.weight", "decoder.linear.weight")
+            decays = not name.endswith("bias") and name not in (
+                "encoder.linear.weight",
+                "decoder.linear.weight",
+            )
             parameter.set_data(mx.nd.array(moved * (1 - decays * weight_decay * 1e-2)))
     assert any(clipped)
     assert recorded[-1][1] > 0
@@ -519,10 +622,14 @@ def test_validation_error_is_that_of_the_posterior_mean(off):
     if off is not None:
         training.channels[off] = False
     training.run()
-    mean = training.network.encoder(mx.nd.array(validation))[0] * mx.nd.array(training.channels[None])
+    mean = training.network.encoder(mx.nd.array(validation))[0] * mx.nd.array(
+        training.channels[None]
+    )
     reconstruction = training.network.decoder(mean)[0].asnumpy()
     assert training.channels.sum() == (N_LATENT if off is None else N_LATENT - 1)
-    assert training.history[-1]["validation_mse"] == pytest.approx(np.mean((reconstruction - validation) ** 2), rel=1e-5)
+    assert training.history[-1]["validation_mse"] == pytest.approx(
+        np.mean((reconstruction - validation) ** 2), rel=1e-5
+    )
     assert len({row["validation_mse"] for row in training.history}) == len(PHASES)
 
 
@@ -542,7 +649,9 @@ def test_weights_make_the_round_trip():
     weights = get_weights(one)
     set_weights(other, weights)
     assert all((array == get_weights(other)[name]).all() for name, array in weights.items())
-    assert sum(array.size for array in weights.values()) == sum(p.data().size for p in one.collect_params().values())
+    assert sum(array.size for array in weights.values()) == sum(
+        p.data().size for p in one.collect_params().values()
+    )
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape"])
@@ -573,7 +682,12 @@ def test_batches_are_of_one_shape_and_change_nothing(n):
     outputs = in_batches(encode, data, batch_size=3)
     assert shapes == [(min(n, 3), 5, 2)] * -(-n // 3)
     at_once = [output.asnumpy() for output in network.encoder(mx.nd.array(data))]
-    one_by_one = [np.concatenate(pieces) for pieces in zip(*([o.asnumpy() for o in network.encoder(mx.nd.array(x[None]))] for x in data))]
+    one_by_one = [
+        np.concatenate(pieces)
+        for pieces in zip(
+            *([o.asnumpy() for o in network.encoder(mx.nd.array(x[None]))] for x in data)
+        )
+    ]
     for output, together, alone in zip(outputs, at_once, one_by_one):
         assert output.shape == (n, N_LATENT)
         np.testing.assert_allclose(output, together, rtol=1e-5, atol=1e-6)

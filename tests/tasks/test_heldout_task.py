@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from replicate import sources, study
-from replicate.data import twin
+from replicate.data import sources, twin
 from replicate.data.heldout import spatial_folds
 from replicate.models.linear import PCA, DictionaryLearning
+from replicate.study import jobs as study
 from replicate.tasks import TASKS, load_task
 from replicate.tasks.scan import MAPS, HeldoutTask, TwinTask
 
@@ -23,7 +23,10 @@ def task_of(dataset="beps_heldout", seed=0, variant=""):
 def scaled(spectra, fold=0, like=None):
     """Scale each channel of spectra by the mean and the deviation of the other folds, of `like` where that is another array."""
     others = (spectra if like is None else like)[fold != FOLDS].astype(float)
-    mean, std = (np.repeat([function(others[:, :96]), function(others[:, 96:])], 96) for function in (np.mean, np.std))
+    mean, std = (
+        np.repeat([function(others[:, :96]), function(others[:, 96:])], 96)
+        for function in (np.mean, np.std)
+    )
     return (spectra - mean) / std
 
 
@@ -71,7 +74,9 @@ def test_every_data_set_has_its_task():
 def test_five_seeds_hold_out_every_pixel_once(scan, monkeypatch):
     monkeypatch.setattr(sources, "load_scan", lambda provenance: scan)
     tasks = [task_of(seed=seed) for seed in range(6)]
-    np.testing.assert_array_equal(sum(task.heldout.astype(int) for task in tasks[:5]), np.ones(3600))
+    np.testing.assert_array_equal(
+        sum(task.heldout.astype(int) for task in tasks[:5]), np.ones(3600)
+    )
     np.testing.assert_array_equal(tasks[5].heldout, tasks[0].heldout)
     for task in tasks:
         assert not set(task.fitted) & set(np.flatnonzero(task.heldout))
@@ -102,7 +107,13 @@ def test_errors_are_of_the_pixels_they_say(task):
     metrics, arrays = task.score(model, refined=np.flatnonzero(task.heldout)[:, None].astype(float))
     expected = {"heldout_mse": 2.5, "heldout_mse_piezoresponse": 1, "heldout_mse_resonance": 4}
     expected |= {name.replace("mse", "mse_refined"): value for name, value in expected.items()}
-    expected |= {"mse": 0, "mse_piezoresponse": 0, "mse_resonance": 0, "index_bias": np.sqrt(2.5), "index_spread": 0}
+    expected |= {
+        "mse": 0,
+        "mse_piezoresponse": 0,
+        "mse_resonance": 0,
+        "index_bias": np.sqrt(2.5),
+        "index_spread": 0,
+    }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     np.testing.assert_allclose(arrays["mse"], 2.5 * (FOLDS == 0))
     np.testing.assert_array_equal(arrays["heldout"], FOLDS == 0)
@@ -138,19 +149,28 @@ def test_refined_codes_of_dictionary_learning_are_least_squares(task):
 
 def test_shuffled_steps_are_the_same_numbers_in_one_order_of_both_channels(task):
     shuffled = task_of("beps_shuffled")
-    order = [int(np.flatnonzero((task.train[:, :96] == column[:, None]).all(axis=0))[0]) for column in shuffled.train[:, :96].T]
+    order = [
+        int(np.flatnonzero((task.train[:, :96] == column[:, None]).all(axis=0))[0])
+        for column in shuffled.train[:, :96].T
+    ]
     assert sorted(order) == list(range(96)) != order
     for half in (0, 96):
-        np.testing.assert_array_equal(shuffled.spectra[:, half : half + 96], task.spectra[:, half : half + 96][:, order])
+        np.testing.assert_array_equal(
+            shuffled.spectra[:, half : half + 96], task.spectra[:, half : half + 96][:, order]
+        )
     np.testing.assert_array_equal(shuffled.heldout, task.heldout)
-    np.testing.assert_array_equal(shuffled.columns, task_of("beps_shuffled", seed=3).columns, "every seed has the same order")
+    np.testing.assert_array_equal(
+        shuffled.columns, task_of("beps_shuffled", seed=3).columns, "every seed has the same order"
+    )
 
 
 def test_pca_is_blind_to_order(task):
-    here, there = (form.score(PCA(5).fit(form.train))[0] for form in (task, task_of("beps_shuffled")))
-    assert {name for name in here if not name.startswith(("shoulder", "descriptor"))} == there.keys(), (
-        "loops out of order have no shoulders"
+    here, there = (
+        form.score(PCA(5).fit(form.train))[0] for form in (task, task_of("beps_shuffled"))
     )
+    assert {
+        name for name in here if not name.startswith(("shoulder", "descriptor"))
+    } == there.keys(), "loops out of order have no shoulders"
     for name in there:
         assert there[name] == pytest.approx(here[name], rel=1e-5, abs=1e-5)
 
@@ -174,7 +194,9 @@ def test_fewer_spectra_are_some_of_the_same(task):
 def test_fewer_spectra_are_fitted_better_and_others_worse(task):
     """The error of the training is that of the spectra fitted to, not of all that are not left out."""
     few = task_of(variant="n_train=20")
-    (of_all, errors), (metrics, arrays) = (form.score(PCA(5).fit(form.train)) for form in (task, few))
+    (of_all, errors), (metrics, arrays) = (
+        form.score(PCA(5).fit(form.train)) for form in (task, few)
+    )
     assert metrics["mse"] == pytest.approx(arrays["mse"][few.fitted].mean())
     assert metrics["mse"] < errors["mse"][few.fitted].mean()
     assert metrics["heldout_mse"] > of_all["heldout_mse"]
@@ -187,8 +209,13 @@ def test_fewer_spectra_are_fitted_better_and_others_worse(task):
 def test_a_model_that_takes_the_noise_away(noise):
     """What it decodes comes from another simulation, scaled by hand: as the noisy spectra to be fitted are."""
     task = task_of("twin", seed=1, variant=f"noise={noise}" if noise > 1 else "")
-    parameters = twin.TwinParameters(noise=tuple(noise * level for level in twin.TwinParameters().noise))
-    noisy, clean = (twin.simulate(noise=with_noise, parameters=parameters).spectra for with_noise in (True, False))
+    parameters = twin.TwinParameters(
+        noise=tuple(noise * level for level in twin.TwinParameters().noise)
+    )
+    noisy, clean = (
+        twin.simulate(noise=with_noise, parameters=parameters).spectra
+        for with_noise in (True, False)
+    )
     np.testing.assert_allclose(task.spectra, scaled(noisy, 1), atol=1e-5)
     refined = np.flatnonzero(task.heldout)[:, None].astype(float)
     metrics, _ = task.score(Known(scaled(clean, 1, like=noisy)), refined)
@@ -199,16 +226,21 @@ def test_a_model_that_takes_the_noise_away(noise):
 
 def test_a_model_that_takes_no_noise_away(twin_task, scan):
     """The noise is what the twin says, in units of the standard deviation of the other folds."""
-    metrics, _ = twin_task.score(Known(twin_task.spectra), np.flatnonzero(twin_task.heldout)[:, None].astype(float))
+    metrics, _ = twin_task.score(
+        Known(twin_task.spectra), np.flatnonzero(twin_task.heldout)[:, None].astype(float)
+    )
     assert metrics["clean_mse"] == metrics["noise_mse"]
     units = [half.std() for half in np.split(scan.spectra[FOLDS != 0].astype(float), 2, axis=1)]
-    assert metrics["noise_mse"] == pytest.approx(np.mean(np.square(twin.TwinParameters().noise) / np.square(units)), rel=0.02)
+    assert metrics["noise_mse"] == pytest.approx(
+        np.mean(np.square(twin.TwinParameters().noise) / np.square(units)), rel=0.02
+    )
 
 
 def test_three_times_the_noise(twin_task):
     """Nine times its mean square, but for the z-scores, whose unit grows with it by less than 1 %."""
     once, thrice = (
-        form.score(Known(form.spectra), np.zeros((720, 1)))[0]["noise_mse"] for form in (twin_task, task_of("twin", variant="noise=3"))
+        form.score(Known(form.spectra), np.zeros((720, 1)))[0]["noise_mse"]
+        for form in (twin_task, task_of("twin", variant="noise=3"))
     )
     assert thrice / once == pytest.approx(9, rel=0.02)
     assert thrice / once < 9
@@ -220,7 +252,9 @@ def test_the_twin_is_simulated_whatever_the_study_runs_on():
     assert measured.scan.provenance == "simulated twin"
 
 
-@pytest.mark.parametrize(("latents", "low", "high"), [("maps", 0.97, 1), ("mixed", 0.9, 1), ("noise", 0, 0.02)])
+@pytest.mark.parametrize(
+    ("latents", "low", "high"), [("maps", 0.97, 1), ("mixed", 0.9, 1), ("noise", 0, 0.02)]
+)
 def test_maps_that_latents_tell_of(twin_task, latents, low, high):
     """The maps themselves, a rotation of them, and nothing of them."""
     maps = np.stack([twin_task.scan.truth[name].ravel() for name in MAPS], axis=1).astype(float)

@@ -43,7 +43,9 @@ def test_one_shape_for_all_hides_the_mechanism(physics, scan):
     assert kept["descriptor_correlation"] < 0.3
 
 
-def test_the_mechanism_is_in_the_descriptors_of_the_data_and_not_in_those_of_one_shape(physics, scan):
+def test_the_mechanism_is_in_the_descriptors_of_the_data_and_not_in_those_of_one_shape(
+    physics, scan
+):
     assert physics.truth(scan.spectra)["mechanism_r2"] > 0.85
     assert physics.truth(hidden(scan))["mechanism_r2"] < 0.05
 
@@ -53,7 +55,9 @@ def test_some_pixels_are_compared_with_their_own_data(physics, scan):
     pixels[::3] = True
     assert physics.kept(scan.spectra[pixels], pixels)["descriptor_correlation"] == pytest.approx(1)
     whole = physics.kept(scan.spectra)
-    assert physics.kept(scan.spectra[pixels], pixels)["shoulder_auc"] == pytest.approx(whole["shoulder_auc"], abs=0.02)
+    assert physics.kept(scan.spectra[pixels], pixels)["shoulder_auc"] == pytest.approx(
+        whole["shoulder_auc"], abs=0.02
+    )
 
 
 def test_the_truth_says_which_pixels_have_a_shoulder_and_without_it_the_data_do(physics, scan):
@@ -104,4 +108,6 @@ def test_on_a_scan_with_blank_pixels_the_rest_is_measured(scan):
 def test_where_no_loop_switches_there_is_nothing_to_keep(scan):
     straight = np.linspace(1, 2, 3600)[:, None] * scan.voltages.ravel()
     physics = Physics(replace(scan, spectra=straight, truth=None))
-    assert physics.kept(straight) == {} and physics.shown(straight[:18].reshape(2, 9, -1)) == {"shoulder_latents": 0}
+    assert physics.kept(straight) == {} and physics.shown(straight[:18].reshape(2, 9, -1)) == {
+        "shoulder_latents": 0
+    }

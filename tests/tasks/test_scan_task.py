@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from replicate import study
 from replicate.models.linear import PCA
+from replicate.study import jobs as study
 from replicate.tasks import load_task
 
 
@@ -49,7 +49,9 @@ def test_median_and_worst_are_of_the_errors(task):
     metrics, arrays = task.score(PCA(5).fit(task.train))
     assert metrics["mse_worst"] == arrays["mse"].max()
     assert metrics["mse_median"] == pytest.approx(np.median(arrays["mse"]))
-    np.testing.assert_allclose(arrays["index_spread"] ** 2 + arrays["index_bias"] ** 2, _index_mse(task, arrays), rtol=1e-4)
+    np.testing.assert_allclose(
+        arrays["index_spread"] ** 2 + arrays["index_bias"] ** 2, _index_mse(task, arrays), rtol=1e-4
+    )
 
 
 def _index_mse(task, arrays):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from replicate import sources, study
 from replicate.analysis.disentanglement import disentangled
-from replicate.data import toy
-from replicate.kinds import KINDS
+from replicate.data import sources, toy
 from replicate.models.linear import PCA, DictionaryLearning
+from replicate.numbers.kinds import KINDS
+from replicate.study import jobs as study
 from replicate.tasks import ColoursTask, ToyTask, load_task
 
 
 def config(dataset, model="pca"):
     job = study.Job("smoke", dataset, model, 0)
-    return study.describe(job) | {"provenance": {"spectra": "formula", "picture": "sample photograph"}}
+    return study.describe(job) | {
+        "provenance": {"spectra": "formula", "picture": "sample photograph"}
+    }
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +83,19 @@ def test_the_old_default_codes_with_1_and_leaves_the_model_as_it_is(task):
     assert metrics["gamut_mse_coded_at_1"] > metrics["gamut_mse"]
     assert model.transform_alpha is None
     old = model.set_params(transform_alpha=1.0).transform(task.data.gamut)
-    assert np.mean((model.inverse_transform(old) - task.data.gamut) ** 2) == pytest.approx(metrics["gamut_mse_coded_at_1"])
+    assert np.mean((model.inverse_transform(old) - task.data.gamut) ** 2) == pytest.approx(
+        metrics["gamut_mse_coded_at_1"]
+    )
 
 
 def test_shuffled_spectra_are_the_same_numbers_in_another_order(task):
     shuffled = load_task(config("toy_shuffled"))
     assert not np.array_equal(shuffled.train, task.train)
     np.testing.assert_array_equal(np.sort(shuffled.train, axis=1), np.sort(task.train, axis=1))
-    order = [int(np.flatnonzero((task.train == column[:, None]).all(axis=0))[0]) for column in shuffled.train.T]
+    order = [
+        int(np.flatnonzero((task.train == column[:, None]).all(axis=0))[0])
+        for column in shuffled.train.T
+    ]
     np.testing.assert_array_equal(shuffled.data.gamut, task.data.gamut[:, order])
 
 
@@ -125,7 +132,11 @@ class Decoded:
 
 def test_the_picture_is_for_models_of_the_paper():
     """And is not even loaded for the others."""
-    tasks = {(data, model): type(load_task(config(data, model))) for data in ("toy", "toy_shuffled") for model in ("lstm_vae", "dense_vae")}
+    tasks = {
+        (data, model): type(load_task(config(data, model)))
+        for data in ("toy", "toy_shuffled")
+        for model in ("lstm_vae", "dense_vae")
+    }
     assert tasks.pop(("toy", "lstm_vae")) is ToyTask
     assert set(tasks.values()) == {ColoursTask}
 
@@ -153,7 +164,9 @@ def test_a_model_whose_latents_are_the_colours(colours):
 def test_refined_latents_are_the_colours_again(colours):
     """Of an encoder that guesses each colour a little wrongly."""
     noise = np.random.default_rng(0).normal(scale=0.02, size=(1000, 3))
-    metrics, arrays = colours.score(Decoded(colours, lambda colours: colours + noise[: len(colours)]))
+    metrics, arrays = colours.score(
+        Decoded(colours, lambda colours: colours + noise[: len(colours)])
+    )
     assert metrics["gamut_mse"] > 0.01
     assert metrics["gamut_mse_refined"] < 0.1 * metrics["gamut_mse"]
     assert np.median(np.abs(arrays["refined"] - colours.data.colours["gamut"])) < 1e-3

@@ -1,0 +1,1 @@
+"""The benchmark harness: sweep, stored numbers, ledger, checks and report."""

@@ -1,0 +1,1 @@
+"""One script a figure; each loads finished runs, draws and saves."""

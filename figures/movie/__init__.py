@@ -1,0 +1,1 @@
+"""The movies: frames, files, and the two kinds there are."""

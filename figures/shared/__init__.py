@@ -1,0 +1,1 @@
+"""What several figures share: look, command line, runs and numbers."""

@@ -1,0 +1,1 @@
+"""Raw measurements: loops in MATLAB files, the paper's cleaning, band-excitation spectra and their fit."""

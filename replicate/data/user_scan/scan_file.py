@@ -1,0 +1,105 @@
+"""A scan of the user's own, from a NumPy (.npz), HDF5 (.h5, .hdf5) or MATLAB (.mat) file into a `Scan`.
+
+A file has these arrays, by name:
+
+- ``piezoresponse`` and, of the same shape, any other channels: real numbers in any unit, (rows, cols, n_steps), or (n_pixels, n_steps),
+  pixels in C order, beside ``shape``, rows and columns. A pixel without a measurement is NaN at all steps.
+- ``voltages``: one cycle in the order of acquisition, V, (n_steps,) for all channels, or (n_channels, n_steps), in the order of
+  ``channels``, their names. It may start anywhere.
+- optionally ``size_um``: height and width of the scan.
+
+An HDF5 file may have main datasets of the USID model instead (`replicate.data.user_scan.usid`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from replicate.data.user_scan import usid
+from replicate.data.user_scan.scan_arrays import FIRST, assemble
+from replicate.errors import ReplicationError
+from replicate.files import file_hash
+from replicate.provenance import OWN_SCAN
+
+
+def read_scan(path):
+    """Read a scan of the user's own.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Scan
+        In z-scores, each channel by its mean and standard deviation over all pixels and steps, as the paper's arrays are. Pixels of which
+        a channel is missing are left out; steps beside each other at one voltage are averaged into one.
+
+    Raises
+    ------
+    ReplicationError
+        Naming the file, what is wrong with it, and what to do: it is unreadable, an array is missing or of a wrong shape, loops are
+        constant or have gaps, or the voltage is not one bipolar cycle.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ReplicationError(f"{path}: no such file.")
+    if path.suffix.lower() not in READERS:
+        raise ReplicationError(
+            f"{path}: a scan is read from {', '.join(READERS)}. Save it as one of these."
+        )
+    try:
+        arrays = READERS[path.suffix.lower()](path)
+    except ReplicationError:
+        raise
+    except Exception as error:  # a damaged file makes zlib, SciPy and HDF5 raise almost anything
+        raise ReplicationError(
+            f"{path}: cannot be read ({error}). Copy or export the file again."
+        ) from error
+    sha256 = file_hash(path)
+    try:
+        return assemble(arrays, provenance=f"{OWN_SCAN} {sha256[:12]}", hashes={"scan": sha256})
+    except ReplicationError as error:
+        raise ReplicationError(f"{path}: {error}") from error
+
+
+def summary(scan):
+    """Say in one line what a scan has."""
+    blank = scan.shape[0] * scan.shape[1] - len(scan.spectra)
+    return (
+        f"{', '.join(scan.channels)}; {scan.shape[0]} x {scan.shape[1]} pixels{f', {blank} of them blank' if blank else ''}; "
+        f"{scan.n_steps} steps from {scan.voltages.min():g} to {scan.voltages.max():g} V"
+    )
+
+
+def _read_npz(path):
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _read_hdf5(path):
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        if FIRST not in file and usid.is_usid(file):
+            return usid.read_arrays(path)
+        return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+
+
+def _read_matlab(path):
+    import h5py
+    from scipy.io import loadmat
+
+    if not h5py.is_hdf5(path):
+        return {name: values for name, values in loadmat(path).items() if not name.startswith("__")}
+    # Version 7.3. MATLAB stores the first index fastest.
+    return {
+        name: np.transpose(values)
+        for name, values in _read_hdf5(path).items()
+        if np.asarray(values).dtype.kind in "fiu"
+    }
+
+
+READERS = {".npz": _read_npz, ".h5": _read_hdf5, ".hdf5": _read_hdf5, ".mat": _read_matlab}

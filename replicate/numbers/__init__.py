@@ -1,0 +1,1 @@
+"""What is measured: kinds of number, metrics, tables, comparisons."""

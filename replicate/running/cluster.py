@@ -1,0 +1,109 @@
+"""Runs spread over a Dask cluster, through joblib's Dask backend.
+
+Every worker needs this package in the same version, the data, and the results folder under the same path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+from concurrent.futures import CancelledError
+
+import joblib
+
+from replicate.errors import ReplicationError
+from replicate.running import machine
+from replicate.running.process import run_child
+
+TIMEOUT = 4  # seconds for the scheduler to answer, and again for a first worker
+
+
+def run_on_cluster(address, jobs, provenance, results):
+    """Run jobs on the workers of a cluster, one a thread of theirs, and yield each with its error or None as it ends.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
+    jobs : list of Job
+    provenance : dict of str to str
+    results : Path
+        Absolute, on a file system that the workers share.
+
+    Raises
+    ------
+    ReplicationError
+        If the cluster cannot be reached, has no workers, they run other code than this, or it is lost on the way.
+    """
+    with _connect(address) as client:
+        with joblib.parallel_config(backend="dask", client=client):
+            parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        try:
+            yield from parallel(
+                joblib.delayed(_on_worker)(job, provenance, results) for job in jobs
+            )
+        except CancelledError as error:
+            raise ReplicationError(
+                f"--dask {address}: the scheduler was lost. The same command goes on once it is back."
+            ) from error
+
+
+def _on_worker(job, provenance, results):
+    from distributed import get_worker
+
+    worker = get_worker()
+    task = worker.state.tasks[worker.get_current_task()]
+    # The scheduler cancels the tasks of a sweep that was stopped or has died.
+    return job, run_child(job, provenance, results, stopped=lambda: task.state == "cancelled")
+
+
+@contextlib.contextmanager
+def _connect(address):
+    """Yield a client of a cluster whose workers are there and have the same code as this process."""
+    if importlib.util.find_spec("distributed") is None:
+        raise ReplicationError(
+            "--dask: distributed is not installed. Use `nox -s bench`, or install the extra `distributed`."
+        )
+    from distributed import Client
+    from distributed.comm import connect
+
+    async def greet():
+        comm = await asyncio.wait_for(connect(address), TIMEOUT)
+        await comm.close()
+
+    try:
+        # A client that fails to connect takes long to give up, and leaves a traceback.
+        asyncio.run(greet())
+    except (
+        OSError,
+        ValueError,
+        MemoryError,
+        asyncio.TimeoutError,
+    ) as error:  # another kind of server seems to announce absurd sizes
+        raise ReplicationError(
+            f"--dask {address}: no Dask scheduler answers there ({str(error) or 'timed out'}). "
+            "Start one with `dask scheduler` and give the address it prints, such as tcp://10.0.0.1:8786."
+        ) from error
+    with Client(address, timeout=TIMEOUT, set_as_default=False) as client:
+        _check_workers(address, client)
+        yield client
+
+
+def _check_workers(address, client):
+    try:
+        client.wait_for_workers(1, timeout=TIMEOUT)
+        code = client.run(machine.code_hash)
+    except TimeoutError as error:
+        raise ReplicationError(
+            f"--dask {address}: the cluster has no workers. Start some with `dask worker {address}`."
+        ) from error
+    except ImportError as error:
+        raise ReplicationError(
+            f"--dask {address}: a worker cannot import this package ({error}). Install it there."
+        ) from error
+    other = [worker for worker, found in code.items() if found != machine.code_hash()]
+    if other:
+        raise ReplicationError(
+            f"--dask {address}: worker {other[0]} has another version of this package. Install this one there."
+        )

@@ -1,0 +1,140 @@
+"""A run folder: what was asked, what came out, and enough in between to go on after an interruption."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from replicate.errors import ReplicationError
+from replicate.files import read_json, read_npz, write_json, write_text
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run; nothing is read until it is asked for."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, results, job):
+        """Return the run of a job in a results folder."""
+        return cls(Path(results) / job.profile / str(job))
+
+    @property
+    def checkpoint(self):
+        """Path of the training in progress."""
+        return self.folder / "checkpoint.npz"
+
+    def snapshot(self, epoch):
+        """Return the path of the weights after an epoch of the ramp."""
+        return self.folder / "ramp" / f"epoch{epoch:05d}.npz"
+
+    @property
+    def snapshots(self):
+        """Paths of the weights kept while beta rose, in order; none for most runs."""
+        return sorted(self.snapshot(0).parent.glob("epoch*.npz"))
+
+    @property
+    def status(self):
+        """One of ``complete``, ``failed``, ``interrupted`` (a checkpoint is there) and ``missing``."""
+        if (self.folder / "record.json").exists():
+            return self.record["status"]
+        return "interrupted" if self.checkpoint.exists() else "missing"
+
+    @property
+    def record(self):
+        """What was measured: status, metrics, seconds, memory, machine; read anew each time, for another process may write it."""
+        path = self.folder / "record.json"
+        record = read_json(path)
+        if not isinstance(record, dict) or not {"status", "key"} <= record.keys():
+            raise ReplicationError(
+                f"{path}: status or key is missing. Delete the file and run again."
+            )
+        return record
+
+    @cached_property
+    def arrays(self):
+        """Latents, errors and reconstructions by name."""
+        return read_npz(self.folder / "arrays.npz")
+
+    @cached_property
+    def history(self):
+        """One dict of str to str an epoch; empty for a model that has no epochs."""
+        path = self.folder / "history.csv"
+        return (
+            list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+            if path.exists()
+            else []
+        )
+
+    def is_complete(self, config):
+        """Tell whether this run finished with just this configuration."""
+        return self.status == "complete" and self.record["key"] == key(config)
+
+    def prepare(self, config):
+        """Make the folder ready for a run of `config`: whatever another configuration left there is removed."""
+        stored = self.folder / "config.json"
+        try:
+            if stored.exists() and _stored_key(stored) == key(config):
+                # A record of a failure goes; a checkpoint stays.
+                (self.folder / "record.json").unlink(missing_ok=True)
+                return
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+        except OSError as error:
+            raise ReplicationError(
+                f"{self.folder}: cannot be cleared ({error.strerror}). Make it writable, or remove it."
+            ) from error
+        write_json(stored, config)
+
+    def write_history(self, rows):
+        """Write the training history."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.folder / "history.csv", stream.getvalue())
+
+    def finish(self, config, record):
+        """Write the record, the last file of a run, and remove the checkpoint of a complete one."""
+        write_json(self.folder / "record.json", {"key": key(config), **record})
+        if record["status"] == "complete":
+            self.checkpoint.unlink(missing_ok=True)
+
+
+def key(config):
+    """Return the hash of a configuration."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _stored_key(path):
+    try:
+        return key(read_json(path))
+    except ReplicationError:
+        return None
+
+
+def load(results, profile, dataset, model, seed=0):
+    """Return a complete run.
+
+    Raises
+    ------
+    ReplicationError
+        If there is none.
+    """
+    from replicate.study.jobs import Job
+
+    job = Job(profile, dataset, model, seed)
+    run = Run.of(results, job)
+    if run.status != "complete":
+        raise ReplicationError(
+            f"{run.folder}: no complete run here ({run.status}). "
+            f"Make it with `nox -s replicate -- --profile {profile} --only {dataset} {model} --seed {seed}`."
+        )
+    return run

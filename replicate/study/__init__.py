@@ -1,0 +1,1 @@
+"""The study: which models are fitted to which data, with which parameters."""

@@ -1,0 +1,184 @@
+"""The ledger: its rules on metrics made by hand, and every entry of the real one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import claims
+from replicate.errors import ReplicationError
+from replicate.numbers.kinds import KINDS
+from replicate.study.jobs import DATASETS, MODELS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LEDGER = claims.read()
+each = pytest.mark.parametrize("claim", LEDGER, ids=lambda claim: claim["id"])
+
+
+def entry(*values, provenance="measured", seeds=None):
+    seeds = list(seeds or range(len(values)))
+    mean = sum(values) / len(values)
+    return {
+        "value": mean,
+        "values": list(values),
+        "seeds": seeds,
+        "unit": "1",
+        "provenance": provenance,
+        "interval": None,
+        "better": "none",
+    }
+
+
+def verdict(metrics, *conditions):
+    claim = {
+        "conditions": [{"says": "so", **condition} for condition in conditions],
+        "beside": [],
+        "note": "none",
+    }
+    return claims.judge(claim, {"metrics": metrics})["verdict"]
+
+
+A, B = "beps.pca.mse", "beps.lstm_vae.mse"
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds", "fails"),
+    [
+        ({"rule": "within", "value": 0.1, "relative": 0.1}, 0.1099, 0.1101),
+        ({"rule": "within", "value": 0.1, "relative": 0.1}, 0.0901, 0.0899),
+        ({"rule": "at most", "value": 0.1}, 0.1, 0.1001),
+        ({"rule": "at least", "value": 0.1}, 0.1, 0.0999),
+        ({"rule": "equals", "value": 3}, 3, 4),
+        ({"rule": "less than", "than": B, "factor": 0.5}, 0.99, 1.0),
+        ({"rule": "more than", "than": B, "factor": 0.5}, 1.01, 1.0),
+    ],
+)
+def test_rules(rule, holds, fails):
+    assert verdict({A: entry(holds), B: entry(2.0)}, {"metric": A, **rule}) == "replicated"
+    assert verdict({A: entry(fails), B: entry(2.0)}, {"metric": A, **rule}) == "not replicated"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((1,), True),
+        ((2,), False),
+        ((1, 2), False),
+        ((1, 1, 2), True),
+        ((1, 2, 2), False),
+        ((1, 1, 1, 1, 2), True),
+        ((1, 1, 1, 2, 2), False),
+    ],
+)
+def test_one_seed_may_fail_where_there_are_three(values, expected):
+    assert (
+        verdict({A: entry(*values)}, {"metric": A, "rule": "at most", "value": 1}) == "replicated"
+    ) is expected
+
+
+def test_seeds_are_paired():
+    """Each seed against the same seed, in whatever order they stand."""
+    metrics = {A: entry(1, 2, 3, seeds=(0, 1, 2)), B: entry(3.1, 2.1, 1.1, seeds=(2, 1, 0))}
+    assert (
+        verdict(metrics, {"metric": A, "rule": "less than", "than": B, "factor": 1}) == "replicated"
+    )
+    metrics[B]["seeds"] = [7, 8, 9]
+    assert (
+        verdict(metrics, {"metric": A, "rule": "less than", "than": B, "factor": 1})
+        == "not testable"
+    )
+
+
+def test_verdicts_of_several_conditions():
+    metrics = {A: entry(1.0), B: entry(1.0, provenance="simulated twin")}
+    good, bad = ({"metric": A, "rule": "at most", "value": value} for value in (2, 0))
+    missing, simulated = (
+        {"metric": name, "rule": "at most", "value": 2} for name in ("toy.pca.mse", B)
+    )
+    assert verdict(metrics, good, good) == "replicated"
+    assert verdict(metrics, good, bad) == "partly"
+    assert verdict(metrics, bad, bad) == "not replicated"
+    assert verdict(metrics, good, missing) == "partly", (
+        "what is not measured does not count as shown"
+    )
+    assert verdict(metrics, missing, simulated) == "not testable"
+
+
+def test_numbers_are_filled_in():
+    assert (
+        claims.fill("PCA {beps.pca.mse:.3f}, VAE {beps.lstm_vae.mse:.1f}", {A: entry(0.0123)})
+        == "PCA 0.012, VAE –"
+    )
+    with pytest.raises(ReplicationError, match="beps.pca.msee: no run measures this"):
+        claims.fill("{beps.pca.msee:.3f}", {})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"verdict": "maybe"}, "verdict"),
+        ({"quote": ""}, "quote"),
+        ({"reason": None}, "reason"),
+        ({"conditions": [{"says": "x", "metric": A, "rule": "about"}]}, "rule"),
+        ({"conditions": [{"says": "x", "metric": A, "rule": "within", "value": 1}]}, "relative"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_a_wrong_field_is_named(tmp_path, change, named):
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps({"schema_version": 1, "claims": [LEDGER[0] | change]}))
+    with pytest.raises(ReplicationError, match=named):
+        claims.read(path)
+
+
+def test_the_ledger_makes_the_round_trip(tmp_path):
+    claims.write(LEDGER, tmp_path / "claims.json")
+    assert (tmp_path / "claims.json").read_bytes() == claims.LEDGER.read_bytes()
+
+
+# The real ledger
+
+
+def test_every_checkable_statement_has_an_entry():
+    assert len(LEDGER) >= 20
+    assert len({claim["id"] for claim in LEDGER}) == len(LEDGER)
+    values = " ".join(claim["paper"] + claim["quote"] for claim in LEDGER)
+    for number in ("0.184", "0.186", "0.104", "0.57", "0.36"):
+        assert number in values
+    rows = {claim["place"].rpartition(", ")[2] for claim in LEDGER if claim["section"] == "Table 1"}
+    assert rows == {
+        "Reconstruction quality",
+        "Ordinal",
+        "Nonlinear",
+        "Training time",
+        "Inference time",
+        "Influence of hyperparameters",
+    }
+
+
+@each
+def test_metrics_of_an_entry_can_be_measured(claim):
+    names = [
+        condition[field]
+        for condition in claim["conditions"]
+        for field in ("metric", "than")
+        if field in condition
+    ]
+    for name in [*names, *claim["beside"], *re.findall(r"{([\w.]+):", claim["note"])]:
+        data, model, kind = name.split(".")
+        assert data in DATASETS and model in MODELS and kind in KINDS, name
+
+
+@each
+def test_pca_stands_beside_every_claim_about_a_linear_model(claim):
+    linear = any(
+        ".dictionary_learning." in condition["metric"] for condition in claim["conditions"]
+    )
+    own_penalty = {"toy-lambda", "table1-hyperparameters"}
+    assert (
+        not linear or claim["id"] in own_penalty or any(".pca." in name for name in claim["beside"])
+    )

@@ -1,0 +1,169 @@
+"""``python -m replicate clean``: prepared arrays, the list of repairs, bounded memory, and refusals that leave nothing behind."""
+
+import tracemalloc
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import savemat
+
+from replicate import cli
+from replicate.data.raw import clean_file as clean_command
+from replicate.data.raw.clean import clean, standardise
+
+SHAPE, STEPS = (6, 10), 96
+VOLTAGE = np.concatenate([np.linspace(16, -16, 49), np.linspace(-16, 16, 49)[1:-1]])
+
+
+def raw_arrays(rng, shape=SHAPE):
+    spread = rng.normal(0, 0.02, (2, *shape, STEPS))
+    return {
+        "Loopdata_mixed": np.tanh(VOLTAGE / 4) * rng.uniform(0.5, 1, (*shape, 1)) + spread[0],
+        "Outw2_mixed": 1320 + np.cos(VOLTAGE / 5) + 5 * spread[1],
+        "Voltagedata_mixed": VOLTAGE[np.newaxis],
+        "VoltageDC_mixed": np.roll(VOLTAGE, 24)[np.newaxis],
+    }
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Save variables, run the command on them, and give its exit code, what it printed and the path of the result."""
+
+    def run(contents, *options):
+        savemat(tmp_path / "raw.mat", contents)
+        out = tmp_path / "made" / "out.npz"
+        code = cli.main(["clean", str(tmp_path / "raw.mat"), str(out), *options])
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err, out
+
+    return run
+
+
+def expected(loops, limits=None):
+    cleaned, reasons = clean(loops.reshape(-1, STEPS), limits)
+    levels = standardise(values := cleaned.copy())
+    return values, cleaned, reasons, levels
+
+
+def test_arrays_and_repairs(command, rng, monkeypatch):
+    monkeypatch.setattr(clean_command, "LOOPS_AT_ONCE", 25)
+    contents = raw_arrays(rng)
+    contents["Loopdata_mixed"][4, 7, 0] = np.nan
+    contents["Outw2_mixed"][1, 2, 30] = 1200
+    code, printed, out = command(contents)
+    assert (
+        code == 0
+        and "1 not finite" in printed
+        and "1 out of limits" in printed
+        and str(out) in printed
+    )
+    made = dict(np.load(out, allow_pickle=False))
+    assert made["channels"].tolist() == ["piezoresponse", "resonance"] and made[
+        "shape"
+    ].tolist() == [6, 10]
+    np.testing.assert_array_equal(made["voltages"], [VOLTAGE, np.roll(VOLTAGE, 24)])
+    repairs = pd.read_csv(out.with_suffix(".repairs.csv"), float_precision="round_trip")
+    for i, (channel, name, limits) in enumerate(
+        (("piezoresponse", "Loopdata_mixed", None), ("resonance", "Outw2_mixed", (1300, 1340)))
+    ):
+        values, cleaned, reasons, levels = expected(contents[name], limits)
+        np.testing.assert_array_equal(made[channel], values)
+        assert (made["mean"][i], made["std"][i]) == levels
+        rebuilt = contents[name].copy()
+        own = repairs[repairs.channel == channel]
+        assert len(own) == np.count_nonzero(reasons)
+        place = (own.row, own.column, own.step)
+        np.testing.assert_array_equal(own.old, rebuilt[place])
+        rebuilt[place] = own.new
+        np.testing.assert_array_equal(rebuilt.reshape(-1, STEPS), cleaned)
+    why = repairs.set_index(["channel", "row", "column", "step"]).why
+    assert (
+        why["piezoresponse", 4, 7, 0] == "not finite"
+        and why["resonance", 1, 2, 30] == "out of limits"
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e5])
+def test_any_unit_gives_the_same_z_scores(command, rng, scale):
+    contents = raw_arrays(rng)
+    _, _, out = command(contents)
+    reference = np.load(out)["piezoresponse"]
+    contents["Loopdata_mixed"] = contents["Loopdata_mixed"] * scale
+    contents["Outw2_mixed"] = contents["Outw2_mixed"] * 1000  # Hz
+    code, printed, out = command(contents)
+    assert code == 0 and "out of limits" not in printed
+    np.testing.assert_allclose(np.load(out)["piezoresponse"], reference, atol=1e-11)
+
+
+def test_other_cantilevers_need_other_limits(command, rng):
+    contents = raw_arrays(rng)
+    contents["Outw2_mixed"] -= 1000
+    code, printed, out = command(contents)
+    assert (
+        code == 2
+        and "60 loops have no value from 1300 to 1340: row 0, column 0" in printed
+        and "--resonance-limits" in printed
+    )
+    assert not out.exists() and not list(out.parent.iterdir())
+    assert command(contents, "--resonance-limits", "300", "340")[0] == 0
+    assert command(contents, "--resonance-limits", "340", "300")[0] == 2
+
+
+def test_without_resonance_the_piezoresponse_alone(command, rng):
+    contents = raw_arrays(rng)
+    del contents["Outw2_mixed"]
+    code, _, out = command(contents)
+    assert code == 0 and np.load(out)["channels"].tolist() == ["piezoresponse"]
+
+
+def test_constant_loops_are_reported_and_a_constant_scan_refused(command, rng):
+    contents = raw_arrays(rng)
+    contents["Loopdata_mixed"][2, 3] = 0.1
+    code, printed, _ = command(contents)
+    assert code == 0 and "piezoresponse: 1 loops are constant" in printed
+    contents["Loopdata_mixed"][:] = 0.1
+    code, printed, _ = command(contents)
+    assert code == 2 and "raw.mat: piezoresponse: all values are the same" in printed
+
+
+def test_a_missing_pixel_is_named_and_an_earlier_result_survives(command, rng, monkeypatch):
+    monkeypatch.setattr(clean_command, "LOOPS_AT_ONCE", 25)
+    contents = raw_arrays(rng)
+    _, _, out = command(contents)
+    before = out.read_bytes()
+    contents["Loopdata_mixed"][4, 7] = np.nan
+    code, printed, _ = command(contents)
+    assert (
+        code == 2
+        and "raw.mat: piezoresponse: 1 loops have no finite value: row 4, column 7" in printed
+    )
+    assert out.read_bytes() == before and len(list(out.parent.iterdir())) == 2
+
+
+def test_the_result_must_be_npz_and_help_helps(tmp_path, capsys):
+    assert cli.main(["clean", "raw.mat", str(tmp_path / "out.csv")]) == 2
+    assert "must end in .npz" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["clean", "--help"])
+    assert "OUT.repairs.csv" in capsys.readouterr().out
+
+
+def test_memory_does_not_grow_with_the_scan(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(clean_command, "LOOPS_AT_ONCE", 64)
+    monkeypatch.setattr(
+        clean_command, "write_npz", lambda *_, **__: None
+    )  # NumPy writes a mapped array 16 MiB at a time
+    block = raw_arrays(rng, (4, 64))
+    peaks = []
+    for rows in (8, 128):
+        with h5py.File(tmp_path / "raw.mat", "w") as file:
+            for name in ("Voltagedata_mixed", "VoltageDC_mixed"):
+                file[name] = block[name].T
+            file["Loopdata_mixed"] = np.tile(block["Loopdata_mixed"].T, rows // 4)
+        tracemalloc.start()
+        clean_command.clean_file(tmp_path / "raw.mat", tmp_path / "out.npz")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    growth_of_scan = (128 - 8) * 64 * STEPS * 8
+    assert peaks[1] - peaks[0] < growth_of_scan / 4

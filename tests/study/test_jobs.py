@@ -1,0 +1,236 @@
+"""The study: which jobs there are, in what order, and what data each has."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicate.errors import ReplicationError
+from replicate.study import jobs as study
+from replicate.study.jobs import DATASETS, FAMILY_STUDY, MODELS, PAPER_STUDY, PROFILES, Job, jobs
+
+NAMES = (*DATASETS, *MODELS)
+every_study = pytest.mark.parametrize(
+    ("profile", "whole_family"),
+    [(profile, whole) for profile in PROFILES for whole in (False, True)],
+)
+some = st.lists(st.sampled_from(NAMES), unique=True)
+
+
+# Jobs
+
+
+@every_study
+def test_the_longest_first(profile, whole_family):
+    """Networks before linear models, and of each model the scans before the toy: a long job must not start last."""
+    listed = jobs(profile, whole_family=whole_family)
+    assert [job.is_network for job in listed] == sorted(
+        (job.is_network for job in listed), reverse=True
+    )
+    for model in MODELS:
+        order = [DATASETS.index(job.dataset) for job in listed if job.model == model]
+        assert order == sorted(order, reverse=True)
+
+
+@every_study
+def test_every_data_set_has_both_linear_models_and_a_network(profile, whole_family):
+    listed = jobs(profile, whole_family=whole_family)
+    assert {job.dataset for job in listed} == set(
+        FAMILY_STUDY if whole_family and profile != "paper" else PAPER_STUDY
+    )
+    for dataset in {job.dataset for job in listed}:
+        assert {"pca", "dictionary_learning", "lstm_vae"} <= {
+            job.model for job in listed if job.dataset == dataset
+        }
+
+
+@every_study
+def test_no_two_networks_are_the_same_on_the_same_data(profile, whole_family):
+    """The paper's profile knows one form only."""
+    described = []
+    for job in jobs(profile, whole_family=whole_family):
+        if job.is_network:
+            description = study.describe(job) | {"model": MODELS[job.model]}
+            described.append(json.dumps(description, sort_keys=True))
+    assert len(set(described)) == len(described) > 0
+
+
+def test_the_family_s_study_contains_the_paper_s():
+    """So that a sweep of the whole family leaves nothing of the paper out."""
+    for dataset, models in PAPER_STUDY.items():
+        assert set(models) <= set(FAMILY_STUDY[dataset])
+    assert set(FAMILY_STUDY["beps_heldout"]) == set(MODELS)
+    assert not set(jobs("smoke")) - set(jobs("smoke", whole_family=True))
+
+
+def test_the_paper_s_profile_has_nothing_but_the_paper_s_model():
+    listed = jobs("paper", whole_family=True)
+    assert listed == jobs("paper")
+    assert {job.model for job in listed} == {"pca", "dictionary_learning", "lstm_vae"}
+
+
+@pytest.mark.parametrize("whole_family", [False, True])
+def test_every_job_can_be_asked_for_by_its_names(whole_family):
+    """As the message of a missing run says, with or without the whole family."""
+    for job in jobs("standard", whole_family=True):
+        assert job in jobs("standard", [job.dataset, job.model], [job.seed], whole_family)
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (
+            ["pca"],
+            {("toy", "pca"), ("toy_shuffled", "pca"), ("beps", "pca"), ("beps_heldout", "pca")},
+        ),
+        (["toy", "pca"], {("toy", "pca"), ("toy_shuffled", "pca")}),
+        (["toy_shuffled", "pca"], {("toy_shuffled", "pca")}),
+        (["beps", "pca"], {("beps", "pca"), ("beps_heldout", "pca")}),
+        (["beps_heldout", "pca"], {("beps_heldout", "pca")}),
+        (
+            ["pca", "lstm_vae", "toy_shuffled"],
+            {("toy_shuffled", "pca"), ("toy_shuffled", "lstm_vae")},
+        ),
+        (
+            ["beps", "lstm_vae_plain"],
+            {("beps", "lstm_vae_plain"), ("beps_heldout", "lstm_vae_plain")},
+        ),
+        (["ica"], {("toy", "ica"), ("beps_heldout", "ica")}),
+        (["twin", "pca"], {("twin", "pca")}),
+        (
+            ["beps", "dense_vae"],
+            {("beps", "dense_vae"), ("beps_heldout", "dense_vae"), ("beps_shuffled", "dense_vae")},
+        ),
+        (
+            ["toy_shuffled", "pca", "dense_vae"],
+            {("toy_shuffled", "pca"), ("toy_shuffled", "dense_vae")},
+        ),
+    ],
+)
+def test_only(only, expected):
+    assert {(job.dataset, job.model) for job in jobs("standard", only)} == expected
+
+
+@given(
+    some,
+    st.sampled_from(PROFILES),
+    st.lists(st.integers(0, 5), unique=True, min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_a_filter_only_leaves_out(only, profile, seeds, whole_family):
+    everything = jobs(
+        profile,
+        seeds=seeds,
+        whole_family=whole_family or set(only) - {*PAPER_STUDY, *PAPER_STUDY["beps"]},
+    )
+    try:
+        listed = jobs(profile, only, seeds, whole_family)
+    except ReplicationError:
+        return
+    assert set(listed) <= set(everything)
+    assert len(set(listed)) == len(listed)
+    assert {job.seed for job in listed} == set(seeds)
+    models = {name for name in only if name in MODELS}
+    assert {job.model for job in listed} <= (models or set(MODELS))
+
+
+def test_nothing_is_listed_twice():
+    """Two processes must never write to one folder."""
+    listed = jobs("smoke", ["pca", "beps", "pca"], seeds=(1, 1))
+    assert [str(job) for job in listed] == ["beps_heldout/pca/seed1", "beps/pca/seed1"]
+
+
+def test_one_job_a_seed():
+    assert [str(job) for job in jobs("smoke", ["beps_heldout", "pca"], seeds=(0, 3))] == [
+        "beps_heldout/pca/seed0",
+        "beps_heldout/pca/seed3",
+    ]
+
+
+def test_seeds_are_interleaved():
+    """A machine that slows down in the middle of a sweep must not slow one model alone."""
+    listed = jobs("standard", seeds=(0, 1))
+    half = len(listed) // 2
+    assert [(job.dataset, job.model) for job in listed[:half]] == [
+        (job.dataset, job.model) for job in listed[half:]
+    ]
+    assert {job.seed for job in listed[:half]} == {0}
+
+
+@pytest.mark.parametrize("name", ["vae", "PCA", "", "fig2", "beps "])
+def test_an_unknown_name_is_refused_with_those_there_are(name):
+    with pytest.raises(ReplicationError, match=f"--only {name}: no such.*{', '.join(NAMES)}"):
+        jobs("standard", ["pca", name])
+
+
+@pytest.mark.parametrize("only", [["lstm_vae_plain"], ["ica"], ["twin"], ["toy", "dense_ae"]])
+def test_a_filter_that_leaves_nothing(only):
+    with pytest.raises(ReplicationError, match="paper profile has no such run"):
+        jobs("paper", only)
+
+
+# A job
+
+
+@pytest.mark.parametrize(
+    ("variant", "name", "setting"),
+    [
+        ("", "twin/pca/seed2", None),
+        ("noise=3", "twin/pca/noise=3/seed2", ("noise", 3)),
+        ("beta=2e-05", "twin/pca/beta=2e-05/seed2", ("beta", 2e-5)),
+    ],
+)
+def test_a_variant_is_in_the_name_of_a_job(variant, name, setting):
+    job = Job("smoke", "twin", "pca", 2, variant)
+    assert (str(job), job.setting) == (name, setting)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data"),
+    [("toy", "toy"), ("toy_shuffled", "toy"), ("beps_shuffled", "beps"), ("twin", "beps")],
+)
+def test_the_data_behind_a_data_set(dataset, data):
+    assert Job("smoke", dataset, "pca", 0).data == data
+
+
+def test_a_seed_holds_out_the_fold_of_its_number():
+    """Seeds beyond the folds begin again at the first."""
+    for dataset in ("beps_heldout", "beps_shuffled", "twin"):
+        data = [study.describe(Job("smoke", dataset, "pca", seed))["data"] for seed in range(6)]
+        assert [split.pop("fold") for split in data] == [0, 1, 2, 3, 4, 0]
+        assert data == [data[0]] * 6
+        assert (data[0]["block"], data[0]["n_folds"], data[0]["split_seed"]) == (6, 5, 0)
+    assert study.describe(Job("smoke", "beps", "pca", 3))["data"] == {}
+
+
+def test_a_shuffled_data_set_differs_by_its_order_alone():
+    for dataset, shuffled in (("toy", "toy_shuffled"), ("beps_heldout", "beps_shuffled")):
+        here, there = (
+            study.describe(Job("standard", name, "lstm_vae", 1)) for name in (dataset, shuffled)
+        )
+        assert there["data"] == here["data"] | {"shuffle_seed": 0}
+        assert there["parameters"] == here["parameters"]
+
+
+# The paper's
+
+
+def test_the_grid_of_the_lambda_search_has_the_paper_s_lambda():
+    assert 0.57 in study.LAMBDAS
+    assert list(study.LAMBDAS) == sorted(study.LAMBDAS)
+    assert study.PAPER_TOY_MSE == 0.104
+
+
+def test_the_toy_problem_has_the_paper_s_10_000_colours():
+    assert (
+        study.data_sizes("standard")
+        == study.data_sizes("paper")
+        == {"n_train": 10_000, "n_gamut": 5_000}
+    )
+    assert all(
+        study.data_sizes("smoke")[name] < size
+        for name, size in study.data_sizes("standard").items()
+    )
