@@ -13,15 +13,14 @@ from pathlib import Path
 from benchmarks import claims, readme
 from benchmarks.store import PROFILE, ROOT, Store, kept
 from replicate import causal
+from replicate.catalogue import PICTURES
 from replicate.causal import page
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, read_json, write_text
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, write_metrics
-from replicate.provenance import OF_PAPER
+from replicate.provenance import PAPER_DATA
 from replicate.running import runs
-
-PICTURES = ("fig4", "violins_pixels", "ablation", "generalisation", "mechanism")
 
 
 def difference(stored, new):
@@ -59,7 +58,7 @@ def finished_runs(results, document):
     simulated = [
         name
         for name, entry in document["metrics"].items()
-        if entry["provenance"] not in OF_PAPER and not name.startswith("twin.")
+        if entry["provenance"] not in PAPER_DATA and not name.startswith("twin.")
     ]
     if simulated:
         raise ReplicationError(
@@ -86,9 +85,11 @@ def write(
     write_metrics(store.metrics_path, document)
     with atomic_path(store.sweeps_path) as temporary:
         shutil.copyfile(Path(results) / PROFILE / "sweeps.csv", temporary)
-    for name in PICTURES:
-        with atomic_path(docs / f"{name}.png") as temporary:
-            shutil.copyfile(Path(results) / PROFILE / "figures" / f"{name}.png", temporary)
+    for picture in PICTURES:
+        if picture.is_published and picture.needs != "causal":
+            drawn = Path(results) / PROFILE / "figures" / f"{picture.name}.png"
+            with atomic_path(docs / drawn.name) as temporary:
+                shutil.copyfile(drawn, temporary)
     write_causal(results, store, docs)
     ledger = [
         claim | {"verdict": claims.judge(claim, document)["verdict"]}

@@ -9,25 +9,38 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import rows
 from replicate import cli
+from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
 from replicate.numbers import tables
-from replicate.running import pipeline
+from replicate.provenance import Sources
+from replicate.running.collect import collect
+from replicate.running.pipeline import run_all
 from replicate.running.runs import Run
-from replicate.study import jobs as study
 from replicate.study import sweeps
+from replicate.study.job import Job
+from replicate.study.studies import FAMILY, PAPER
 
 
-def sweep(jobs, provenance, results, n_processes=None, cluster=None):
-    """Run every job that is not complete yet, and see to it that each has its row; parameters are those of `pipeline.run_all`.
+def sweep(
+    jobs: Sequence[Job],
+    sources: Sources,
+    results: Path,
+    n_processes: int | None = None,
+    cluster: str | None = None,
+) -> tuple[Path, list[tuple[Job, str]]]:
+    """Run every job that is not complete yet, and see to it that each has its row.
+
+    Parameters are those of `pipeline.run_all`.
 
     Returns
     -------
     path : Path
-        Of the rows.
+        Path of the rows.
     failures : list of tuple of Job and str
         The jobs that failed, each with its error.
     """
@@ -37,39 +50,38 @@ def sweep(jobs, provenance, results, n_processes=None, cluster=None):
 
     def on_done(job, config, error):
         row = rows.row(job, config, Run.of(results, job), error)
-        # The row of a run that is reused may be there, or not: the sweep may have been killed between record and row.
+        # The row of a run that is reused may be missing: a kill may fall between record and row.
         if error or stored.get(row["key"], {}).get("metrics") != row["metrics"]:
             rows.append(path, row)
 
-    return path, pipeline.run_all(jobs, provenance, results, n_processes, cluster, on_done)
+    return path, run_all(jobs, sources, results, n_processes, cluster, on_done)
 
 
-def bench(options):
-    """Sweep as the command line asks, write and print what came out, and return 0, or 1 where a run failed or a plot is missing."""
+def bench(options: argparse.Namespace) -> int:
+    """Sweep as the command line asks, and write and print what came out.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 where a run failed or a figure is missing.
+    """
     seeds = range(options.seeds)
-    jobs = study.jobs(options.profile, options.only, seeds, whole_family=True) + sweeps.jobs(
-        options.profile, options.only
-    )
-    provenance = cli.announce(jobs, options.data)
-    path, failures = sweep(jobs, provenance, options.results, options.jobs, options.dask)
+    jobs = FAMILY.jobs(options.profile, options.only, seeds)
+    jobs += sweeps.jobs(options.profile, options.only)
+    cli.check_mxnet(jobs)
+    sources = resolve(options.data)
+    cli.announce(jobs, sources)
+    rows_path, failures = sweep(jobs, sources, options.results, options.jobs, options.dask)
     cli.print_failures(failures)
-    metrics_path, document = pipeline.collect(options.profile, seeds, provenance, options.results)
-    written = tables.write_tables(document["metrics"], metrics_path.parent)
-    drawn = cli.draw(
-        [*cli.FIGURES, *cli.BENCH_FIGURES, cli.REPORT.stem], options.results, options.profile
-    ) or bool(options.only)
-    print(
-        f"\n{tables.results_table(document['metrics']).to_string(index=False)}\n{tables.caption(document['metrics'])}\n"
-    )
-    print(
-        path,
-        metrics_path,
-        *written,
-        metrics_path.parent / "figures",
-        metrics_path.parent / "report.html",
-        sep="\n",
-    )
-    return 0 if drawn and not failures else 1
+    metrics_path, document = collect(options.profile, seeds, sources, options.results)
+    metrics, folder = document["metrics"], metrics_path.parent
+    written = tables.write_tables(metrics, folder)
+    is_drawn = cli.draw_study(FAMILY, options.results, options.profile)
+    print(f"\n{tables.results_table(metrics, PAPER).to_string(index=False)}")
+    print(f"{tables.caption(metrics, PAPER)}\n")
+    print(rows_path, metrics_path, *written, folder / "figures", folder / "report.html", sep="\n")
+    # Of a selection of the runs, some figures cannot be drawn.
+    return 0 if (is_drawn or options.only) and not failures else 1
 
 
 def _parser():

@@ -22,7 +22,7 @@ from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics
-from replicate.study.jobs import PAPER_STUDY
+from replicate.study.studies import PAPER
 
 STORED = Store().metrics_path
 
@@ -111,7 +111,7 @@ def _is_expected(name, after):
     """Tell whether a metric must be there: of the paper's study always, of the rest of the family where that model was run on that data."""
     dataset, model, kind = name.split(".")
     was_run = any(other.startswith(f"{dataset}.{model}.") for other in after)
-    return kind not in DERIVED and (was_run or model in PAPER_STUDY.get(dataset, ()))
+    return kind not in DERIVED and (was_run or model in PAPER.models.get(dataset, ()))
 
 
 def machine_class(document):

@@ -12,7 +12,7 @@ from pathlib import Path
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_text
 from replicate.numbers.kinds import KINDS
-from replicate.provenance import OF_PAPER
+from replicate.provenance import PAPER_DATA
 from replicate.study.family import LABELS
 
 LEDGER = Path(__file__).resolve().parent / "claims.json"
@@ -154,7 +154,7 @@ def _judge_condition(condition, metrics):
             "holds": None,
         }
     measured = "; ".join(f"{label(name)}: {_text(metrics[name])}" for name in names)
-    others = {metrics[name]["provenance"] for name in names} - set(OF_PAPER)
+    others = {metrics[name]["provenance"] for name in names} - set(PAPER_DATA)
     if others:
         return {
             "says": condition["says"],

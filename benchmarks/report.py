@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import base64
 import io
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,29 +17,22 @@ from PIL import Image
 
 from benchmarks import claims, rows
 from replicate import causal
+from replicate.catalogue import PICTURES, pictures_of
 from replicate.data.remote.manifest import read_manifest
-from replicate.data.sources import own_scan
+from replicate.data.sources import load_scan
 from replicate.data.user_scan.scan_file import summary
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics
-from replicate.numbers.tables import caption, is_of_own, results_table
-from replicate.provenance import STAND_INS, provenance_texts
+from replicate.numbers.tables import caption, results_table
+from replicate.provenance import STAND_INS, texts
 from replicate.running.runs import Run
+from replicate.study.studies import PAPER, study_on
 
 FOLDER = Path(__file__).resolve().parent
-FIGURES = read_json(FOLDER / "report_figures.json")
-"""Title and alternative text of every figure, in the order they are shown."""
-
-ON_REQUEST = (*(name for name in FIGURES if re.match(r"s\d", name)), "twin", "causal")
-"""Those that are drawn only where they are named: nobody misses them."""
-
-OF_SCAN = ("fig4", "fig5", "descriptors", "violins_beps", "violins_pixels", "cost")
-"""Those of them that a scan of the user's own has."""
-
+#: Pixels: a wider figure is made smaller, to keep the page light.
 WIDEST = 1800
-"""Pixels: a wider figure is made smaller, to keep the page light."""
 
 
 def write(results, profile):
@@ -78,49 +70,55 @@ def render(document, folder):
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
-    records, shown, provenances = (
-        _records(folder),
-        _figures(folder / "figures"),
-        _provenances(document),
-    )
-    is_study = not is_of_own(document["metrics"])
-    # What the paper claims is of its own data.
-    judged = (
-        [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()]
-        if is_study
-        else []
-    )
-    expected = [name for name in FIGURES if name not in ON_REQUEST] if is_study else OF_SCAN
+    metrics = document["metrics"]
+    provenances = texts(entry["provenance"] for entry in metrics.values())
+    study = study_on(provenances)
+    records, figures = _records(folder), _figures(folder / "figures")
+    judged = _judged_claims(document) if study is PAPER else []
     return environment.get_template("report.html.j2").render(
         document=document,
-        n_seeds=sorted({len(entry["seeds"]) for entry in document["metrics"].values()}),
+        n_seeds=sorted({len(entry["seeds"]) for entry in metrics.values()}),
         provenances=provenances,
-        scan=None if is_study else "; ".join(summary(own_scan(name)) for name in provenances),
+        scan=None if study is PAPER else "; ".join(_scan_summaries(provenances)),
         stand_ins=STAND_INS,
         verdicts=claims.VERDICTS,
         counts=Counter(claim["judged"]["verdict"] for claim in judged),
         claims=judged,
         statements=_statements(folder.parent),
         sections=list(dict.fromkeys(claim["section"] for claim in judged)),
-        figures=shown,
-        table=results_table(document["metrics"]),
-        caption=caption(document["metrics"]),
+        figures=figures,
+        table=results_table(metrics, study),
+        caption=caption(metrics, study),
         kind_of=kind_of,
         files=_data_files(records.values()),
         thread_pools=_thread_pools(records.values()),
         failures=_failures(folder, records),
-        missing=[name for name in expected if name not in {figure["name"] for figure in shown}],
+        missing=_missing_figures(study, figures),
     )
+
+
+def _judged_claims(document):
+    """Return every claim with its judgement by the metrics of a document."""
+    return [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()]
+
+
+def _scan_summaries(provenances):
+    return [summary(load_scan(provenance)) for provenance in provenances]
+
+
+def _missing_figures(study, figures):
+    """Return the names of the pictures that a study should have and that are not there.
+
+    The report of the paper's study also shows the pictures of the benchmark.
+    """
+    expected = pictures_of((study.wider or study).name)
+    drawn = {figure["name"] for figure in figures}
+    return [picture.name for picture in expected if picture.name not in drawn]
 
 
 def _number(value):
     """Write a number with four significant digits, or whole where it is large or a count."""
     return f"{value:.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _provenances(document):
-    """Return the provenance of the metrics, and how each is called."""
-    return provenance_texts({entry["provenance"] for entry in document["metrics"].values()})
 
 
 def _records(folder):
@@ -132,17 +130,16 @@ def _records(folder):
 
 
 def _figures(folder):
-    """Return name, title, alternative text and picture of every figure that was drawn: the known ones in their order, then others."""
-    drawn = {path.stem: path for path in sorted(folder.glob("*.png"))}
-    known = {name: text for name, text in FIGURES.items() if name in drawn}
-    others = {
-        name: {"title": "Figure", "alt": f"Figure {name}, not described."}
-        for name in drawn
-        if name not in FIGURES
-    }
+    """Return name, title, alternative text and source of every picture of the catalogue that was drawn."""
+    drawn = [picture for picture in PICTURES if (folder / f"{picture.name}.png").exists()]
     return [
-        {"name": name, "source": _data_uri(drawn[name]), **text}
-        for name, text in {**known, **others}.items()
+        {
+            "name": picture.name,
+            "title": picture.title,
+            "alt": picture.alt,
+            "source": _data_uri(folder / f"{picture.name}.png"),
+        }
+        for picture in drawn
     ]
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.numbers.metrics import read_metrics, seeds_of
-from replicate.study import jobs as study
 from replicate.study import sweeps
+from replicate.study.studies import FAMILY, PAPER
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "standard"
@@ -22,11 +22,11 @@ INDEX_KEYS = ["dataset", "model", "seed", "index"]
 
 def kept(document):
     """List the jobs behind a metrics document whose weights are kept."""
-    whole = study.jobs(PROFILE, seeds=seeds_of(document), whole_family=True)
+    whole = FAMILY.jobs(PROFILE, seeds=seeds_of(document))
     ours = [
         job
         for job in whole
-        if job.dataset in KEPT or job.model in study.PAPER_STUDY.get(job.dataset, ())
+        if job.dataset in KEPT or job.model in PAPER.models.get(job.dataset, ())
     ]
     entries = {job: document["metrics"].get(f"{job.dataset}.{job.model}.mse") for job in ours}
     return [job for job, entry in entries.items() if entry and job.seed in entry["seeds"]]

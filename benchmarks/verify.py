@@ -27,14 +27,16 @@ from replicate.files import file_hash, read_json
 from replicate.numbers.comparisons import compare
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import interval
+from replicate.provenance import Sources
 from replicate.reference.restore import restore
 from replicate.running.execute import configuration
-from replicate.study import jobs as study
+from replicate.study.job import Job
+from replicate.study.studies import PAPER
 from replicate.tasks import load_task
 
 TOLERANCE = 1e-5
 INDEX_TOLERANCE = 1e-5  # z-scores
-PROVENANCE = {"scan": "measured", "picture": "painting"}
+SOURCES = Sources(scan="measured", picture="painting")
 
 
 def data_checks():
@@ -84,7 +86,7 @@ def rescore(store, jobs):
     groups = {}
     for job in jobs:
         groups.setdefault(
-            (job.dataset, job.seed, job.model in study.PAPER_STUDY.get(job.dataset, ())), []
+            (job.dataset, job.seed, job.model in PAPER.models.get(job.dataset, ())), []
         ).append(job)
     # Those with the painting take longest: at the end they would leave a core idle.
     groups = dict(sorted(groups.items(), key=lambda group: group[0][0] != "toy"))
@@ -100,7 +102,7 @@ def _rescore_group(task):
     """Score the stored models of one data set and one seed again."""
     store, jobs = task
     with threadpool_limits(1):
-        data = load_task(configuration(jobs[0], PROVENANCE))
+        data = load_task(configuration(jobs[0], SOURCES))
         scores = {job: _rescore(data, job, store.weights(job)) for job in jobs}
     errors = {job: arrays["mse"] for job, (_, arrays) in scores.items() if job.dataset == "beps"}
     compared = compare({job: {"metrics": scored} for job, (scored, _) in scores.items()}, errors)
@@ -161,11 +163,11 @@ def derived_checks(document, sweeps):
     for name, entry in document["metrics"].items():
         dataset, model, kind = name.split(".")
         for seed, value in zip(entry["seeds"], entry["values"]):
-            records.setdefault(study.Job(PROFILE, dataset, model, seed), {"metrics": {}})[
-                "metrics"
-            ][kind] = value
+            records.setdefault(Job(PROFILE, dataset, model, seed), {"metrics": {}})["metrics"][
+                kind
+            ] = value
     for row in sweeps.itertuples():
-        job = study.Job(PROFILE, row.dataset, row.model, row.seed, f"{row.setting}={row.value:g}")
+        job = Job(PROFILE, row.dataset, row.model, row.seed, f"{row.setting}={row.value:g}")
         records.setdefault(job, {"metrics": {}})["metrics"][row.metric] = row.number
     for job, metrics in compare(records, {}).items():
         for kind, value in metrics.items():
@@ -261,7 +263,7 @@ def main():
     try:
         jobs = kept(Store().metrics())
         if not options.family:
-            jobs = [job for job in jobs if job.model in study.PAPER_STUDY.get(job.dataset, ())]
+            jobs = [job for job in jobs if job.model in PAPER.models.get(job.dataset, ())]
         return (
             0
             if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8"), jobs)

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-PROVENANCE = {
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: Every provenance but that of a user's own scan, and how a reader is told of it.
+TEXTS = {
     "measured": "measured BEPS data",
     "simulated twin": "simulated twin",
     "formula": "toy spectra from the paper's formula",
     "painting": "the paper's painting",
     "sample photograph": "sample photograph",
 }
+
+#: What takes the place of data that cannot be had.
 STAND_INS = ("simulated twin", "sample photograph")
-OF_PAPER = tuple(name for name in PROVENANCE if name not in STAND_INS)
+
+#: The data that the paper speaks of.
+PAPER_DATA = ("measured", "formula", "painting")
+
+#: The provenance of a user's own scan begins so; twelve digits of the sha256 of its file follow.
 OWN_SCAN = "own scan"
-"""How the provenance of such a scan begins; the first digits of the sha256 of its file follow."""
 
 
-def is_own(provenance):
-    """Tell whether a provenance is that of a scan of the user's own."""
+@dataclass(frozen=True)
+class Sources:
+    """Provenance of the scan and of the picture that a study runs on."""
+
+    scan: str
+    picture: str
+
+    def of(self, job) -> dict[str, str]:
+        """Return the provenance of the ``spectra`` of a job, and of its ``picture`` where it has one."""
+        if job.domain == "toy":
+            return {"spectra": "formula", "picture": self.picture}
+        return {"spectra": "simulated twin" if job.dataset == "twin" else self.scan}
+
+    def __str__(self) -> str:
+        return f"scan: {self.scan}, picture: {self.picture}"
+
+
+def is_own_scan(provenance: str) -> bool:
+    """Return whether a provenance is that of a user's own scan."""
     return provenance.startswith(OWN_SCAN)
 
 
-def provenance_texts(provenances):
-    """Say of each provenance what it is, a dict of str in the order of `PROVENANCE`; a scan of the user's own is called as it is."""
-    known = [name for name in PROVENANCE if name in provenances]
-    return {
-        name: PROVENANCE.get(name, name)
-        for name in (*known, *sorted(set(provenances) - set(known)))
-    }
+def texts(provenances: Iterable[str]) -> dict[str, str]:
+    """Return what a reader is told of each provenance, those of `TEXTS` first and in its order."""
+    provenances = set(provenances)
+    listed = [name for name in TEXTS if name in provenances]
+    others = sorted(provenances - set(TEXTS))
+    return {name: TEXTS.get(name, name) for name in (*listed, *others)}
 
 
-def stamp_text(provenances, profile, seed):
-    """Say what data, which profile and which seed something is made from."""
-    return " · ".join(
-        [
-            *(PROVENANCE.get(name, name) for name in provenances),
-            f"{profile} profile",
-            f"seed {seed}",
-        ]
-    )
+def stamp_text(provenances: Iterable[str], profile: str, seed) -> str:
+    """Return the stamp of a picture or table: its data, its profile and its seed or seeds."""
+    data = [TEXTS.get(name, name) for name in provenances]
+    return " · ".join([*data, f"{profile} profile", f"seed {seed}"])

@@ -20,14 +20,18 @@ from replicate.files import read_json, write_json
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics
 from replicate.numbers.tables import caption, results_table
-from replicate.running import execute, pipeline, runs
+from replicate.provenance import Sources
+from replicate.running import execute, runs
+from replicate.running.collect import collect
 from replicate.study import family, sweeps
-from replicate.study import jobs as study
+from replicate.study.family import PAPER_SCAN, ScanSizes
+from replicate.study.job import Job, describe
+from replicate.study.studies import FAMILY, OWN_SCAN, PAPER, study_in
 
 ROOT = Path(__file__).resolve().parents[1]
 
 SHAPE = (10, 12)
-DRAWN = study.PAPER_STUDY["beps"]
+DRAWN = PAPER.models["beps"]
 
 
 def write_scan(path, channels, shape=SHAPE, missing=(), seed=0):
@@ -65,18 +69,16 @@ def simulated():
     return sources.load_scan("simulated twin")
 
 
-@pytest.mark.parametrize(
-    "job", [*study.jobs("standard", whole_family=True), *sweeps.jobs("smoke")[::9]], ids=str
-)
+@pytest.mark.parametrize("job", [*FAMILY.jobs("standard"), *sweeps.jobs("smoke")[::9]], ids=str)
 def test_a_scan_like_the_paper_s_is_fitted_as_the_paper_s(job, simulated):
     """60 x 60 pixels, two channels and 96 steps ask for nothing else."""
-    if job.data == "beps":
-        assert study.describe(job, simulated) == study.describe(job)
+    if job.domain == "beps":
+        assert describe(job, ScanSizes.of(simulated)) == describe(job)
 
 
 def test_the_configuration_of_the_study_has_no_trace_of_it():
-    provenance = {"scan": "simulated twin", "picture": "sample photograph"}
-    config = execute.configuration(study.Job("smoke", "beps_heldout", "pca", 0), provenance)
+    provenance = Sources(scan="simulated twin", picture="sample photograph")
+    config = execute.configuration(Job("smoke", "beps_heldout", "pca", 0), provenance)
     asked = {"profile", "dataset", "model", "seed", "variant", "parameters", "data", "numpy"}
     assert config.keys() == asked | {"provenance", "data_sha256", "code", "packages"}
     assert config["provenance"] == {"spectra": "simulated twin"} and config["data_sha256"] == {}
@@ -86,43 +88,36 @@ def test_the_configuration_of_the_study_has_no_trace_of_it():
 
 
 def test_every_model_is_fitted_to_folds_of_the_scan():
-    jobs = study.jobs_on_own("smoke")
+    jobs = OWN_SCAN.jobs("smoke")
     assert {job.model for job in jobs if job.dataset == "beps_heldout"} == set(family.MODELS)
     assert {job.dataset for job in jobs} == {"beps", "beps_heldout"} and {*DRAWN} < {
         job.model for job in jobs if job.dataset == "beps"
     }
-    assert {str(job) for job in study.jobs_on_own("smoke", ("ica",), (3,))} == {
+    assert {str(job) for job in OWN_SCAN.jobs("smoke", ("ica",), (3,))} == {
         "beps_heldout/ica/seed3"
     }
-    assert {job.model for job in study.jobs_on_own("paper")} == {
+    assert {job.model for job in OWN_SCAN.jobs("paper")} == {
         "pca",
         "dictionary_learning",
         "lstm_vae",
     }
-    with pytest.raises(ReplicationError, match="--only toy: nothing of it is fitted to a scan"):
-        study.jobs_on_own("smoke", ("toy",))
-
-
-class Form:
-    """The size of a scan."""
-
-    def __init__(self, n_channels=2, n_steps=96, n_pixels=3600):
-        self.n_channels, self.n_steps, self.spectra = n_channels, n_steps, np.empty((n_pixels, 0))
+    with pytest.raises(ReplicationError, match="--only toy: the own scan study has no such run"):
+        OWN_SCAN.jobs("smoke", ("toy",))
 
 
 @pytest.mark.parametrize(("n_steps", "patch"), [(96, 8), (99, 3), (50, 5), (97, 1)])
 def test_patches_divide_the_steps(n_steps, patch):
-    job = study.Job("standard", "beps", "lstm_vae", 0)
-    chosen = family.parameters(job, Form(n_channels=3, n_steps=n_steps))
+    job = Job("standard", "beps", "lstm_vae", 0)
+    chosen = family.parameters(job, PAPER_SCAN._replace(n_channels=3, n_steps=n_steps))
     assert (chosen["patch"], chosen["n_channels"]) == (patch, 3)
 
 
 @pytest.mark.parametrize(("n_pixels", "factor"), [(900, 4), (3600, 1), (40_000, 1)])
 def test_fewer_pixels_get_as_many_more_epochs(n_pixels, factor):
-    job = study.Job("standard", "beps", "dense_vae", 0)
+    job = Job("standard", "beps", "dense_vae", 0)
     settling = [
         family.parameters(job, scan)["schedule"].settle_epochs
-        for scan in (None, Form(n_pixels=n_pixels))
+        for scan in (PAPER_SCAN, PAPER_SCAN._replace(n_spectra=n_pixels))
     ]
     assert settling[1] == factor * settling[0]
 
@@ -174,13 +169,13 @@ def test_every_channel_is_scored_by_its_name(finished):
     assert kind_of("beps.pca.shape_worst_q_factor") == kind_of(
         "beps.pca.shape_worst_piezoresponse"
     )._replace(description="correlation of the q_factor of the worst pixel with its reconstruction")
-    table = results_table(metrics)
+    table = results_table(metrics, OWN_SCAN)
     assert {"fitted to", "q_factor", "held-out"} <= set(
         table.columns
     ) and "toy gamut" not in table.columns
     assert f"Data: {next(iter(metrics.values()))['provenance']}." in caption(
-        metrics
-    ) and "toy" not in caption(metrics)
+        metrics, OWN_SCAN
+    ) and "toy" not in caption(metrics, OWN_SCAN)
 
 
 def test_the_scores_are_those_of_the_file(finished, folder):
@@ -200,7 +195,7 @@ def test_the_scores_are_those_of_the_file(finished, folder):
 
 def test_the_same_file_is_the_same_wherever_it_lies_and_another_is_not(finished, folder):
     moved = shutil.copy(folder / "three.npz", folder / "moved.npz")
-    job = study.Job("smoke", "beps", "pca", 0)
+    job = Job("smoke", "beps", "pca", 0)
     config = execute.configuration(job, sources.bring(moved))
     assert runs.Run.of(finished, job).is_complete(config)
     other = execute.configuration(
@@ -215,7 +210,7 @@ def test_its_results_are_told_from_those_of_the_study(finished, folder, capsys):
         "beps",
         "beps_heldout",
     }
-    assert not sources.has_own(folder / "nowhere")
+    assert study_in(finished / "smoke") is OWN_SCAN and study_in(folder / "nowhere") is PAPER
 
 
 def test_dry_run_prints_what_is_fitted_to_the_scan(folder, capsys):
@@ -235,9 +230,9 @@ def test_users_errors(folder, capsys):
     ]:
         assert cli.main(arguments) == 2
         assert message in capsys.readouterr().err
-    provenance = sources.bring(path)["scan"]
+    provenance = sources.bring(path).scan
     shutil.rmtree(folder / "cache" / "scans")
-    sources._kept.cache_clear()
+    sources._load_own.cache_clear()
     with pytest.raises(
         ReplicationError, match=f"no copy of {provenance} any more. Run with --scan"
     ):
@@ -262,7 +257,7 @@ def complete(request, folder):
     name = f"{len(request.param)}channels"
     provenance = sources.bring(write_scan(folder / f"{name}.npz", request.param, missing=[(3, 3)]))
     results = folder / name
-    for job in study.jobs_on_own("smoke", DRAWN):
+    for job in OWN_SCAN.jobs("smoke", DRAWN):
         fitted = replace(job, model="pca")
         if (made := runs.Run.of(results, fitted)).status != "complete":
             execute.execute(fitted, provenance, results)
@@ -271,7 +266,7 @@ def complete(request, folder):
             write_json(
                 runs.Run.of(results, job).folder / "record.json", made.record | {"model": job.model}
             )
-    pipeline.collect("smoke", [0], provenance, results)
+    collect("smoke", [0], provenance, results)
     return results
 
 
@@ -280,7 +275,10 @@ def test_a_figure_is_drawn(name, complete):
     if name in ("violins", "cost") and "3" in complete.name:
         pytest.skip("takes long, and draws more channels as it draws one")
     assert (
-        importlib.import_module(f"figures.{name}").main(["--results", str(complete), "--profile", "smoke"]) == 0
+        importlib.import_module(f"figures.{name}").main(
+            ["--results", str(complete), "--profile", "smoke"]
+        )
+        == 0
     )
     drawn = {path.stem for path in (complete / "smoke" / "figures").glob("*.png")}
     assert (

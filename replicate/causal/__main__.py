@@ -43,7 +43,7 @@ def main(argv=None):
             return 0
         for name in LIBRARIES:
             library(name)
-        record.compute(options.results, options.profile, sources.resolve(options.data)["scan"])
+        record.compute(options.results, options.profile, sources.resolve(options.data).scan)
         print(folder(options.results) / "causal.json")
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,8 @@
-"""Which data a study runs on: the real files where they can be had, otherwise stand-ins; or a scan of the user's own."""
+"""The data a study runs on: the real files where they can be had, otherwise their stand-ins.
+
+A scan of the user's own takes the place of the measured one; a copy of its file is kept in the
+cache, so that runs, figures and the report load it as they load any scan.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +13,32 @@ from pathlib import Path
 from replicate.data import beps, toy, twin
 from replicate.data.remote.fetch import DataUnavailable, cache_folder, fetch
 from replicate.data.remote.manifest import read_manifest
+from replicate.data.scan import Scan
 from replicate.data.user_scan.scan_file import read_scan
 from replicate.errors import ReplicationError
-from replicate.files import atomic_path, read_json
-from replicate.provenance import is_own
+from replicate.files import atomic_path
+from replicate.provenance import Sources, is_own_scan
 
+#: Keys in the manifest of the files that the measured scan is read from.
 SCAN_FILES = ("piezoresponse", "resonance", "voltage")
 
+#: Module that makes the spectra of each provenance; of a user's own scan it is `OWN_READER`.
+READERS = {
+    "measured": "replicate.data.beps",
+    "simulated twin": "replicate.data.twin",
+    "formula": "replicate.data.toy",
+}
+OWN_READER = "replicate.data.user_scan.scan_file"
 
-def resolve(choice):
-    """Settle where the scan and the picture come from, fetching the real files where `choice` allows.
+
+def resolve(choice: str) -> Sources:
+    """Settle where scan and picture come from, fetching the real files where `choice` allows.
 
     Parameters
     ----------
     choice : {"auto", "measured", "simulated"}
-        ``auto`` falls back on simulated data when no source of the real files can be reached; ``measured`` does not.
-
-    Returns
-    -------
-    dict of str to str
-        Provenance of ``"scan"`` and of ``"picture"``.
+        ``auto`` falls back on simulated data when no source of the real files can be reached;
+        ``measured`` does not.
 
     Raises
     ------
@@ -37,14 +47,14 @@ def resolve(choice):
     DataUnavailable
         If `choice` is ``measured`` and a file cannot be had.
     """
-    wanted = {
-        "scan": (SCAN_FILES, "measured", "simulated twin"),
-        "picture": (("painting",), "painting", "sample photograph"),
-    }
-    return {role: _available(choice, *files_and_names) for role, files_and_names in wanted.items()}
+    return Sources(
+        scan=_available(choice, SCAN_FILES, "measured", "simulated twin"),
+        picture=_available(choice, ("painting",), "painting", "sample photograph"),
+    )
 
 
 def _available(choice, keys, real, stand_in):
+    """Return the provenance `real` if its files can be had, otherwise that of its stand-in."""
     if choice == "simulated":
         return stand_in
     try:
@@ -61,8 +71,8 @@ def _available(choice, keys, real, stand_in):
     return real
 
 
-def bring(path):
-    """Take in a scan of the user's own: read and check the file, and keep a copy in the cache for runs and figures.
+def bring(path: Path) -> Sources:
+    """Read and check a scan of the user's own, and keep a copy in the cache for runs and figures.
 
     Parameters
     ----------
@@ -71,64 +81,65 @@ def bring(path):
 
     Returns
     -------
-    dict of str to str
-        Provenance as `resolve` returns it; that of the scan names the copy.
+    Sources
+        The provenance of its scan names the copy.
 
     Raises
     ------
     ReplicationError
-        If the file cannot be used, or the copy not be kept.
+        If the file cannot be used, or the copy cannot be kept.
     """
     provenance = read_scan(path).provenance
-    with atomic_path(
-        cache_folder() / "scans" / f"{provenance}{Path(path).suffix.lower()}"
-    ) as temporary:
+    copy = _scan_folder() / f"{provenance}{Path(path).suffix.lower()}"
+    with atomic_path(copy) as temporary:
         shutil.copyfile(path, temporary)
-    return {"scan": provenance, "picture": "sample photograph"}
+    return Sources(scan=provenance, picture="sample photograph")
 
 
-def own_scan(provenance):
-    """Return the `Scan` of this provenance if it is the user's own, otherwise None."""
-    return load_scan(provenance) if is_own(provenance) else None
-
-
-def has_own(folder):
-    """Tell whether the runs in the results folder of a profile are on a scan of the user's own."""
-    config = next(Path(folder).glob("beps*/*/seed*/config.json"), None)
-    return config is not None and is_own(read_json(config)["provenance"]["spectra"])
+def _scan_folder() -> Path:
+    return cache_folder() / "scans"
 
 
 @lru_cache(maxsize=1)
-def _kept(provenance):
-    copy = next((cache_folder() / "scans").glob(f"{provenance}.*"), None)
-    if copy is None or (scan := read_scan(copy)).provenance != provenance:
+def _load_own(provenance):
+    copy = next(_scan_folder().glob(f"{provenance}.*"), None)
+    scan = None if copy is None else read_scan(copy)
+    if scan is None or scan.provenance != provenance:
         raise ReplicationError(
-            f"{cache_folder() / 'scans'}: no copy of {provenance} any more. Run with --scan and its file again."
+            f"{_scan_folder()}: no copy of {provenance} any more. Run with --scan and its file again."
         )
     return scan
 
 
-def data_hashes(provenance):
-    """Return the sha256 of every file behind a provenance, as verified on each read; empty for simulated data, which are code."""
-    if is_own(provenance):
-        return load_scan(provenance).hashes
+def reader(provenance: str) -> str:
+    """Return the name of the module that makes the spectra of a provenance."""
+    return OWN_READER if is_own_scan(provenance) else READERS[provenance]
+
+
+def data_hashes(provenance: str) -> dict[str, str]:
+    """Return the sha256 of every file behind a provenance, as verified on each read.
+
+    Simulated data are code, and have none.
+    """
+    if is_own_scan(provenance):
+        return _load_own(provenance).hashes
     keys = {"measured": SCAN_FILES, "painting": ("painting",)}.get(provenance, ())
     files = read_manifest() if keys else {}
     return {key: files[key].sha256 for key in keys}
 
 
-def load_scan(provenance):
-    """Return the `Scan`, measured, simulated or the user's own."""
-    if is_own(provenance):
-        return _kept(provenance)
+def load_scan(provenance: str) -> Scan:
+    """Return the scan of a provenance: measured, simulated or the user's own."""
+    if is_own_scan(provenance):
+        return _load_own(provenance)
     if provenance == "measured":
         files = read_manifest()
         return beps.read_prepared(*(fetch(files[key]) for key in SCAN_FILES))
     return twin.simulate()
 
 
-def load_picture(provenance):
-    """Return the `Painting`, the real one or the sample photograph."""
+def load_picture(provenance: str) -> toy.Painting:
+    """Return the picture of a provenance: the paper's painting or the sample photograph."""
     if provenance == "painting":
         return toy.read_painting(fetch(read_manifest()["painting"]))
     return toy.sample_photograph()

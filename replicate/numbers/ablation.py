@@ -11,7 +11,7 @@ import pandas as pd
 from replicate.numbers.comparisons import ORDERED
 from replicate.numbers.metrics import interval
 from replicate.study.family import COMPONENTS
-from replicate.study.jobs import Job
+from replicate.study.job import Job
 from replicate.study.sweeps import SWEEPS
 
 BETWEEN_MODELS = (
@@ -211,7 +211,7 @@ def _row(numbers, ingredient, code, sides):
 def _components(side):
     """Return how many latents a model without active channels has."""
     return float(
-        side.fit.partition("/latents=")[2] or COMPONENTS[Job("", side.dataset, "", 0).data]
+        side.fit.partition("/latents=")[2] or COMPONENTS[Job("", side.dataset, "", 0).domain]
     )
 
 

@@ -10,8 +10,8 @@ from scipy import stats
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_json
 from replicate.numbers.kinds import KINDS, PER_CHANNEL, kind_of
-from replicate.provenance import OWN_SCAN, PROVENANCE
-from replicate.study.jobs import DATASETS
+from replicate.provenance import OWN_SCAN, TEXTS
+from replicate.study.job import DATASETS
 
 SCHEMA_VERSION = 2
 
@@ -43,7 +43,7 @@ _METRIC = {
         },
         "provenance": {
             "anyOf": [
-                {"enum": list(PROVENANCE)},
+                {"enum": list(TEXTS)},
                 {"type": "string", "pattern": rf"^{OWN_SCAN} [0-9a-f]{{12}}$"},
             ]
         },

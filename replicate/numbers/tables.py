@@ -1,237 +1,167 @@
-"""The results table, one row a model, for the end of a run, the README and a paper; and every metric, one row each, for machines."""
+"""Tables of the metrics: one row a model for readers, and one row a metric for machines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from replicate.files import write_text
-from replicate.provenance import is_own, provenance_texts
+from replicate.provenance import texts
 from replicate.study.family import LABELS
-from replicate.study.jobs import PAPER_STUDY
+from replicate.study.studies import CHANNEL, FAMILY, PAPER, Study
 
-COLUMNS = {
-    "toy.{}.gamut_mse": "toy gamut",
-    "toy.{}.painting_mse": "toy painting",
-    "toy.{}.active_channels": "toy channels",
-    "beps.{}.mse": "BEPS training",
-    "beps.{}.mse_piezoresponse": "piezoresponse",
-    "beps.{}.mse_resonance": "resonance",
-    "beps.{}.active_channels": "BEPS channels",
-    "beps_heldout.{}.heldout_mse": "BEPS held-out",
-    "beps_heldout.{}.active_channels": "held-out channels",
-    "beps.{}.n_parameters": "parameters",
-    "beps.{}.fit_seconds": "fit, s",
-    "beps.{}.transform_seconds": "encode, s",
-}
-FAMILY_COLUMNS = {
-    "toy.{}.gamut_mse": "toy gamut",
-    "toy.{}.gamut_mse_refined": "toy, best code",
-    "toy.{}.active_channels": "toy channels",
-    "toy.{}.fit_seconds": "toy fit, s",
-    "beps_heldout.{}.mse": "BEPS training",
-    "beps_heldout.{}.heldout_mse": "BEPS held-out",
-    "beps_heldout.{}.heldout_mse_refined": "BEPS held-out, best code",
-    "beps_heldout.{}.active_channels": "BEPS channels",
-    "beps_heldout.{}.n_parameters": "parameters",
-    "beps_heldout.{}.fit_seconds": "BEPS fit, s",
-}
+#: The errors of a channel are metrics of this name, followed by the name of the channel.
+CHANNEL_ERROR = "heldout_mse_"
 
 
-def results_table(metrics):
-    """Lay the metrics of the paper's study out as text, one row a model and one column a number.
+def results_table(metrics: Mapping[str, dict], study: Study) -> pd.DataFrame:
+    """Lay the metrics of a study out as text, one row a model and one column a number.
 
     Parameters
     ----------
     metrics : dict of str to dict
         The ``metrics`` of metrics.json.
+    study : Study
 
     Returns
     -------
     DataFrame of str
-        Errors are mean squared errors in z-scores, means over the seeds. Where several seeds differ in the digits shown, the half width
-        of the 95 % interval follows a ``±``. A number that was not measured is a dash.
+        Means over the seeds. Where several seeds differ in the digits shown, half the width of the
+        95 % interval follows a ``±``. A number that was not measured is a dash.
     """
-    own = is_of_own(metrics)
-    return _table(
-        metrics, LABELS if own else PAPER_STUDY["beps"], own_columns(metrics) if own else COLUMNS
-    )
+    columns = _columns(metrics, study)
+    rows = [_row(metrics, study, columns, model) for model in study.tabulated]
+    titles = ["model", *columns.values(), *study.seed_columns]
+    return pd.DataFrame([row for row in rows if row], columns=titles)
 
 
-def is_of_own(metrics):
-    """Tell whether metrics are of a scan of the user's own."""
-    return any(is_own(entry["provenance"]) for entry in metrics.values())
+def _columns(metrics, study):
+    """Return metric and title of each column, with one column for each of several channels."""
+    channels = _channels(metrics)
+    columns = {}
+    for metric, title in study.columns.items():
+        if CHANNEL not in metric:
+            columns[metric] = title
+        elif len(channels) > 1:
+            columns |= {metric.replace(CHANNEL, channel): channel for channel in channels}
+    return columns
 
 
-def own_columns(metrics):
-    """Return the columns of the results table of a scan of the user's own, the errors of whose channels are among them."""
-    start = "heldout_mse_"
-    named = {
-        name.split(".")[2][len(start) :] for name in metrics if name.split(".")[2].startswith(start)
+def _channels(metrics):
+    """Return the channels that have errors of their own, the piezoresponse first."""
+    kinds = {name.rpartition(".")[2] for name in metrics}
+    names = {
+        kind[len(CHANNEL_ERROR) :]
+        for kind in kinds
+        if kind.startswith(CHANNEL_ERROR) and not kind.startswith(f"{CHANNEL_ERROR}refined")
     }
-    channels = sorted(
-        (name for name in named if not name.startswith("refined")), key="piezoresponse".__ne__
-    )
-    return {
-        "beps.{}.mse": "fitted to",
-        "beps_heldout.{}.heldout_mse": "held-out",
-        **{
-            f"beps_heldout.{{}}.{start}{channel}": channel
-            for channel in (channels if len(channels) > 1 else ())
-        },
-        "beps_heldout.{}.heldout_mse_refined": "held-out, best code",
-        "beps_heldout.{}.shoulder_auc": "shoulder AUC",
-        "beps_heldout.{}.active_channels": "active channels",
-        "beps_heldout.{}.n_parameters": "parameters",
-        "beps_heldout.{}.fit_seconds": "fit, s",
-        "beps_heldout.{}.transform_seconds": "encode, s",
-    }
+    return sorted(names, key=lambda name: (name != "piezoresponse", name))
 
 
-def family_table(metrics):
-    """Lay the metrics of the whole family out in the same way: fresh colours of the toy problem, and held-out folds of the scan."""
-    table = _table(metrics, LABELS, FAMILY_COLUMNS)
-    models = [
-        next(model for model, label in LABELS.items() if label == name) for name in table["model"]
+def _row(metrics, study, columns, model):
+    """Return the texts of one row; an empty list for a model without a number."""
+    entries = [metrics.get(metric.format(model)) for metric in columns]
+    if not any(entries):
+        return []
+    counts = [
+        " / ".join(_seed_count(metrics.get(metric.format(model))) for metric in counted)
+        for counted in study.seed_columns.values()
     ]
-    return table.assign(
-        **{"seeds, toy / BEPS": [" / ".join(_seeds(metrics, model)) for model in models]}
-    )
+    return [LABELS[model], *map(_text, entries), *counts]
 
 
-def _seeds(metrics, model):
-    """Return how many seeds a model has on the toy problem and on held-out folds of the scan, as text."""
-    entries = (
-        metrics.get(f"toy.{model}.gamut_mse"),
-        metrics.get(f"beps_heldout.{model}.heldout_mse"),
-    )
-    return [str(len(entry["seeds"])) if entry else "–" for entry in entries]
-
-
-def _table(metrics, models, columns):
-    found = [model for model in models if any(name.format(model) in metrics for name in columns)]
-    rows = {
-        LABELS[model]: {
-            title: _text(metrics.get(name.format(model))) for name, title in columns.items()
-        }
-        for model in found
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns.values()))
-    return table.rename_axis("model").reset_index()
+def _seed_count(entry):
+    return "–" if entry is None else str(len(entry["seeds"]))
 
 
 def _text(entry):
     if entry is None:
         return "–"
-    value, (low, high) = entry["value"], entry["interval"] or (0, 0)
-    digits = _digits(value, entry["unit"])
+    digits = _digits(entry["value"], entry["unit"])
+    text = f"{entry['value']:.{digits}f}"
+    low, high = entry["interval"] or (0, 0)
     half_width = f"{(high - low) / 2:.{digits}f}"
-    return f"{value:.{digits}f}" + (f" ± {half_width}" if float(half_width) else "")
+    return f"{text} ± {half_width}" if float(half_width) else text
 
 
 def _digits(value, unit):
     """Return how many decimals a value is shown with."""
     if unit == "count":
         return 0 if float(value).is_integer() else 1
-    return 1 if unit == "s" and value >= 1 else 4
+    if unit == "s" and value >= 1:
+        return 1
+    return 4
 
 
-def caption(metrics):
-    """Say what the numbers of the results table are, on which data and of how many seeds."""
-    if is_of_own(metrics):
-        return (
-            "Errors are mean squared errors in z-scores: of all pixels, fitted to as well, and of folds of spatial blocks left out "
-            "(best code: each spectrum with the best latents that the fitted decoder has for it). Shoulder AUC: how well the quarter of "
-            "the held-out pixels with the greatest shoulder is told from reconstructions, 0.5 not at all. Parameters and times are those "
-            f"of training without a fold, one thread a run. {_origin(metrics, own_columns(metrics))}"
-        )
+def caption(metrics: Mapping[str, dict], study: Study) -> str:
+    """Return what the numbers of the results table are, on which data, and from how many seeds."""
+    columns = _columns(metrics, study)
+    tabulated = [entry for name, entry in metrics.items() if _pattern(name) in columns]
+    if not tabulated:
+        return f"{study.caption} Nothing of it was measured."
+    data = ", ".join(texts(entry["provenance"] for entry in tabulated).values())
     return (
-        "Errors are mean squared errors in z-scores: of fresh colours (toy gamut), of every pixel of the picture (toy painting), "
-        "of the pixels fitted to (BEPS training, and its two channels) and of folds of spatial blocks left out (BEPS held-out). "
-        f"Parameters and times are those of BEPS training, one thread a run. {_origin(metrics, COLUMNS)}"
+        f"{study.caption} Mean over {_seed_range(tabulated)}, ± half the 95 % t-interval where it "
+        f"shows. Data: {data}."
     )
 
 
-def family_caption(metrics):
-    """Say the same of the table of the family."""
-    return (
-        "All with as many latents, of a beta-VAE active channels: 3 on the toy problem, 5 on BEPS; "
-        "with β fixed, those of 16 that stay active. "
-        "Errors as above; BEPS training is that of the blocks fitted to. "
-        "Best code: each spectrum with the best latents that the fitted decoder has for it, instead of the encoder's. "
-        f"Times are of training, one thread a run. {_origin(metrics, FAMILY_COLUMNS)}"
-    )
+def _pattern(name):
+    """Return the name of a metric with its model left open."""
+    dataset, _, kind = name.split(".")
+    return f"{dataset}.{{}}.{kind}"
 
 
-def _origin(metrics, columns):
-    """Say on which data the numbers of a table were measured, and with how many seeds."""
-    shown = [
-        entry
-        for name, entry in metrics.items()
-        if "{0}.{{}}.{2}".format(*name.split(".")) in columns
-    ]
-    if not shown:
-        return "Nothing of it was measured."
-    counts = sorted({len(entry["seeds"]) for entry in shown})
-    seeds = (
-        f"{counts[0]} seed{'s' if counts[0] > 1 else ''}"
-        if len(counts) == 1
-        else f"{counts[0]} to {counts[-1]} seeds"
-    )
-    used = {entry["provenance"] for entry in shown}
-    data = ", ".join(provenance_texts(used).values())
-    return f"Mean over {seeds}, ± half the 95 % t-interval where it shows. Data: {data}."
+def _seed_range(entries):
+    """Return how many seeds some metrics have, as text."""
+    counts = sorted({len(entry["seeds"]) for entry in entries})
+    if len(counts) > 1:
+        return f"{counts[0]} to {counts[-1]} seeds"
+    return f"{counts[0]} seed{'s' if counts[0] > 1 else ''}"
 
 
-def markdown(table):
+def markdown(table: pd.DataFrame) -> str:
     """Return a table as GitHub-flavoured Markdown."""
-    rows = [
-        list(table.columns),
-        ["---"] + ["---:"] * (len(table.columns) - 1),
-        *table.to_numpy().tolist(),
-    ]
+    rule = ["---"] + ["---:"] * (len(table.columns) - 1)
+    rows = [list(table.columns), rule, *table.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def latex(table, caption=None):
-    """Return a table as LaTeX for the package booktabs, a floating ``table`` where there is a caption."""
-    style = (
-        table.style.hide(axis="index")
-        .format(escape="latex")
-        .format_index(escape="latex", axis="columns")
+def latex(table: pd.DataFrame, caption: str | None = None) -> str:
+    """Return a table as LaTeX for the package booktabs; with a caption it is a floating ``table``."""
+    style = table.style.hide(axis="index")
+    style = style.format(escape="latex").format_index(escape="latex", axis="columns")
+    text = style.to_latex(
+        caption=caption and caption.replace("%", r"\%"),
+        hrules=True,
+        column_format="l" + "r" * (len(table.columns) - 1),
+        position_float="centering" if caption else None,
     )
-    layout = {
-        "hrules": True,
-        "column_format": "l" + "r" * (len(table.columns) - 1),
-        "position_float": "centering" if caption else None,
-    }
-    text = style.to_latex(caption=caption and caption.replace("%", r"\%"), **layout)
     return text.replace("β", r"$\beta$").replace("±", r"$\pm$")
 
 
-def every_metric(metrics):
+def every_metric(metrics: Mapping[str, dict]) -> pd.DataFrame:
     """Return all metrics, one row each and numbers unrounded.
 
     Returns
     -------
     DataFrame
-        ``value`` is the mean over the seeds, ``low`` and ``high`` its 95 % interval, empty for one seed; ``seeds`` is how many there are.
+        ``value`` is the mean over the seeds, ``low`` and ``high`` are the ends of its 95 %
+        interval, empty for one seed; ``seeds`` is how many seeds there are.
     """
     rows = []
     for name, entry in metrics.items():
         dataset, model, metric = name.split(".")
         low, high = entry["interval"] or (None, None)
-        row = {
-            "dataset": dataset,
-            "model": model,
-            "metric": metric,
-            "unit": entry["unit"],
-            "value": entry["value"],
-        }
         rows.append(
-            row
-            | {
+            {
+                "dataset": dataset,
+                "model": model,
+                "metric": metric,
+                "unit": entry["unit"],
+                "value": entry["value"],
                 "low": low,
                 "high": high,
                 "seeds": len(entry["seeds"]),
@@ -241,25 +171,22 @@ def every_metric(metrics):
     return pd.DataFrame(rows)
 
 
-def write_tables(metrics, folder):
-    """Write every metric as results_table.csv, and the tables of the paper's study and of the family as Markdown and LaTeX.
+def write_tables(metrics: Mapping[str, dict], folder: Path) -> list[Path]:
+    """Write every metric as results_table.csv, and the tables of two studies as text.
 
-    Parameters
-    ----------
-    metrics : dict of str to dict
-        The ``metrics`` of metrics.json.
-    folder : path-like
+    The tables of the paper's study and of the family are written as Markdown and as LaTeX.
 
     Returns
     -------
     list of Path
+        The files written.
     """
-    texts = {"results_table.csv": every_metric(metrics).to_csv(index=False, lineterminator="\n")}
-    for name, table, said in (
-        ("results_table", results_table(metrics), caption(metrics)),
-        ("family_table", family_table(metrics), family_caption(metrics)),
-    ):
-        texts |= {f"{name}.md": f"{markdown(table)}\n\n{said}\n", f"{name}.tex": latex(table, said)}
-    for name, text in texts.items():
+    table = every_metric(metrics).to_csv(index=False, lineterminator="\n")
+    files = {"results_table.csv": table}
+    for name, study in (("results_table", PAPER), ("family_table", FAMILY)):
+        table, words = results_table(metrics, study), caption(metrics, study)
+        files[f"{name}.md"] = f"{markdown(table)}\n\n{words}\n"
+        files[f"{name}.tex"] = latex(table, words)
+    for name, text in files.items():
         write_text(Path(folder) / name, text)
-    return [Path(folder) / name for name in texts]
+    return [Path(folder) / name for name in files]

@@ -13,13 +13,14 @@ from concurrent.futures import CancelledError
 import joblib
 
 from replicate.errors import ReplicationError
-from replicate.running import machine
-from replicate.running.process import run_child
+from replicate.running.code import package_hash
+from replicate.running.process import run_in_process
 
-TIMEOUT = 4  # seconds for the scheduler to answer, and again for a first worker
+#: Seconds for the scheduler to answer, and again for a first worker.
+TIMEOUT = 4
 
 
-def run_on_cluster(address, jobs, provenance, results):
+def run_on_cluster(address, jobs, sources, results):
     """Run jobs on the workers of a cluster, one a thread of theirs, and yield each with its error or None as it ends.
 
     Parameters
@@ -27,7 +28,7 @@ def run_on_cluster(address, jobs, provenance, results):
     address : str
         Of the scheduler, such as ``tcp://10.0.0.1:8786``.
     jobs : list of Job
-    provenance : dict of str to str
+    sources : Sources
     results : Path
         Absolute, on a file system that the workers share.
 
@@ -40,22 +41,20 @@ def run_on_cluster(address, jobs, provenance, results):
         with joblib.parallel_config(backend="dask", client=client):
             parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
         try:
-            yield from parallel(
-                joblib.delayed(_on_worker)(job, provenance, results) for job in jobs
-            )
+            yield from parallel(joblib.delayed(_on_worker)(job, sources, results) for job in jobs)
         except CancelledError as error:
             raise ReplicationError(
                 f"--dask {address}: the scheduler was lost. The same command goes on once it is back."
             ) from error
 
 
-def _on_worker(job, provenance, results):
+def _on_worker(job, sources, results):
     from distributed import get_worker
 
     worker = get_worker()
     task = worker.state.tasks[worker.get_current_task()]
     # The scheduler cancels the tasks of a sweep that was stopped or has died.
-    return job, run_child(job, provenance, results, stopped=lambda: task.state == "cancelled")
+    return job, run_in_process(job, sources, results, stopped=lambda: task.state == "cancelled")
 
 
 @contextlib.contextmanager
@@ -93,7 +92,7 @@ def _connect(address):
 def _check_workers(address, client):
     try:
         client.wait_for_workers(1, timeout=TIMEOUT)
-        code = client.run(machine.code_hash)
+        code = client.run(package_hash)
     except TimeoutError as error:
         raise ReplicationError(
             f"--dask {address}: the cluster has no workers. Start some with `dask worker {address}`."
@@ -102,7 +101,7 @@ def _check_workers(address, client):
         raise ReplicationError(
             f"--dask {address}: a worker cannot import this package ({error}). Install it there."
         ) from error
-    other = [worker for worker, found in code.items() if found != machine.code_hash()]
+    other = [worker for worker, found in code.items() if found != package_hash()]
     if other:
         raise ReplicationError(
             f"--dask {address}: worker {other[0]} has another version of this package. Install this one there."

@@ -8,18 +8,19 @@ import numpy as np
 from sklearn.base import clone
 
 from replicate.files import write_npz
-from replicate.models.linear import authors_rms, lambda_search
 from replicate.models.schedule import BetaSchedule
-from replicate.provenance import is_own
-from replicate.study import jobs as study
-from replicate.study.family import COMPONENTS
 from replicate.tasks import load_task
+from replicate.tasks.searches import search
 
+#: Data set and model of the trainings whose weights are kept at each beta of the ramp, for the
+#: movies.
 FILMED = (("toy", "lstm_vae"), ("beps", "lstm_vae"))
-"""Data set and model of the trainings whose weights are kept at each beta of the ramp, for the movies."""
 
+#: Attributes of the linear models from which they can be put together again.
 LEARNED = ("components_", "mean_", "explained_variance_", "mixing_", "shift_")
-"""Attributes of the linear models from which they can be put together again."""
+
+#: Error of the paper\'s VAE on the colour gamut; the history says when ours first gets there.
+PAPER_TOY_MSE = 0.104
 
 
 def evaluate(model, config, run, report):
@@ -43,50 +44,15 @@ def evaluate(model, config, run, report):
     arrays : dict of str to ndarray
         What the figures draw.
     """
-    data = load_task(config)
-    _warm_up(model, data.train)
-    fit_seconds = _fit(model, data, run, report, (config["dataset"], config["model"]) in FILMED)
-    metrics, arrays = data.score(model)
-    metrics |= {
-        "fit_seconds": fit_seconds,
-        **_timing(model, data.train),
-        **_training_metrics(model),
-    }
-    of_paper = config["dataset"] in ("toy", "beps") and not is_own(config["provenance"]["spectra"])
-    if config["model"] == "dictionary_learning" and of_paper:
-        more_metrics, more_arrays = (
-            _search_lambda if config["dataset"] == "toy" else _follow_authors
-        )(data, config)
-        metrics, arrays = metrics | more_metrics, arrays | more_arrays
-    return metrics, arrays
-
-
-def _search_lambda(data, config):
-    """Look for the lambda of the least error (paper Figure S3)."""
-    few = data.train[: study.N_SEARCH[config["profile"]]]
-    search = lambda_search(few, data.validation, study.LAMBDAS, COMPONENTS["toy"], config["seed"])
-    mse = search["mse"]
-    metrics = {
-        "best_lambda": float(search["lambda"][np.argmin(mse)]),
-        "lambda_influence": float(mse.max() / mse.min()),
-    }
-    return metrics, {f"search_{name}": values for name, values in search.items()}
-
-
-def _follow_authors(data, config):
-    """Look for what gives the paper's BEPS error of dictionary learning, which lambda = 1 on these arrays does not."""
-    few = data.train[:: study.AUTHORS_STRIDE[config["profile"]]]
-    khz = np.array([1.0, 4.0, 5.0])
-    rms = np.array([authors_rms(few, scale, COMPONENTS["beps"], config["seed"]) for scale in khz])
-    needed = (
-        np.interp(study.PAPER_BEPS_ERROR, rms[1:], khz[1:])
-        if rms[1] <= study.PAPER_BEPS_ERROR <= rms[2]
-        else np.nan
-    )
-    metrics = {"authors_rms": float(rms[0])} | (
-        {"authors_khz": float(needed)} if np.isfinite(needed) else {}
-    )
-    return metrics, {"authors_khz": khz, "authors_rms": rms}
+    task = load_task(config)
+    _warm_up(model, task.train)
+    fit_seconds = _fit(model, task, run, report, (config["dataset"], config["model"]) in FILMED)
+    metrics, arrays = task.score(model)
+    more_metrics, more_arrays = search(task, config)
+    metrics |= {"fit_seconds": fit_seconds}
+    metrics |= _timing(model, task.train)
+    metrics |= _training_metrics(model)
+    return metrics | more_metrics, arrays | more_arrays
 
 
 def weights(model):
@@ -104,32 +70,39 @@ def _warm_up(model, spectra):
     short.fit(spectra[:200])
 
 
-def _fit(model, data, run, report, is_filmed):
+def _fit(model, task, run, report, is_filmed):
     """Fit a model and return how long it took, over all its interruptions."""
     if not hasattr(model, "schedule"):
         start = time.perf_counter()
-        model.fit(data.train)
+        model.fit(task.train)
         return time.perf_counter() - start
 
     def on_epoch(row):
         done = row["epoch"] + 1
-        settling = row["phase"] == "settle"
-        left = (
-            model.schedule.settle_epochs - row["phase_epoch"] - 1
-            if settling
-            else model.schedule.max_epochs - done
+        text = (
+            f"{row['phase']} beta {row['beta']:.4f} mse {row['mse']:.4f} "
+            f"channels {row['active_channels']}"
         )
-        text = f"{row['phase']} beta {row['beta']:.4f} mse {row['mse']:.4f} channels {row['active_channels']}"
-        report(done=done, total=done + left, text=text)
+        report(done=done, total=done + _epochs_left(model.schedule, row), text=text)
 
-    more = {} if data.validation is None else {"validation": data.validation}
+    def on_beta(row, weights):
+        write_npz(run.snapshot(row["epoch"]), beta=np.array(row["beta"]), **weights)
+
+    options = {"checkpoint": run.checkpoint, "on_epoch": on_epoch}
+    if task.validation is not None:
+        options["validation"] = task.validation
     if is_filmed:
-        more["on_beta"] = lambda row, weights: write_npz(
-            run.snapshot(row["epoch"]), beta=np.array(row["beta"]), **weights
-        )
-    model.fit(data.train, checkpoint=run.checkpoint, on_epoch=on_epoch, **more)
+        options["on_beta"] = on_beta
+    model.fit(task.train, **options)
     run.write_history(model.history_)
     return model.history_[-1]["seconds"]
+
+
+def _epochs_left(schedule, row):
+    """Return how many epochs at most follow the one of a row of the history."""
+    if row["phase"] == "settle":
+        return schedule.settle_epochs - row["phase_epoch"] - 1
+    return schedule.max_epochs - row["epoch"] - 1
 
 
 def _timing(model, spectra):
@@ -144,7 +117,7 @@ def _timing(model, spectra):
 
 
 def _training_metrics(model):
-    """Tell where the schedule of a network ended, and when its validation error passed the paper's."""
+    """Return where the schedule of a network ended, and when its error passed the paper's."""
     if not hasattr(model, "history_"):
         return {}
     selected = getattr(model, "selected_", {})
@@ -152,6 +125,6 @@ def _training_metrics(model):
     reached = [
         row["seconds"]
         for row in model.history_
-        if row.get("validation_mse", np.inf) <= study.PAPER_TOY_MSE
+        if row.get("validation_mse", np.inf) <= PAPER_TOY_MSE
     ]
     return metrics | ({"seconds_to_paper_mse": reached[0]} if reached else {})

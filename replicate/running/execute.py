@@ -1,64 +1,64 @@
-"""One run in a process of its own, from its configuration to its record.
-
-``python -m replicate.running.process`` reads a request as JSON from standard input and prints its progress as one JSON object a line.
-"""
+"""One run in a process of its own, from its configuration to its record."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
+from pathlib import Path
 
 import threadpoolctl
 
-from replicate.data import sources
-from replicate.errors import ReplicationError
+from replicate.data.sources import data_hashes, load_scan
 from replicate.files import write_npz
-from replicate.running import machine, runs
+from replicate.provenance import Sources, is_own_scan
+from replicate.running import machine
+from replicate.running.code import code_hash
 from replicate.running.evaluate import evaluate, weights
+from replicate.running.runs import Run
 from replicate.study import family
-from replicate.study import jobs as study
+from replicate.study.family import PAPER_SCAN, ScanSizes
+from replicate.study.job import Job, describe
+
+#: Packages whose version is part of a run's key.
+KEYED_PACKAGES = ("mxnet", "numpy", "scikit-learn")
 
 
-def configuration(job, provenance):
-    """Return everything that the numbers of a job depend on.
+@cache
+def scan_sizes(provenance: str) -> ScanSizes:
+    """Return the sizes of the scan of a provenance; the twin is as large as the paper's scan."""
+    return ScanSizes.of(load_scan(provenance)) if is_own_scan(provenance) else PAPER_SCAN
 
-    Parameters
-    ----------
-    job : Job
-    provenance : dict of str to str
-        Of ``scan`` and ``picture``, as `sources.resolve` returns it, or `sources.bring`.
-    """
-    scan = {"spectra": "simulated twin" if job.dataset == "twin" else provenance["scan"]}
-    where = {"spectra": "formula", "picture": provenance["picture"]} if job.data == "toy" else scan
-    hashes = {
-        key: value for name in where.values() for key, value in sources.data_hashes(name).items()
-    }
-    packages = {
-        name: version
-        for name, version in machine.versions().items()
-        if name in ("mxnet", "numpy", "scikit-learn")
-    }
-    described = study.describe(job, sources.own_scan(provenance["scan"]))
-    return described | {
-        "provenance": where,
+
+def configuration(job: Job, sources: Sources) -> dict:
+    """Return everything that the numbers of a job depend on."""
+    provenance = sources.of(job)
+    hashes = {}
+    for name in provenance.values():
+        hashes |= data_hashes(name)
+    versions = machine.versions()
+    config = describe(job, scan_sizes(sources.scan)) | {
+        "provenance": provenance,
         "data_sha256": hashes,
-        "code": machine.code_hash(),
-        "packages": packages,
+        "packages": {name: versions[name] for name in KEYED_PACKAGES if name in versions},
     }
+    return config | {"code": code_hash(config)}
 
 
-def execute(job, provenance, results, report=lambda **progress: None):
+def execute(
+    job: Job,
+    sources: Sources,
+    results: Path,
+    report: Callable = lambda **progress: None,
+) -> None:
     """Run a job from start to record, or from its checkpoint.
 
     Parameters
     ----------
     job : Job
-    provenance : dict of str to str
+    sources : Sources
     results : path-like
     report : callable
         Called with keywords ``done``, ``total`` and ``text`` as a training advances.
@@ -68,43 +68,32 @@ def execute(job, provenance, results, report=lambda **progress: None):
     Exception
         Whatever the run raised, after its record with status ``failed`` is written.
     """
-    run, config = runs.Run.of(results, job), configuration(job, provenance)
+    run = Run.of(results, job)
+    config = configuration(job, sources)
     run.prepare(config)
-    record = asdict(job) | {"provenance": config["provenance"]}
-    record |= {"data_sha256": config["data_sha256"], "git_commit": machine.git_commit()}
-    record |= {"machine": machine.hardware(), "versions": machine.versions()}
+    record = asdict(job) | {
+        "provenance": config["provenance"],
+        "data_sha256": config["data_sha256"],
+        "git_commit": machine.git_commit(),
+        "machine": machine.hardware(),
+        "versions": machine.versions(),
+    }
     start = time.perf_counter()
     try:
         machine.seed_everything(job.seed)
-        model = family.build(job, sources.own_scan(provenance["scan"]))
+        model = family.build(job, scan_sizes(sources.scan))
         metrics, arrays = evaluate(model, config, run, report)
         write_npz(run.folder / "weights.npz", **weights(model))
         write_npz(run.folder / "arrays.npz", **arrays)
     except Exception:
-        run.finish(
-            config, record | {"status": "failed", "metrics": {}, "error": traceback.format_exc()}
-        )
+        failed = {"status": "failed", "metrics": {}, "error": traceback.format_exc()}
+        run.finish(config, record | failed)
         raise
     metrics["peak_memory_mib"] = machine.peak_memory_mib()
-    record |= {"status": "complete", "metrics": metrics, "seconds": time.perf_counter() - start}
-    run.finish(config, record | {"thread_pools": threadpoolctl.threadpool_info()})
-
-
-def main():
-    """Run the request on standard input; a failure is reported as one line ``{"error": ...}`` and exit code 1."""
-    # A request to end is handled as Ctrl-C is: at a point where no file is half-written.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    request = json.load(sys.stdin)
-
-    def say(**progress):
-        print(json.dumps(progress), flush=True)
-
-    try:
-        execute(study.Job(**request["job"]), request["provenance"], request["results"], say)
-    except KeyboardInterrupt:
-        # MXNet's own shutdown would be interrupted, with a traceback, by a second signal.
-        os._exit(130)
-    except Exception as error:
-        say(error=str(error) if isinstance(error, ReplicationError) else traceback.format_exc())
-        return 1
-    return 0
+    complete = {
+        "status": "complete",
+        "metrics": metrics,
+        "seconds": time.perf_counter() - start,
+        "thread_pools": threadpoolctl.threadpool_info(),
+    }
+    run.finish(config, record | complete)

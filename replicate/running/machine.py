@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -23,15 +22,6 @@ THREAD_VARIABLES = (
 )
 PACKAGES = ("mxnet", "numpy", "scikit-learn", "scipy", "pandas", "pooch", "pillow")
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-NUMERICAL_CODE = (
-    "models",
-    "analysis",
-    "data",
-    "tasks",
-    "running/evaluate.py",
-    "running/execute.py",
-    "study/jobs.py",
-)
 
 
 def thread_environment(n_threads):
@@ -105,13 +95,3 @@ def git_commit():
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def code_hash():
-    """Return a hash of the source files that numbers depend on."""
-    digest = hashlib.sha256()
-    for name in NUMERICAL_CODE:
-        path = PACKAGE_FOLDER / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]

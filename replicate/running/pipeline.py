@@ -1,38 +1,35 @@
-"""Many runs: side by side here or on a cluster, progress bars, Ctrl-C that loses nothing, and metrics.json at the end."""
+"""Many runs, side by side here or on a cluster: progress bars, and a Ctrl-C that loses nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tqdm import tqdm
 
-from replicate.errors import ReplicationError
-from replicate.files import atomic_path, write_text
-from replicate.numbers.comparisons import compare
-from replicate.numbers.metrics import SCHEMA_VERSION, summarise, write_metrics
-from replicate.running import machine
+from replicate.files import atomic_path
+from replicate.provenance import Sources
 from replicate.running.cluster import run_on_cluster
 from replicate.running.execute import configuration
-from replicate.running.process import run_child
+from replicate.running.process import run_in_process
 from replicate.running.runs import Run
-from replicate.study import jobs as study
-from replicate.study import sweeps
+from replicate.study.job import Job
 
 MAX_PROCESSES = 4
 
 
 def run_all(
-    jobs,
-    provenance,
-    results,
-    n_processes=None,
-    cluster=None,
-    on_done=lambda job, config, error: None,
-):
+    jobs: Sequence[Job],
+    sources: Sources,
+    results: Path,
+    n_processes: int | None = None,
+    cluster: str | None = None,
+    on_done: Callable = lambda job, config, error: None,
+) -> list[tuple[Job, str]]:
     """Run every job that is not complete yet, each in a fresh process of one thread.
 
     One thread a process keeps the bits of a run independent of how many run beside it.
@@ -40,14 +37,15 @@ def run_all(
     Parameters
     ----------
     jobs : list of Job
-    provenance : dict of str to str
+    sources : Sources
     results : path-like
     n_processes : int, optional
         By default one a core, four at the most.
     cluster : str, optional
         Address of a Dask scheduler: the processes then run on its workers, one a thread of theirs.
     on_done : callable
-        Called in this process with each job, its configuration and its error or None, as it ends; with a job that is reused, at once.
+        Called in this process with each job, its configuration and its error or None, as the job
+        ends. It is called at once for a run that is reused.
 
     Returns
     -------
@@ -59,14 +57,13 @@ def run_all(
     ReplicationError
         If the results folder cannot be written to, or the cluster cannot be used.
     KeyboardInterrupt
-        On Ctrl-C, after every process here has stopped; each training goes on from its last epoch the next time.
+        On Ctrl-C, after every process here has stopped; each training goes on from its last epoch
+        the next time.
     """
     results = Path(results).resolve()
-    with atomic_path(results / ".writable"):
-        pass
-    (results / ".writable").unlink()
-    configs = {job: configuration(job, provenance) for job in jobs}
-    waiting, failed = [], []
+    _check_writable(results)
+    configs = {job: configuration(job, sources) for job in jobs}
+    waiting = []
     for job, config in configs.items():
         if Run.of(results, job).is_complete(config):
             tqdm.write(f"{job}: complete already, reused")
@@ -74,13 +71,11 @@ def run_all(
         else:
             waiting.append(job)
     if cluster is None:
-        outcomes = _run_here(waiting, provenance, results, n_processes)
+        outcomes = _run_here(waiting, sources, results, n_processes)
     else:
-        outcomes = run_on_cluster(cluster, waiting, provenance, results)
-    with (
-        contextlib.closing(outcomes),
-        tqdm(total=len(waiting), desc="runs", unit="run", disable=None if waiting else True) as bar,
-    ):
+        outcomes = run_on_cluster(cluster, waiting, sources, results)
+    failed = []
+    with contextlib.closing(outcomes), _bar(len(waiting)) as bar:
         for job, error in outcomes:
             error = error or _unrecorded(Run.of(results, job), configs[job])
             on_done(job, configs[job], error)
@@ -91,18 +86,30 @@ def run_all(
     return failed
 
 
-def _run_here(jobs, provenance, results, n_processes):
+def _check_writable(folder):
+    path = folder / ".writable"
+    with atomic_path(path):
+        pass
+    path.unlink()
+
+
+def _bar(n_runs):
+    """Return the progress bar of the runs, which shows on a terminal and only if there are any."""
+    return tqdm(total=n_runs, desc="runs", unit="run", disable=None if n_runs else True)
+
+
+def _run_here(jobs, sources, results, n_processes) -> Iterator[tuple[Job, str | None]]:
     """Run jobs in processes of this machine, and yield each with its error or None as it ends."""
     stop = threading.Event()
 
     def run(job):
         with tqdm(desc=str(job), unit="epoch", leave=False, disable=None) as bar:
 
-            def show(done, total, text):
+            def report(done, total, text):
                 bar.total, bar.n = total, done
                 bar.set_postfix_str(text)
 
-            return job, run_child(job, provenance, results, stop.is_set, show)
+            return job, run_in_process(job, sources, results, stop.is_set, report)
 
     with ThreadPoolExecutor(n_processes or min(os.cpu_count() or 1, MAX_PROCESSES)) as pool:
         try:
@@ -114,62 +121,11 @@ def _run_here(jobs, provenance, results, n_processes):
 
 
 def _unrecorded(run, config):
-    """Say so where a process ended well but its record is not in this results folder."""
+    """Return an error where a process ended well but its record is not in this results folder."""
     if run.is_complete(config):
         return None
     return (
-        f"{run.folder}: the run ended, but its record is not here, or is of other code or packages. "
-        "Workers of a cluster must share this folder and have the same packages; choose another folder with --results."
+        f"{run.folder}: the run ended, but its record is not here, or is of other code or "
+        "packages. Workers of a cluster must share this folder and have the same packages; choose "
+        "another folder with --results."
     )
-
-
-def collect(profile, seeds, provenance, results):
-    """Write `metrics.json` of a profile from every complete and current run of these seeds, and return its path and content.
-
-    The numbers of sweeps go into `sweeps.csv` beside it.
-
-    Raises
-    ------
-    ReplicationError
-        If no run is complete.
-    """
-    jobs = [*study.jobs(profile, seeds=seeds, whole_family=True), *sweeps.jobs(profile)]
-    complete = [
-        job
-        for job in jobs
-        if (run := Run.of(results, job)).status == "complete"
-        and run.is_complete(configuration(job, provenance))
-    ]
-    records = {job: Run.of(results, job).record for job in complete}
-    studied = {job: record for job, record in records.items() if not job.variant}
-    if not studied:
-        raise ReplicationError(f"{results}: no complete run to take metrics from.")
-    folder = Path(results) / profile
-    errors = {job: Run.of(results, job).arrays["mse"] for job in studied if job.dataset == "beps"}
-    for job, compared in compare(records, errors).items():
-        studied[job]["metrics"] |= compared
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "profile": profile,
-        "git_commit": machine.git_commit(),
-        "machine": _united(record["machine"] for record in studied.values()),
-        "versions": _united(record["versions"] for record in studied.values()),
-        "metrics": summarise(studied.values()),
-    }
-    write_metrics(folder / "metrics.json", document)
-    write_text(
-        folder / "sweeps.csv", sweeps.table(records).to_csv(index=False, lineterminator="\n")
-    )
-    return folder / "metrics.json", document
-
-
-def _united(tables):
-    """Unite what each run was made on; where runs differ, as on a cluster, every value is listed."""
-    values = {}
-    for table in tables:
-        for name, value in table.items():
-            values.setdefault(name, {})[value] = None
-    return {
-        name: next(iter(found)) if len(found) == 1 else ", ".join(map(str, found))
-        for name, found in values.items()
-    }

@@ -1,32 +1,51 @@
-"""One run in a fresh process, as the process that starts it sees it; and the start of that process."""
+"""One run in a fresh process: what starts and follows the process, and what runs in it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
+import traceback
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
+from replicate.errors import ReplicationError
+from replicate.provenance import Sources
 from replicate.running import machine
+from replicate.study.job import Job
 
-POLL = 0.5  # seconds between two looks at whether to stop
-PATIENCE = 3.0  # seconds for a process to end by itself after Ctrl-C
-AGAIN = 0.01  # seconds until a Ctrl-C that was lost is raised once more
+#: Seconds between two looks at whether to stop.
+POLL = 0.5
+
+#: Seconds for a process to end by itself after Ctrl-C.
+PATIENCE = 3.0
+
+#: Seconds until a Ctrl-C that was lost is raised once more.
+AGAIN = 0.01
 
 
-def run_child(job, provenance, results, stopped, report=lambda **progress: None):
-    """Run one job in a fresh process with every thread pool pinned to one thread, and follow it to its end.
+def run_in_process(
+    job: Job,
+    sources: Sources,
+    results: Path,
+    stopped: Callable[[], bool],
+    report: Callable = lambda **progress: None,
+) -> str | None:
+    """Run one job in a fresh process of one thread, and follow it to its end.
 
     Parameters
     ----------
     job : Job
-    provenance : dict of str to str
+    sources : Sources
     results : path-like
     stopped : callable
-        Tells whether to end the process now; a training then goes on from its last epoch the next time.
+        Returns whether to end the process now; a training then goes on from its last epoch the
+        next time.
     report : callable
         Called with keywords ``done``, ``total`` and ``text`` as a training advances.
 
@@ -35,7 +54,7 @@ def run_child(job, provenance, results, stopped, report=lambda **progress: None)
     str or None
         What went wrong, or None.
     """
-    request = {"job": asdict(job), "provenance": provenance, "results": str(results)}
+    request = {"job": asdict(job), "sources": asdict(sources), "results": str(results)}
     error = None
     process = subprocess.Popen(
         [sys.executable, "-m", "replicate.running.process"],
@@ -61,7 +80,7 @@ def run_child(job, provenance, results, stopped, report=lambda **progress: None)
 
 @contextlib.contextmanager
 def _ended_on_request(process, stopped):
-    """End a process when `stopped` says so, unless Ctrl-C in the terminal has reached it as well and it ends by itself."""
+    """End a process when `stopped` says so, unless Ctrl-C has reached it as well and it ends by itself."""
     finished = threading.Event()
 
     def watch():
@@ -79,7 +98,10 @@ def _ended_on_request(process, stopped):
 
 
 def keep_interrupts():
-    """Raise a Ctrl-C again that fell into a finaliser, such as MXNet's of an array: there Python prints it, and goes on."""
+    """Raise a Ctrl-C again that fell into a finaliser, such as MXNet's of an array.
+
+    Python prints an exception there, and goes on.
+    """
 
     def raise_later(unraisable):
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
@@ -92,12 +114,33 @@ def keep_interrupts():
 
 
 def main():
-    """Run the request on standard input, and return the exit code."""
-    keep_interrupts()
-    # What starts the process need not load what runs in it.
-    from replicate.running import execute
+    """Run the request on standard input, and return the exit code.
 
-    return execute.main()
+    The request is one JSON object. Progress is printed as one JSON object a line; a failure as one
+    line ``{"error": ...}``, and the exit code is 1.
+    """
+    keep_interrupts()
+    # A request to end is handled as Ctrl-C is: at a point where no file is half-written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What starts the process need not load what runs in it.
+    from replicate.running.execute import execute
+
+    request = json.load(sys.stdin)
+    job, sources = Job(**request["job"]), Sources(**request["sources"])
+    try:
+        execute(job, sources, Path(request["results"]), _say)
+    except KeyboardInterrupt:
+        # MXNet's own shutdown would be interrupted, with a traceback, by a second signal.
+        os._exit(130)
+    except Exception as error:
+        is_mendable = isinstance(error, ReplicationError)
+        _say(error=str(error) if is_mendable else traceback.format_exc())
+        return 1
+    return 0
+
+
+def _say(**progress):
+    print(json.dumps(progress), flush=True)
 
 
 if __name__ == "__main__":

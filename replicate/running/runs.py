@@ -13,6 +13,7 @@ from pathlib import Path
 
 from replicate.errors import ReplicationError
 from replicate.files import read_json, read_npz, write_json, write_text
+from replicate.study.job import Job
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Run:
     folder: Path
 
     @classmethod
-    def of(cls, results, job):
+    def of(cls, results: Path, job: Job) -> Run:
         """Return the run of a job in a results folder."""
         return cls(Path(results) / job.profile / str(job))
 
@@ -49,7 +50,10 @@ class Run:
 
     @property
     def record(self):
-        """What was measured: status, metrics, seconds, memory, machine; read anew each time, for another process may write it."""
+        """What was measured: status, metrics, seconds, memory, machine.
+
+        It is read anew each time, for another process may write it.
+        """
         path = self.folder / "record.json"
         record = read_json(path)
         if not isinstance(record, dict) or not {"status", "key"} <= record.keys():
@@ -73,11 +77,11 @@ class Run:
             else []
         )
 
-    def is_complete(self, config):
-        """Tell whether this run finished with just this configuration."""
+    def is_complete(self, config: dict) -> bool:
+        """Return whether this run finished with just this configuration."""
         return self.status == "complete" and self.record["key"] == key(config)
 
-    def prepare(self, config):
+    def prepare(self, config: dict) -> None:
         """Make the folder ready for a run of `config`: whatever another configuration left there is removed."""
         stored = self.folder / "config.json"
         try:
@@ -108,7 +112,7 @@ class Run:
             self.checkpoint.unlink(missing_ok=True)
 
 
-def key(config):
+def key(config: dict) -> str:
     """Return the hash of a configuration."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -120,7 +124,7 @@ def _stored_key(path):
         return None
 
 
-def load(results, profile, dataset, model, seed=0):
+def load(results: Path, profile: str, dataset: str, model: str, seed: int = 0) -> Run:
     """Return a complete run.
 
     Raises
@@ -128,8 +132,6 @@ def load(results, profile, dataset, model, seed=0):
     ReplicationError
         If there is none.
     """
-    from replicate.study.jobs import Job
-
     job = Job(profile, dataset, model, seed)
     run = Run.of(results, job)
     if run.status != "complete":

@@ -1,80 +1,59 @@
-"""The family of models, and the hyperparameters of each: the paper's beside ours.
+"""The family of models: the design of each, the paper's beside ours.
 
-Qin, Guo, Kaliyev and Agar, Adv. Mater. 2022, 10.1002/adma.202202814. All are scikit-learn transformers. MXNet is imported only by those
-that need it, when they are built.
+Qin, Guo, Kaliyev and Agar, Adv. Mater. 2022, 10.1002/adma.202202814. All models are scikit-learn
+transformers. MXNet is imported only by the models that need it, when they are built.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from replicate.models.schedule import BetaSchedule
 
+#: Latents of every model, as in the paper. For a beta-VAE these are the active ones of 16.
 COMPONENTS = {"toy": 3, "beps": 5}
-"""Latents of every model, of a beta-VAE the active ones, as in the paper."""
 
-CHANNELS = {"toy": 1, "beps": 2}
-"""Channels stacked in a spectrum."""
-
+#: The lambda that the paper reports for dictionary learning.
 PAPER_LAMBDA = {"toy": 0.57, "beps": 1.0}
 
-MODELS = {
-    "pca": "linear.PCA",
-    "ica": "linear.ICA",
-    "nmf": "linear.NMF",
-    "sparse_pca": "linear.SparsePCA",
-    "dictionary_learning": "linear.DictionaryLearning",
-    "dictionary_omp": "linear.OMPDictionaryLearning",
-    "dictionary_positive": "linear.PositiveDictionaryLearning",
-    "linear_ae": "dense_vae.DenseVariationalAutoencoder",
-    "dense_ae": "dense_vae.DenseVariationalAutoencoder",
-    "dense_vae": "dense_vae.DenseVariationalAutoencoder",
-    "conv_vae": "convolutional_vae.ConvolutionalVariationalAutoencoder",
-    "lstm_ae": "lstm_vae.LSTMVariationalAutoencoder",
-    "lstm_vae_fixed": "lstm_vae.LSTMVariationalAutoencoder",
-    "lstm_vae_plain": "lstm_vae.LSTMVariationalAutoencoder",
-    "lstm_vae": "lstm_vae.LSTMVariationalAutoencoder",
-}
-"""Where the class of each model is, in `replicate.models`; in the order in which tables list them."""
 
-LABELS = {
-    "pca": "PCA",
-    "ica": "ICA",
-    "nmf": "NMF",
-    "sparse_pca": "Sparse PCA",
-    "dictionary_learning": "Dictionary learning",
-    "dictionary_omp": "Dictionary learning, OMP",
-    "dictionary_positive": "Dictionary learning, positive",
-    "linear_ae": "Linear autoencoder",
-    "dense_ae": "Dense autoencoder",
-    "dense_vae": "Dense β-VAE",
-    "conv_vae": "Convolutional β-VAE",
-    "lstm_ae": "LSTM autoencoder",
-    "lstm_vae_fixed": "LSTM β-VAE, β fixed",
-    "lstm_vae_plain": "LSTM β-VAE, paper's form",
-    "lstm_vae": "LSTM β-VAE",
-}
-SHORT_LABELS = {"pca": "PCA", "dictionary_learning": "DL", "lstm_vae": "VAE"}
+class ScanSizes(NamedTuple):
+    """How large a scan is: what the design of a network depends on."""
 
-NETWORKS = tuple(name for name, place in MODELS.items() if "Autoencoder" in place)
-LONGEST_FIRST = tuple(reversed(MODELS))
+    n_spectra: int
+    n_channels: int
+    n_steps: int
 
-# The paper's network: 3 residual blocks of 2 bidirectional layers of 128 units, ADAM at 3e-5, batches of 300.
-PAPER_NETWORK = {
-    "n_blocks": 3,
-    "n_layers": 2,
-    "width": 128,
-    "linear_path": False,
-    "learning_rate": 3e-5,
-    "batch_size": 300,
+    @classmethod
+    def of(cls, scan) -> ScanSizes:
+        """Return the sizes of a `Scan`."""
+        return cls(len(scan.spectra), scan.n_channels, scan.n_steps)
+
+
+#: The paper's scan, and its simulated twin.
+PAPER_SCAN = ScanSizes(n_spectra=3600, n_channels=2, n_steps=96)
+
+#: Spectra in four of five folds of the paper's scan.
+SPECTRA_OF_FOUR_FOLDS = 2880
+
+# Latents of the two kinds of network.
+
+#: A beta-VAE has 16 latents, as in the paper, and is chosen by the number of active ones.
+VAE = {
+    "toy": {"n_components": 16, "target_channels": COMPONENTS["toy"]},
+    "beps": {"n_components": 16, "target_channels": COMPONENTS["beps"]},
 }
-PAPER_SCHEDULES = {
-    "toy": BetaSchedule(warmup_epochs=2000, step_epochs=100, max_steps=45, settle_epochs=0),
-    "beps": BetaSchedule(warmup_epochs=1000, step_epochs=1000, max_steps=19, settle_epochs=0),
+
+#: A plain autoencoder has as many latents as a beta-VAE has active ones.
+AUTOENCODER = {
+    "toy": {"n_components": COMPONENTS["toy"], "variational": False},
+    "beps": {"n_components": COMPONENTS["beps"], "variational": False},
 }
-# Ours: small, and hundreds of epochs instead of thousands, then a settling with beta low. Every network of the family is trained alike but
-# for what its name says; what has no recurrence has more epochs at a lower rate, which take less time still.
+
+# Training, the same for every network but for what its form asks for.
+
 TRAINING = {
     "toy": {"batch_size": 200, "linear_path": False, "learning_rate": 5e-3},
     "beps": {
@@ -85,150 +64,332 @@ TRAINING = {
         "weight_decay": 0.3,
     },
 }
-SCHEDULES = {
+
+#: Networks without recurrence take more epochs at a lower rate, which cost less time still.
+FEEDFORWARD_TRAINING = {
+    "toy": TRAINING["toy"],
+    "beps": TRAINING["beps"] | {"learning_rate": 2e-3},
+}
+
+#: The paper's form on the scan: what suits the other networks would stop it far from the end of
+#: its training.
+PLAIN_TRAINING = {"batch_size": 200, "input_noise": 0.1, "weight_decay": 0.0}
+
+# Schedules: hundreds of epochs where the paper has thousands, then a settling with beta low.
+
+RECURRENT_SCHEDULE = {
     "toy": BetaSchedule(warmup_epochs=15, settle_epochs=60),
     "beps": BetaSchedule(warmup_epochs=5, settle_epochs=100),
 }
-FEEDFORWARD_TRAINING = {"toy": {}, "beps": {"learning_rate": 2e-3}}
-FEEDFORWARD_SCHEDULES = {
+FEEDFORWARD_SCHEDULE = {
     # With the paper's 60 % the ramp would not come down to three channels in its hundred steps.
     "toy": BetaSchedule(warmup_epochs=5, kl_share=0.97, settle_epochs=160),
     "beps": BetaSchedule(warmup_epochs=5, settle_epochs=150),
 }
-DENSE, CONVOLUTIONAL = {"hidden": (128, 128)}, {"filters": (16, 32, 64), "kernel_size": 5}
-PLAIN = {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 16, "linear_path": False}
-"""The paper's form at our size: no linear path, no patches, nothing of its own for a step of the decoder."""
-
-PLAIN_TRAINING = {"batch_size": 200, "input_noise": 0.1, "weight_decay": 0.0}
 PLAIN_SCHEDULE = BetaSchedule(warmup_epochs=20, settle_epochs=100)
-"""Of the plain form on the scan: what suits the others would leave it far from the end of its training."""
 
-RECURRENT = {
-    "toy": PLAIN,
-    "beps": {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 64, "n_own": 32, "patch": 8},
+#: Networks without warm-up and ramp spend the epochs of the warm-up on settling.
+RECURRENT_SETTLING = {
+    "toy": replace(RECURRENT_SCHEDULE["toy"], settle_epochs=75),
+    "beps": replace(RECURRENT_SCHEDULE["beps"], settle_epochs=105),
+}
+FEEDFORWARD_SETTLING = {
+    "toy": replace(FEEDFORWARD_SCHEDULE["toy"], settle_epochs=165),
+    "beps": replace(FEEDFORWARD_SCHEDULE["beps"], settle_epochs=155),
 }
 
-SPECTRA, SPECTRA_OF_FOUR_FOLDS = 3600, 2880
-"""Of the scan, and of four folds of it; fitted to fewer, a network gets as many more epochs."""
-
+#: The fixed beta of `lstm_vae_fixed`: the one at which the scheduled models settle.
 FIXED_BETA = 2e-4
-"""Of `lstm_vae_fixed`: that at which the scheduled models settle."""
+
+#: What makes any schedule short enough for the smoke profile.
+SMOKE_SCHEDULE = {"warmup_epochs": 2, "kl_share": 0.6, "max_steps": 3, "settle_epochs": 2}
+
+# Forms: the layers of a network.
+
+DENSE = {"hidden": (128, 128)}
+CONVOLUTIONAL = {"filters": (16, 32, 64), "kernel_size": 5}
+
+#: The paper's form at our size: no linear path, no patches, no features for single steps of the
+#: decoder.
+PLAIN = {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 16, "linear_path": False}
+
+#: Ours reads eight steps at once on the scan, and gives each step of the decoder some features.
+RECURRENT = {
+    "toy": PLAIN,
+    "beps": {
+        "n_blocks": 0,
+        "n_layers": 1,
+        "width": 32,
+        "n_embedding": 64,
+        "n_own": 32,
+        "patch": 8,
+    },
+}
+
+#: The paper's network: 3 residual blocks of 2 bidirectional layers of 128 units, and its ADAM.
+PAPER_NETWORK = {
+    "n_blocks": 3,
+    "n_layers": 2,
+    "width": 128,
+    "linear_path": False,
+    "learning_rate": 3e-5,
+    "batch_size": 300,
+}
+PAPER_SCHEDULE = {
+    "toy": BetaSchedule(warmup_epochs=2000, step_epochs=100, max_steps=45, settle_epochs=0),
+    "beps": BetaSchedule(warmup_epochs=1000, step_epochs=1000, max_steps=19, settle_epochs=0),
+}
 
 
-def build(job, scan=None):
-    """Return the unfitted model of a job."""
-    module, name = MODELS[job.model].split(".")
-    return getattr(importlib.import_module(f"replicate.models.{module}"), name)(
-        **parameters(job, scan)
-    )
+@dataclass(frozen=True)
+class Design:
+    """A model: its name for readers, its class, and what it is built with.
+
+    Attributes
+    ----------
+    label : str
+        Name in figures and tables.
+    place : str
+        Module and class in `replicate.models`.
+    toy, beps : dict
+        Keyword arguments on the toy problem and on a scan, in the standard profile.
+    smoke : dict
+        Keyword arguments that make it tiny, for the smoke profile.
+    is_seeded : bool
+        Whether it takes a ``random_state``.
+    """
+
+    label: str
+    place: str
+    toy: dict = field(default_factory=dict)
+    beps: dict = field(default_factory=dict)
+    smoke: dict = field(default_factory=dict)
+    is_seeded: bool = True
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the model is trained by MXNet."""
+        return "schedule" in self.beps
 
 
-def parameters(job, scan=None):
+def _linear(label: str, name: str, is_seeded: bool = True, **alpha: float) -> Design:
+    """Return the design of a linear model; `alpha` is its penalty on each domain, if it has one."""
+    parameters = {
+        domain: {"n_components": count} | ({"alpha": alpha[domain]} if alpha else {})
+        for domain, count in COMPONENTS.items()
+    }
+    return Design(label, f"linear.{name}", **parameters, is_seeded=is_seeded)
+
+
+_DENSE_CLASS = "dense_vae.DenseVariationalAutoencoder"
+_CONVOLUTIONAL_CLASS = "convolutional_vae.ConvolutionalVariationalAutoencoder"
+_LSTM_CLASS = "lstm_vae.LSTMVariationalAutoencoder"
+
+#: Every model by its name, in the order in which tables list them.
+MODELS = {
+    "pca": _linear("PCA", "PCA", is_seeded=False),
+    "ica": _linear("ICA", "ICA"),
+    "nmf": _linear("NMF", "NMF"),
+    "sparse_pca": _linear("Sparse PCA", "SparsePCA"),
+    "dictionary_learning": _linear("Dictionary learning", "DictionaryLearning", **PAPER_LAMBDA),
+    "dictionary_omp": _linear("Dictionary learning, OMP", "OMPDictionaryLearning", **PAPER_LAMBDA),
+    "dictionary_positive": _linear(
+        "Dictionary learning, positive", "PositiveDictionaryLearning", **PAPER_LAMBDA
+    ),
+    "linear_ae": Design(
+        label="Linear autoencoder",
+        place=_DENSE_CLASS,
+        toy=AUTOENCODER["toy"]
+        | FEEDFORWARD_TRAINING["toy"]
+        | {"hidden": (), "linear_path": False, "schedule": FEEDFORWARD_SETTLING["toy"]},
+        beps=AUTOENCODER["beps"]
+        | FEEDFORWARD_TRAINING["beps"]
+        | {"hidden": (), "linear_path": False, "schedule": FEEDFORWARD_SETTLING["beps"]},
+    ),
+    "dense_ae": Design(
+        label="Dense autoencoder",
+        place=_DENSE_CLASS,
+        toy=AUTOENCODER["toy"]
+        | FEEDFORWARD_TRAINING["toy"]
+        | DENSE
+        | {"schedule": FEEDFORWARD_SETTLING["toy"]},
+        beps=AUTOENCODER["beps"]
+        | FEEDFORWARD_TRAINING["beps"]
+        | DENSE
+        | {"schedule": FEEDFORWARD_SETTLING["beps"]},
+        smoke={"hidden": (8,)},
+    ),
+    "dense_vae": Design(
+        label="Dense β-VAE",
+        place=_DENSE_CLASS,
+        toy=VAE["toy"]
+        | FEEDFORWARD_TRAINING["toy"]
+        | DENSE
+        | {"schedule": FEEDFORWARD_SCHEDULE["toy"]},
+        beps=VAE["beps"]
+        | FEEDFORWARD_TRAINING["beps"]
+        | DENSE
+        | {"schedule": FEEDFORWARD_SCHEDULE["beps"]},
+        smoke={"hidden": (8,)},
+    ),
+    "conv_vae": Design(
+        label="Convolutional β-VAE",
+        place=_CONVOLUTIONAL_CLASS,
+        toy=VAE["toy"]
+        | FEEDFORWARD_TRAINING["toy"]
+        | CONVOLUTIONAL
+        | {"schedule": FEEDFORWARD_SCHEDULE["toy"]},
+        beps=VAE["beps"]
+        | FEEDFORWARD_TRAINING["beps"]
+        | CONVOLUTIONAL
+        | {"schedule": FEEDFORWARD_SCHEDULE["beps"]},
+        smoke={"filters": (4,)},
+    ),
+    "lstm_ae": Design(
+        label="LSTM autoencoder",
+        place=_LSTM_CLASS,
+        toy=AUTOENCODER["toy"]
+        | TRAINING["toy"]
+        | RECURRENT["toy"]
+        | {"schedule": RECURRENT_SETTLING["toy"]},
+        beps=AUTOENCODER["beps"]
+        | TRAINING["beps"]
+        | RECURRENT["beps"]
+        | {"schedule": RECURRENT_SETTLING["beps"]},
+        smoke={"width": 8},
+    ),
+    "lstm_vae_fixed": Design(
+        label="LSTM β-VAE, β fixed",
+        place=_LSTM_CLASS,
+        toy=VAE["toy"]
+        | TRAINING["toy"]
+        | RECURRENT["toy"]
+        | {"schedule": replace(RECURRENT_SETTLING["toy"], fixed_beta=FIXED_BETA)},
+        beps=VAE["beps"]
+        | TRAINING["beps"]
+        | RECURRENT["beps"]
+        | {"schedule": replace(RECURRENT_SETTLING["beps"], fixed_beta=FIXED_BETA)},
+        smoke={"width": 8},
+    ),
+    "lstm_vae_plain": Design(
+        label="LSTM β-VAE, paper's form",
+        place=_LSTM_CLASS,
+        toy=VAE["toy"] | TRAINING["toy"] | PLAIN_TRAINING | PLAIN | {"schedule": PLAIN_SCHEDULE},
+        beps=VAE["beps"] | TRAINING["beps"] | PLAIN_TRAINING | PLAIN | {"schedule": PLAIN_SCHEDULE},
+        smoke={"width": 8},
+    ),
+    "lstm_vae": Design(
+        label="LSTM β-VAE",
+        place=_LSTM_CLASS,
+        toy=VAE["toy"]
+        | TRAINING["toy"]
+        | RECURRENT["toy"]
+        | {"schedule": RECURRENT_SCHEDULE["toy"]},
+        beps=VAE["beps"]
+        | TRAINING["beps"]
+        | RECURRENT["beps"]
+        | {"schedule": RECURRENT_SCHEDULE["beps"]},
+        smoke={"width": 8},
+    ),
+}
+
+LABELS = {name: design.label for name, design in MODELS.items()}
+SHORT_LABELS = {"pca": "PCA", "dictionary_learning": "DL", "lstm_vae": "VAE"}
+NETWORKS = tuple(name for name, design in MODELS.items() if design.is_network)
+LONGEST_FIRST = tuple(reversed(MODELS))
+
+
+def build(job, scan: ScanSizes = PAPER_SCAN):
+    """Return the unfitted model of a job, a scikit-learn transformer.
+
+    Parameters
+    ----------
+    job : Job
+    scan : ScanSizes
+        Sizes of the scan that it is fitted to.
+    """
+    module, name = MODELS[job.model].place.split(".")
+    model_class = getattr(importlib.import_module(f"replicate.models.{module}"), name)
+    return model_class(**parameters(job, scan))
+
+
+def parameters(job, scan: ScanSizes = PAPER_SCAN) -> dict:
     """Return the parameters of the model of a job, as keyword arguments.
 
     Parameters
     ----------
     job : Job
-    scan : Scan, optional
-        Of the user's own: the networks get its channels, and patches that divide its steps.
+    scan : ScanSizes
+        Sizes of the scan that it is fitted to: a network gets its channels, patches that divide
+        its steps, and, in the standard profile, more epochs where it has fewer spectra than the
+        paper's.
     """
-    chosen = _network(job) if job.model in NETWORKS else _linear(job)
-    if scan is not None and job.model in NETWORKS:
-        chosen = _sized(chosen, job, scan)
-    return chosen if job.setting is None else _changed(chosen, *job.setting)
-
-
-def _linear(job):
-    chosen = {"n_components": COMPONENTS[job.data], "random_state": job.seed}
-    if job.model == "pca":
-        del chosen["random_state"]
-    elif job.model.startswith("dictionary"):
-        chosen["alpha"] = PAPER_LAMBDA[job.data]
+    design = MODELS[job.model]
+    chosen = dict(getattr(design, job.domain))
+    if design.is_seeded:
+        chosen["random_state"] = job.seed
+    if design.is_network:
+        chosen = _of_profile(chosen, design, job)
+        chosen["n_channels"] = 1
+    if design.is_network and job.domain == "beps":
+        chosen = _fitted_to_scan(chosen, job.profile, scan)
+    if job.setting is not None:
+        chosen |= _change(chosen, *job.setting)
     return chosen
 
 
-def _network(job):
-    latents = COMPONENTS[job.data]
-    chosen = {
-        "n_components": 16,
-        "target_channels": latents,
-        "n_channels": CHANNELS[job.data],
-        "random_state": job.seed,
-    }
+def _of_profile(chosen: dict, design: Design, job) -> dict:
+    """Return the parameters of a network in the profile of a job, given those of the standard one."""
     if job.profile == "paper":
-        return chosen | PAPER_NETWORK | {"schedule": PAPER_SCHEDULES[job.data]}
-    is_recurrent = job.model.startswith("lstm")
-    schedule = (SCHEDULES if is_recurrent else FEEDFORWARD_SCHEDULES)[job.data]
-    chosen |= (
-        TRAINING[job.data] | ({} if is_recurrent else FEEDFORWARD_TRAINING[job.data]) | _shape(job)
-    )
-    if job.model == "lstm_vae_plain":
-        chosen |= PLAIN_TRAINING
-        schedule = PLAIN_SCHEDULE
+        variational = VAE[job.domain] | {"random_state": job.seed}
+        return variational | PAPER_NETWORK | {"schedule": PAPER_SCHEDULE[job.domain]}
     if job.profile == "smoke":
-        schedule = replace(schedule, warmup_epochs=2, kl_share=0.6, max_steps=3, settle_epochs=2)
-    if job.model.endswith("_ae"):
-        del chosen["target_channels"]
-        chosen |= {"n_components": latents, "variational": False}
-    if job.model == "lstm_vae_fixed":
-        schedule = replace(schedule, fixed_beta=FIXED_BETA)
-    # Without warm-up and ramp all epochs are of the settling.
-    if job.model.endswith(("_ae", "_fixed")):
-        schedule = replace(schedule, settle_epochs=schedule.warmup_epochs + schedule.settle_epochs)
-    return chosen | {"schedule": schedule}
+        return chosen | design.smoke | {"schedule": _smoke_schedule(chosen)}
+    return chosen
 
 
-def _sized(chosen, job, scan):
-    """Return the parameters of a network for a scan of other channels, steps and pixels than the paper's."""
+def _smoke_schedule(chosen: dict) -> BetaSchedule:
+    short = replace(chosen["schedule"], **SMOKE_SCHEDULE)
+    has_ramp = chosen.get("variational", True) and short.fixed_beta is None
+    return short if has_ramp else replace(short, settle_epochs=4)
+
+
+def _fitted_to_scan(chosen: dict, profile: str, scan: ScanSizes) -> dict:
+    """Return the parameters of a network for a scan of these sizes."""
     chosen = chosen | {"n_channels": scan.n_channels}
     if "patch" in chosen:
-        chosen["patch"] = max(
-            size for size in range(1, chosen["patch"] + 1) if scan.n_steps % size == 0
-        )
-    if job.profile == "standard":
-        chosen["schedule"] = _longer(chosen["schedule"], max(1, SPECTRA / len(scan.spectra)))
+        sizes = range(1, chosen["patch"] + 1)
+        chosen["patch"] = max(size for size in sizes if scan.n_steps % size == 0)
+    if profile == "standard":
+        factor = max(1, PAPER_SCAN.n_spectra / scan.n_spectra)
+        chosen["schedule"] = _longer(chosen["schedule"], factor)
     return chosen
 
 
-def _shape(job):
-    """Return the sizes of a network of ours, in the smoke profile tiny ones."""
-    smoke = job.profile == "smoke"
-    if job.model == "linear_ae":
-        return {"hidden": (), "linear_path": False}
-    if job.model.startswith("dense"):
-        return {"hidden": (8,)} if smoke else DENSE
-    if job.model.startswith("conv"):
-        return {"filters": (4,)} if smoke else CONVOLUTIONAL
-    shape = PLAIN if job.model == "lstm_vae_plain" else RECURRENT[job.data]
-    return shape | {"width": 8} if smoke else shape
-
-
-def _changed(chosen, name, value):
-    """Return parameters with one setting of a sweep changed; `replicate.study.sweeps` says which there are."""
+def _change(chosen: dict, name: str, value: float) -> dict:
+    """Return the parameters that a setting of a sweep changes; `replicate.study.sweeps` lists them."""
     schedule = chosen.get("schedule")
     if name == "latents":
         is_chosen_by_beta = "target_channels" in chosen and schedule.fixed_beta is None
-        changed = {"target_channels": value} if is_chosen_by_beta else {"n_components": value}
-    elif name == "hidden":
-        changed = {"hidden": (value, value)}
-    elif name == "beta":
-        changed = {"schedule": replace(schedule, fixed_beta=value)}
-    elif name == "kl_share":
-        changed = {"schedule": replace(schedule, kl_share=value)}
-    elif name == "epochs":
-        changed = {"schedule": _longer(schedule, value)}
-    elif name == "noise":
-        changed = {}
-    elif name == "n_train":
-        changed = {"schedule": _longer(schedule, SPECTRA_OF_FOUR_FOLDS / value)} if schedule else {}
-    elif name == "linear_path":
-        changed = {name: bool(value)}
-    else:
-        changed = {name: value}
-    return chosen | changed
+        return {"target_channels" if is_chosen_by_beta else "n_components": value}
+    if name == "hidden":
+        return {"hidden": (value, value)}
+    if name == "beta":
+        return {"schedule": replace(schedule, fixed_beta=value)}
+    if name == "kl_share":
+        return {"schedule": replace(schedule, kl_share=value)}
+    if name == "epochs":
+        return {"schedule": _longer(schedule, value)}
+    if name == "noise":
+        return {}
+    if name == "n_train":
+        return {"schedule": _longer(schedule, SPECTRA_OF_FOUR_FOLDS / value)} if schedule else {}
+    if name == "linear_path":
+        return {"linear_path": bool(value)}
+    return {name: value}
 
 
-def _longer(schedule, factor):
+def _longer(schedule: BetaSchedule, factor: float) -> BetaSchedule:
     """Return a schedule of `factor` times as many epochs, but for the steps of the ramp."""
     return replace(
         schedule,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from replicate.study import family
-from replicate.study.jobs import Job, is_wanted
+from replicate.study.job import Job
 
 COLUMNS = (
     "sweep",
@@ -116,7 +116,7 @@ def jobs(profile, only=()):
     return [
         job
         for job in dict.fromkeys(job for sweep in SWEEPS for job in sweep.jobs(profile))
-        if is_wanted(job, only)
+        if job.is_wanted(only)
     ]
 
 

@@ -1,28 +1,33 @@
-"""The tasks of the study: what a model is fitted to, and how it is scored, the same for every model.
+"""The tasks of the study: what a model is fitted to, and how it is scored, alike for every model.
 
-Only `train` reaches a model's ``fit``; a task scores whatever transforms spectra to latents and back, a fitted estimator or one that
-was put together from stored weights.
+Only `train` reaches a model's ``fit``. A task scores whatever transforms spectra to latents and
+back: a fitted estimator, or one that was put together from stored weights.
 """
 
 from __future__ import annotations
 
-from replicate.study.jobs import PAPER_STUDY
-from replicate.tasks.scan import HeldoutTask, ScanTask, TwinTask
-from replicate.tasks.toy import ColoursTask, ToyTask
+import importlib
 
+#: Module and class of the task of each data set, in `replicate.tasks`.
 TASKS = {
-    "toy": ColoursTask,
-    "toy_shuffled": ColoursTask,
-    "beps": ScanTask,
-    "beps_heldout": HeldoutTask,
-    "beps_shuffled": HeldoutTask,
-    "twin": TwinTask,
+    "toy": "toy.ColoursTask",
+    "toy_shuffled": "toy.ColoursTask",
+    "beps": "scan.ScanTask",
+    "beps_heldout": "scan.HeldoutTask",
+    "beps_shuffled": "scan.HeldoutTask",
+    "twin": "twin.TwinTask",
 }
 
+#: The task of the models that are looked at on the picture, which takes far longer than the rest.
+PICTURE_TASK = "toy.PictureTask"
 
-def load_task(config):
-    """Load the data of a configuration, as `execute.configuration` returns it, into its task."""
-    # Only the models of the paper are looked at on the picture, which takes far longer than the rest.
-    if config["dataset"] == "toy" and config["model"] in PAPER_STUDY["toy"]:
-        return ToyTask(config)
-    return TASKS[config["dataset"]](config)
+
+def task_place(config: dict) -> str:
+    """Return module and class of the task of a configuration."""
+    return PICTURE_TASK if config["data"].get("on_picture") else TASKS[config["dataset"]]
+
+
+def load_task(config: dict):
+    """Return the task of a configuration, as `execute.configuration` returns it, with its data."""
+    module, name = task_place(config).split(".")
+    return getattr(importlib.import_module(f"replicate.tasks.{module}"), name)(config)

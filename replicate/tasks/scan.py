@@ -6,29 +6,20 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from replicate.analysis.disentanglement import nonlinear_r2
 from replicate.analysis.latents import generate, principal_share
 from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
-from replicate.data import sources, twin
+from replicate.data import sources
 from replicate.data.heldout import ChannelScaler, spatial_folds
-from replicate.data.twin import TwinParameters
 from replicate.tasks.physics import Physics
 from replicate.tasks.scores import (
     channels,
     distribution,
-    in_use,
     nonlinearities,
     refinement,
     shown_components,
     size,
 )
-
-MAPS = (
-    *("mechanism", "amplitude", "offset", "imprint", "coercive_negative", "coercive_positive"),
-    *("softening", "hardening", "stiffness"),
-)
-"""Maps of the twin's truth that its loops show most of; those of widths and small modulations hardly come through to any model."""
 
 
 class ScanTask:
@@ -198,29 +189,3 @@ class HeldoutTask:
         return {
             f"{name}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)
         }
-
-
-class TwinTask(HeldoutTask):
-    """The same on the simulated twin, of which the spectra without noise and the maps they were made from are known."""
-
-    def _load(self, config):
-        noise = tuple(config["data"]["noise"] * level for level in TwinParameters().noise)
-        parameters = TwinParameters(noise=noise)
-        self.clean = twin.simulate(noise=False, parameters=parameters)
-        return twin.simulate(parameters=parameters)
-
-    def score(self, model, refined=None):
-        """Return metrics and arrays of a fitted model."""
-        metrics, arrays = super().score(model, refined)
-        clean = self._scaled(self.clean.spectra)
-        latents = model.transform(self.spectra)
-        reconstructions = model.inverse_transform(latents)
-        errors = per_spectrum_mse(clean, reconstructions)
-        maps = np.stack([self.scan.truth[name].ravel().astype(float) for name in MAPS], axis=1)
-        metrics |= {"clean_mse": float(errors[self.heldout].mean())}
-        metrics |= {"noise_mse": float(per_spectrum_mse(clean, self.spectra)[self.heldout].mean())}
-        metrics |= self.physics.truth(reconstructions)
-        used = latents[:, in_use(model, latents)]
-        if used.shape[1]:
-            metrics |= {"maps_r2": nonlinear_r2(used, maps)}
-        return metrics, arrays

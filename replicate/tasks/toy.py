@@ -39,6 +39,7 @@ class ColoursTask:
     def __init__(self, config):
         sizes = dict(config["data"])
         shuffle_seed = sizes.pop("shuffle_seed", None)
+        sizes.pop("on_picture", None)
         self.data = self._make(config, sizes)
         if shuffle_seed is not None:
             order = np.random.default_rng(shuffle_seed).permutation(self.data.train.shape[1])
@@ -72,7 +73,7 @@ class ColoursTask:
         return metrics, {"gamut_mse": gamut, "refined": best, **channels(model)}
 
 
-class ToyTask(ColoursTask):
+class PictureTask(ColoursTask):
     """The same, scored on every pixel of the picture as well (paper Figures 2 and S4)."""
 
     @property

@@ -16,7 +16,8 @@ from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.numbers.metrics import SCHEMA_VERSION, summarise
 from replicate.running import runs
-from replicate.study import jobs as study
+from replicate.study.job import Job
+from replicate.study.studies import FAMILY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,7 +82,7 @@ def test_a_missing_run_is_named_before_anything_is_written(tmp_path):
 @pytest.fixture
 def results(tmp_path):
     """Runs of every job of one seed with weights of a few numbers, metrics and pictures."""
-    for job in study.jobs("standard", whole_family=True):
+    for job in FAMILY.jobs("standard"):
         run = runs.Run.of(tmp_path / "results", job)
         write_npz(run.folder / "weights.npz", components_=np.full((2, 3), len(str(job))))
         network = {"channel_kl": np.array([0.0, 2.0])} if "vae" in job.model else {}
@@ -105,7 +106,7 @@ def results(tmp_path):
 
 def test_everything_is_rewritten(results, tmp_path):
     stored = Store(tmp_path / "stored")
-    stale = stored.weights_path(study.Job("standard", "beps", "pca", 7))
+    stale = stored.weights_path(Job("standard", "beps", "pca", 7))
     write_npz(stale, components_=np.zeros(1))
     shutil.copy(claims.LEDGER, tmp_path / "claims.json")
     shutil.copy(readme.README, tmp_path / "README.md")
@@ -122,7 +123,7 @@ def test_everything_is_rewritten(results, tmp_path):
     )
     assert stored.metrics() == new
     assert not stale.exists(), "weights of another seed would stand for nothing"
-    job = study.Job("standard", "toy", "lstm_vae", 0)
+    job = Job("standard", "toy", "lstm_vae", 0)
     np.testing.assert_array_equal(stored.weights(job)["in_use"], [False, True])
     np.testing.assert_array_equal(stored.weights(job)["refined"], 1)
     assert stored.sweeps_path.read_text() == "sweep\n"

@@ -14,16 +14,18 @@ import pytest
 from benchmarks import bench, rows
 from replicate.errors import ReplicationError
 from replicate.numbers.metrics import KINDS, read_metrics
-from replicate.running import cluster, pipeline
+from replicate.provenance import Sources
+from replicate.running import cluster, collect, pipeline
 from replicate.running.execute import configuration
 from replicate.running.runs import Run, key
-from replicate.study import jobs as study
+from replicate.study.job import Job
+from replicate.study.studies import PAPER
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
-SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
+SIMULATED = Sources(scan="simulated twin", picture="sample photograph")
 TOY = ["--profile", "smoke", "--data", "simulated", "--only", "toy_shuffled", "pca"]
-JOBS = study.jobs("smoke", ["toy_shuffled", "pca"], range(2))
+JOBS = PAPER.jobs("smoke", ["toy_shuffled", "pca"], range(2))
 FIELDS = {
     "dataset",
     "model",
@@ -72,7 +74,7 @@ def test_every_run_is_a_row_with_all_of_its_fields(swept):
     for row in stored:
         assert row.keys() == FIELDS and row["status"] == "complete"
         record = Run.of(
-            swept, study.Job(row["profile"], row["dataset"], row["model"], row["seed"])
+            swept, Job(row["profile"], row["dataset"], row["model"], row["seed"])
         ).record
         assert row["metrics"] == record["metrics"] and row["metrics"].keys() <= KINDS.keys()
         assert all(pool["num_threads"] == 1 for pool in row["thread_pools"])
@@ -147,7 +149,7 @@ def test_line_that_is_no_row_is_named(tmp_path):
 
 
 def test_failed_runs_are_rows_and_the_others_complete(swept, tmp_path, capfd):
-    unscored, complete, unstarted = jobs = study.jobs("smoke", ["toy_shuffled", "pca"], range(3))
+    unscored, complete, unstarted = jobs = PAPER.jobs("smoke", ["toy_shuffled", "pca"], range(3))
     for job, ignored in ((unscored, ("record.json", "weights.npz")), (complete, ())):
         shutil.copytree(
             Run.of(swept, job).folder,
@@ -166,7 +168,7 @@ def test_failed_runs_are_rows_and_the_others_complete(swept, tmp_path, capfd):
 
 
 def test_a_run_that_leaves_no_record_here_has_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "run_child", lambda *arguments: None)
+    monkeypatch.setattr(pipeline, "run_in_process", lambda *arguments: None)
     path, failures = bench.sweep(JOBS[:1], SIMULATED, tmp_path)
     assert "its record is not here" in failures[0][1]
     assert [row["status"] for row in rows.read(path)] == ["failed"]
@@ -175,7 +177,7 @@ def test_a_run_that_leaves_no_record_here_has_failed(tmp_path, monkeypatch):
 def test_ctrl_c_is_130_and_reaches_every_process(tmp_path, monkeypatch):
     told = []
 
-    def interrupted(job, provenance, results, stopped, report):
+    def interrupted(job, sources, results, stopped, report):
         while not stopped():
             time.sleep(0.01)
         told.append(job)
@@ -183,7 +185,7 @@ def test_ctrl_c_is_130_and_reaches_every_process(tmp_path, monkeypatch):
     def first_look(futures):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "run_child", interrupted)
+    monkeypatch.setattr(pipeline, "run_in_process", interrupted)
     monkeypatch.setattr(pipeline, "as_completed", first_look)
     assert bench.main([*TOY, "--seeds", "2", "--jobs", "2", "--results", str(tmp_path)]) == 130
     assert sorted(map(str, told)) == sorted(map(str, JOBS[:2])), (
@@ -193,7 +195,7 @@ def test_ctrl_c_is_130_and_reaches_every_process(tmp_path, monkeypatch):
 
 def test_peak_memory_is_that_of_the_run_itself(tmp_path):
     ballast = np.ones(2**27)  # 1 GiB in this process, far more than such a run needs
-    job = study.Job("smoke", "beps", "pca", 0)
+    job = Job("smoke", "beps", "pca", 0)
     bench.sweep([job], SIMULATED, tmp_path)
     assert Run.of(tmp_path, job).record["metrics"]["peak_memory_mib"] < ballast.nbytes / 2**20
 
@@ -236,9 +238,8 @@ def test_cluster_measures_what_this_machine_does(swept, tmp_path, monkeypatch):
         ]
         assert bench.main(arguments) == 0
         assert bench.main(arguments) == 0, "all reused"
-        monkeypatch.setattr(
-            cluster.machine, "code_hash", os.getpid
-        )  # differs from process to process
+        # The number of a process is another in each.
+        monkeypatch.setattr(cluster, "package_hash", os.getpid)
         with pytest.raises(ReplicationError, match="another version of this package"):
             bench.sweep(JOBS, SIMULATED, tmp_path / "other", cluster=local.scheduler_address)
     here, there = (
@@ -254,8 +255,8 @@ def test_cluster_measures_what_this_machine_does(swept, tmp_path, monkeypatch):
 
 def test_metrics_name_every_machine_they_were_made_on():
     one, other = {"processor": "A", "cores": 2}, {"processor": "B", "cores": 2}
-    assert pipeline._united([one, one]) == one
-    assert pipeline._united([one, other, one]) == {"processor": "A, B", "cores": 2}
+    assert collect._merged([one, one]) == one
+    assert collect._merged([one, other, one]) == {"processor": "A, B", "cores": 2}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from benchmarks import claims
 from replicate.errors import ReplicationError
 from replicate.numbers.kinds import KINDS
-from replicate.study.jobs import DATASETS, MODELS
+from replicate.study.family import MODELS
+from replicate.study.job import DATASETS
 
 ROOT = Path(__file__).resolve().parents[2]
 

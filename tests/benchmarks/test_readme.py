@@ -10,8 +10,8 @@ import pytest
 from benchmarks import claims, readme
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
-from replicate.provenance import OF_PAPER
-from replicate.study.jobs import PAPER_STUDY
+from replicate.provenance import PAPER_DATA
+from replicate.study.studies import PAPER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,12 +57,12 @@ def test_stored_metrics_are_of_the_real_data_and_of_five_seeds(stored):
         entry["provenance"]
         for name, entry in stored["metrics"].items()
         if not name.startswith("twin.")
-    } <= set(OF_PAPER)
+    } <= set(PAPER_DATA)
     assert stored["profile"] == "standard"
     for name, entry in stored["metrics"].items():
         dataset, model, kind = name.split(".")
         if (
-            dataset in PAPER_STUDY
+            dataset in PAPER.models
             and model in ("pca", "dictionary_learning", "lstm_vae")
             and kind.endswith("mse")
         ):

@@ -14,7 +14,8 @@ from benchmarks import claims, readme, verify
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
-from replicate.study import jobs as study
+from replicate.study.job import Job
+from replicate.study.studies import PAPER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 TEXT = readme.README.read_text(encoding="utf-8")
 
 
-JOBS = [job for job in study.jobs("standard") if job.dataset == "beps"]
+JOBS = [job for job in PAPER.jobs("standard") if job.dataset == "beps"]
 """The models of the scan of one seed, for all would take a minute."""
 
 
@@ -79,7 +80,7 @@ def test_what_is_stored_is_verified(failures):
 )
 def test_a_wrong_weight_is_caught(stored, failures, name):
     """By its file's hash, and by what it does to some number of that model alone, even one of 4096 recurrent weights."""
-    path = stored.weights_path(study.Job("standard", "beps", "lstm_vae", 0))
+    path = stored.weights_path(Job("standard", "beps", "lstm_vae", 0))
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05
     write_npz(path, **weights)
@@ -156,7 +157,7 @@ def test_a_wrong_number_of_a_sweep_is_caught(stored, failures):
 @pytest.mark.parametrize("model", ["dense_vae", "lstm_ae", "conv_vae", "nmf", "ica"])
 def test_the_family_is_scored_again_from_its_weights(model):
     """With the refined latents that are stored; another one for a single spectrum is seen."""
-    job = study.Job("standard", "beps_heldout", model, 0)
+    job = Job("standard", "beps_heldout", model, 0)
     stored = Store().metrics()["metrics"]
     metrics = next(iter(verify.rescore(Store(), [job])))[2]
     for kind in ("heldout_mse", "heldout_mse_refined"):
@@ -165,7 +166,7 @@ def test_the_family_is_scored_again_from_its_weights(model):
 
 
 def test_a_wrong_refined_latent_is_caught(stored):
-    job = study.Job("standard", "beps_heldout", "pca", 0)
+    job = Job("standard", "beps_heldout", "pca", 0)
     weights = read_npz(stored.weights_path(job))
     weights["refined"][5] += 1
     write_npz(stored.weights_path(job), **weights)

@@ -3,6 +3,7 @@ import pytest
 from replicate.data import sources
 from replicate.data.remote.fetch import DataUnavailable, HashMismatch
 from replicate.data.remote.manifest import read_manifest
+from replicate.provenance import Sources
 
 
 def failing(error):
@@ -14,7 +15,7 @@ def failing(error):
 
 def test_auto_falls_back_on_simulated_data_and_says_so(monkeypatch, capsys):
     monkeypatch.setattr(sources, "fetch", failing(DataUnavailable("no network")))
-    assert sources.resolve("auto") == {"scan": "simulated twin", "picture": "sample photograph"}
+    assert sources.resolve("auto") == Sources(scan="simulated twin", picture="sample photograph")
     printed = capsys.readouterr().out
     assert (
         "no network" in printed and "simulated twin" in printed and "sample photograph" in printed
@@ -36,10 +37,9 @@ def test_a_wrong_hash_never_becomes_simulated_data(monkeypatch, choice):
 
 def test_simulated_asks_for_no_file(monkeypatch):
     monkeypatch.setattr(sources, "fetch", failing(AssertionError("fetched")))
-    assert sources.resolve("simulated") == {
-        "scan": "simulated twin",
-        "picture": "sample photograph",
-    }
+    assert sources.resolve("simulated") == Sources(
+        scan="simulated twin", picture="sample photograph"
+    )
 
 
 def test_one_missing_array_replaces_the_whole_scan_but_not_the_picture(monkeypatch):
@@ -48,7 +48,7 @@ def test_one_missing_array_replaces_the_whole_scan_but_not_the_picture(monkeypat
             raise DataUnavailable("resonance is missing")
 
     monkeypatch.setattr(sources, "fetch", fetch)
-    assert sources.resolve("auto") == {"scan": "simulated twin", "picture": "painting"}
+    assert sources.resolve("auto") == Sources(scan="simulated twin", picture="painting")
 
 
 def test_data_hashes_are_the_manifests():

@@ -9,8 +9,8 @@ from scipy import stats
 
 from replicate.numbers import ablation
 from replicate.numbers.ablation import change, contrasts, tidy, verdict
-from replicate.study import jobs as study
 from replicate.study import sweeps
+from replicate.study.studies import FAMILY
 
 (SHORTER,) = (
     fit for ingredient, _, fit in ablation.BETWEEN_MODELS if fit.startswith("lstm_vae/epochs=")
@@ -206,7 +206,7 @@ def test_nothing_measured_is_an_empty_table():
 
 
 def test_every_side_is_a_run_of_the_study_or_of_a_sweep():
-    jobs = [*study.jobs("standard", whole_family=True), *sweeps.jobs("standard")]
+    jobs = [*FAMILY.jobs("standard"), *sweeps.jobs("standard")]
     fits = {"/".join(filter(None, (job.dataset, job.model, job.variant))) for job in jobs}
     metrics = {
         f"{job.dataset}.{job.model}.{kind}": entry([1])

@@ -10,12 +10,14 @@ from replicate.errors import ReplicationError
 from replicate.files import write_npz
 from replicate.numbers.comparisons import ORDERED, compare, share_below, spread
 from replicate.numbers.metrics import read_metrics
-from replicate.running import pipeline
+from replicate.provenance import Sources
+from replicate.running.collect import collect
 from replicate.running.execute import configuration
 from replicate.running.runs import Run
-from replicate.study.jobs import FAMILY_STUDY, Job
+from replicate.study.job import Job
+from replicate.study.studies import FAMILY
 
-SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
+SIMULATED = Sources(scan="simulated twin", picture="sample photograph")
 
 
 def job_of(dataset, model="pca", seed=0, variant=""):
@@ -46,7 +48,7 @@ def test_models_are_compared_seed_by_seed_and_on_the_scan_alone():
     errors = {
         job: np.array([1.0, 3.0]) if job.model == "pca" else np.array([2.0, 2.0]) * 10**job.seed
         for job in jobs
-        if job.data == "beps"
+        if job.domain == "beps"
     }
     compared = compare(records, errors)
     assert compared.keys() == records.keys()
@@ -88,7 +90,7 @@ def test_the_error_with_the_steps_shuffled_over_that_in_order():
 
 def test_every_shuffled_data_set_is_compared():
     assert {shuffled for shuffled, _ in ORDERED.values()} == {
-        name for name in FAMILY_STUDY if "shuffled" in name
+        name for name in FAMILY.models if "shuffled" in name
     }
 
 
@@ -154,7 +156,7 @@ def write(results, job, error, **changes):
 
 
 def test_what_is_compared_is_in_metrics_json_and_what_is_swept_is_not(results):
-    path, document = pipeline.collect("smoke", (0, 1), SIMULATED, results)
+    path, document = collect("smoke", (0, 1), SIMULATED, results)
     assert read_metrics(path) == document
     found = {
         name: dict(zip(entry["seeds"], entry["values"]))
@@ -181,7 +183,7 @@ def test_what_is_compared_is_in_metrics_json_and_what_is_swept_is_not(results):
 
 def test_seeds_that_are_not_asked_for_and_runs_of_other_code_do_not_count(results):
     write(results, job_of("beps_shuffled"), 30.0, code="of before")
-    _, document = pipeline.collect("smoke", (0,), SIMULATED, results)
+    _, document = collect("smoke", (0,), SIMULATED, results)
     assert document["metrics"]["beps_heldout.pca.heldout_mse"]["seeds"] == [0]
     assert (
         not {"beps_heldout.pca.shuffle_change", "beps_shuffled.pca.heldout_mse"}
@@ -195,7 +197,7 @@ def test_pixels_of_the_scan_are_compared_from_the_arrays(tmp_path):
         write_npz(
             Run.of(tmp_path, job_of("beps", model)).folder / "arrays.npz", mse=np.array(errors)
         )
-    path, document = pipeline.collect("smoke", (0,), SIMULATED, tmp_path)
+    path, document = collect("smoke", (0,), SIMULATED, tmp_path)
     assert document["metrics"]["beps.pca.share_below_dictionary"]["values"] == [0.5]
     assert "beps.dictionary_learning.share_below_dictionary" not in document["metrics"]
     assert len((path.parent / "sweeps.csv").read_text().splitlines()) == 1, "nothing was swept"
@@ -203,4 +205,4 @@ def test_pixels_of_the_scan_are_compared_from_the_arrays(tmp_path):
 
 def test_nothing_to_collect(tmp_path, results):
     with pytest.raises(ReplicationError, match="no complete run"):
-        pipeline.collect("smoke", (7,), SIMULATED, results)
+        collect("smoke", (7,), SIMULATED, results)

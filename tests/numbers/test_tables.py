@@ -10,12 +10,12 @@ from replicate.numbers.metrics import summarise
 from replicate.numbers.tables import (
     caption,
     every_metric,
-    family_table,
     latex,
     markdown,
     results_table,
     write_tables,
 )
+from replicate.study.studies import FAMILY, PAPER
 
 
 def record(seed, model="pca", dataset="beps", **metrics):
@@ -51,7 +51,7 @@ def metrics():
 
 
 def cells(metrics, model="PCA"):
-    return results_table(metrics).set_index("model").loc[model]
+    return results_table(metrics, PAPER).set_index("model").loc[model]
 
 
 @pytest.mark.parametrize(
@@ -75,22 +75,22 @@ def test_counts_that_differ_show_a_decimal(metrics):
 
 
 def test_caption_says_how_many_seeds_and_which_data(metrics):
-    assert "Mean over 1 to 3 seeds" in caption(metrics)
+    assert "Mean over 1 to 3 seeds" in caption(metrics, PAPER)
     assert all(
-        words in caption(metrics)
+        words in caption(metrics, PAPER)
         for words in ("measured BEPS data", "the paper's painting", "blocks left out")
     )
     one = {name: entry for name, entry in metrics.items() if name.startswith("toy")}
-    assert "1 seed," in caption(one) and "measured" not in caption(one)
+    assert "1 seed," in caption(one, PAPER) and "measured" not in caption(one, PAPER)
 
 
 def test_markdown_has_a_rule_and_a_row_a_model(metrics):
-    lines = markdown(results_table(metrics)).splitlines()
+    lines = markdown(results_table(metrics, PAPER)).splitlines()
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
 
 
 def test_latex_is_escaped_and_ruled(metrics):
-    table = results_table(metrics).rename(columns={"toy gamut": "50 % & more_of #it"})
+    table = results_table(metrics, PAPER).rename(columns={"toy gamut": "50 % & more_of #it"})
     text = latex(table)
     assert r"50 \% \& more\_of \#it" in text and r"LSTM $\beta$-VAE, paper's form" in text
     assert r"0.0071 $\pm$ 0.0002" in text and "–" in text
@@ -128,7 +128,7 @@ def test_csv_gives_every_metric_back_unrounded(metrics, tmp_path):
             else np.isnan(row["low"])
         )
     assert md.read_text(encoding="utf-8").startswith("| model |") and caption(
-        metrics
+        metrics, PAPER
     ) in md.read_text(encoding="utf-8")
     assert r"95 \% t-interval" in tex.read_text(encoding="utf-8")
     assert set(tmp_path.iterdir()) == {csv, md, tex, *family} and len(family) == 2
@@ -144,7 +144,7 @@ def test_the_family_has_its_models_in_their_order_and_the_paper_s_table_only_its
         "provenance": "formula",
     }
     found = {f"toy.{model}.gamut_mse": entry for model in ("lstm_vae", "ica", "pca")}
-    assert list(family_table(found)["model"]) == ["PCA", "ICA", "LSTM β-VAE"]
-    assert list(results_table(found)["model"]) == ["PCA", "LSTM β-VAE"]
-    assert set(family_table(found)["toy gamut"]) == {"0.5000"}
-    assert set(family_table(found)["seeds, toy / BEPS"]) == {"1 / –"}
+    assert list(results_table(found, FAMILY)["model"]) == ["PCA", "ICA", "LSTM β-VAE"]
+    assert list(results_table(found, PAPER)["model"]) == ["PCA", "LSTM β-VAE"]
+    assert set(results_table(found, FAMILY)["toy gamut"]) == {"0.5000"}
+    assert set(results_table(found, FAMILY)["seeds, toy / BEPS"]) == {"1 / –"}

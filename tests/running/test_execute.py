@@ -8,10 +8,11 @@ from replicate.analysis.residuals import per_spectrum_mse
 from replicate.data import sources, toy
 from replicate.data.heldout import spatial_folds
 from replicate.errors import ReplicationError
+from replicate.provenance import Sources
 from replicate.running import execute, runs
-from replicate.study import jobs as study
+from replicate.study.job import Job, toy_sizes
 
-SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
+SIMULATED = Sources(scan="simulated twin", picture="sample photograph")
 
 
 def run(job, tmp_path, report=lambda **progress: None):
@@ -20,7 +21,7 @@ def run(job, tmp_path, report=lambda **progress: None):
 
 
 def test_scan_run_scores_what_it_stores(tmp_path):
-    finished = run(study.Job("smoke", "beps", "pca", 0), tmp_path)
+    finished = run(Job("smoke", "beps", "pca", 0), tmp_path)
     scan = sources.load_scan("simulated twin")
     errors = per_spectrum_mse(scan.spectra, finished.arrays["reconstructions"])
     metrics = finished.record["metrics"]
@@ -36,7 +37,7 @@ def test_scan_run_scores_what_it_stores(tmp_path):
 
 
 def test_heldout_run_never_sees_the_pixels_it_is_scored_on(tmp_path, monkeypatch):
-    job = study.Job("smoke", "beps_heldout", "pca", 0)
+    job = Job("smoke", "beps_heldout", "pca", 0)
     honest = run(job, tmp_path / "a").record["metrics"]["heldout_mse"]
     scan = sources.load_scan("simulated twin")
     heldout = spatial_folds() == 0
@@ -58,7 +59,7 @@ def finished_weights(finished):
 
 def test_refined_latents_are_stored_and_decode_to_the_error_they_are_scored_by(tmp_path):
     """Of the fold of the seed, and without the model: components and mean are enough."""
-    finished = run(study.Job("smoke", "beps_heldout", "pca", 3), tmp_path)
+    finished = run(Job("smoke", "beps_heldout", "pca", 3), tmp_path)
     fold = spatial_folds() == 3
     np.testing.assert_array_equal(finished.arrays["heldout"], fold)
     spectra, weights = (
@@ -76,8 +77,8 @@ def test_refined_latents_are_stored_and_decode_to_the_error_they_are_scored_by(t
 
 def test_the_twin_is_simulated_where_the_scan_is_measured(tmp_path):
     """And its record says so; no file is behind it."""
-    job = study.Job("smoke", "twin", "pca", 0)
-    execute.execute(job, {"scan": "measured", "picture": "painting"}, tmp_path)
+    job = Job("smoke", "twin", "pca", 0)
+    execute.execute(job, Sources(scan="measured", picture="painting"), tmp_path)
     finished = runs.Run.of(tmp_path, job)
     assert (finished.record["provenance"], finished.record["data_sha256"]) == (
         {"spectra": "simulated twin"},
@@ -92,7 +93,7 @@ def test_the_twin_is_simulated_where_the_scan_is_measured(tmp_path):
 def test_a_variant_is_a_run_of_its_own(tmp_path):
     """With its own folder, configuration and numbers."""
     jobs = [
-        study.Job("smoke", "beps_heldout", "pca", 0, variant)
+        Job("smoke", "beps_heldout", "pca", 0, variant)
         for variant in ("", "latents=2", "n_train=100")
     ]
     studied, two, few = (run(job, tmp_path) for job in jobs)
@@ -105,8 +106,8 @@ def test_a_variant_is_a_run_of_its_own(tmp_path):
 
 
 def test_toy_run_weighs_every_pixel_of_the_picture(tmp_path):
-    finished = run(study.Job("smoke", "toy", "pca", 0), tmp_path)
-    data = toy.make(sources.load_picture("sample photograph"), 0, **study.data_sizes("smoke"))
+    finished = run(Job("smoke", "toy", "pca", 0), tmp_path)
+    data = toy.make(sources.load_picture("sample photograph"), 0, **toy_sizes("smoke"))
     arrays = finished.arrays
     by_pixel = data.image.expand(arrays["painting_mse"])
     assert finished.record["metrics"]["painting_mse"] == pytest.approx(by_pixel.mean())
@@ -118,7 +119,7 @@ def test_toy_run_weighs_every_pixel_of_the_picture(tmp_path):
 
 
 def test_failed_run_keeps_its_record_and_its_traceback(tmp_path, monkeypatch):
-    job = study.Job("smoke", "beps", "pca", 0)
+    job = Job("smoke", "beps", "pca", 0)
 
     def broken(provenance):
         raise ReplicationError("the scan is gone")
@@ -136,7 +137,7 @@ def test_configuration_changes_with_what_the_numbers_depend_on():
     def key(job, provenance=SIMULATED):
         return runs.key(execute.configuration(job, provenance))
 
-    job = study.Job("smoke", "beps", "pca", 0)
+    job = Job("smoke", "beps", "pca", 0)
     changes = [
         ("standard", "beps", "pca", 0),
         ("smoke", "beps", "dictionary_learning", 0),
@@ -146,14 +147,14 @@ def test_configuration_changes_with_what_the_numbers_depend_on():
         ("smoke", "beps", "pca", 0, "latents=2"),
         *(("smoke", name, "pca", 0) for name in ("beps_heldout", "beps_shuffled", "twin")),
     ]
-    others = [study.Job(*change) for change in changes]
-    keys = {key(job), key(job, {**SIMULATED, "scan": "measured"}), *map(key, others)}
+    others = [Job(*change) for change in changes]
+    keys = {key(job), key(job, replace(SIMULATED, scan="measured")), *map(key, others)}
     assert len(keys) == 9
-    assert key(job) == key(job, {**SIMULATED, "picture": "painting"}), (
+    assert key(job) == key(job, replace(SIMULATED, picture="painting")), (
         "the scan does not depend on the picture"
     )
-    twin = study.Job("smoke", "twin", "pca", 0)
-    assert key(twin) == key(twin, {**SIMULATED, "scan": "measured"}), (
+    twin = Job("smoke", "twin", "pca", 0)
+    assert key(twin) == key(twin, replace(SIMULATED, scan="measured")), (
         "the twin does not depend on the scan"
     )
 
@@ -161,7 +162,7 @@ def test_configuration_changes_with_what_the_numbers_depend_on():
 def test_weights_are_kept_at_each_beta_of_the_ramp_for_the_movies(tmp_path):
     """Of the LSTM beta-VAE on the data of the paper alone; those of the selected beta are no others than the training went on from."""
     pytest.importorskip("mxnet")
-    filmed = run(study.Job("smoke", "beps", "lstm_vae", 0), tmp_path)
+    filmed = run(Job("smoke", "beps", "lstm_vae", 0), tmp_path)
     ramp = [row for row in filmed.history if row["phase"] == "ramp"]
     kept = sorted((filmed.folder / "ramp").iterdir())
     assert [path.name for path in kept] == [f"epoch{int(row['epoch']):05d}.npz" for row in ramp]
@@ -175,5 +176,5 @@ def test_weights_are_kept_at_each_beta_of_the_ramp_for_the_movies(tmp_path):
             name: array.shape for name, array in final.items()
         }
         assert any((snapshot[name] != final[name]).any() for name in final)
-    other = run(study.Job("smoke", "beps_heldout", "lstm_vae", 0), tmp_path)
+    other = run(Job("smoke", "beps_heldout", "lstm_vae", 0), tmp_path)
     assert not (other.folder / "ramp").exists()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_json, write_npz
 from replicate.running import runs
-from replicate.study.jobs import Job
+from replicate.study.job import Job
 
 CONFIG = {
     "model": "pca",

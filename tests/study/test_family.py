@@ -11,11 +11,11 @@ from replicate.models import linear
 from replicate.models.schedule import BetaSchedule
 from replicate.running import estimate
 from replicate.study import family, sweeps
-from replicate.study import jobs as study
 from replicate.study.family import COMPONENTS, MODELS, NETWORKS
-from replicate.study.jobs import FAMILY_STUDY, PAPER_STUDY, Job
+from replicate.study.job import N_FOLDS, PROFILES, Job, describe
+from replicate.study.studies import FAMILY, PAPER
 
-EVERY_JOB = [job for profile in study.PROFILES for job in study.jobs(profile, whole_family=True)]
+EVERY_JOB = [job for profile in PROFILES for job in FAMILY.jobs(profile)]
 every_job = pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: f"{job.profile}-{job}")
 BY_NAME = {
     "linear_ae": {"variational", "n_components", "linear_path"},
@@ -69,7 +69,7 @@ def test_a_job_builds_what_it_describes(job):
     model, parameters = family.build(job), family.parameters(job)
     assert not [name for name in vars(model) if name.endswith("_")]
     assert {name: model.get_params()[name] for name in parameters} == parameters
-    assert type(model).__name__ == MODELS[job.model].split(".")[1]
+    assert type(model).__name__ == MODELS[job.model].place.split(".")[1]
 
 
 @every_job
@@ -89,7 +89,7 @@ def test_every_model_has_as_many_latents(job):
 @every_job
 def test_a_description_is_plain(job):
     """It makes the round trip through the configuration file, and every number of the schedule is in it."""
-    description = study.describe(job)
+    description = describe(job)
     assert json.loads(json.dumps(description, allow_nan=False)) == description
     assert {
         name: description[name] for name in ("profile", "dataset", "model", "seed", "variant")
@@ -110,8 +110,8 @@ def test_the_seed_is_in_the_model_and_nowhere_else(job):
 
 def test_linear_models_are_those_of_one_module_and_networks_are_the_rest():
     assert {
-        name: getattr(linear, place.split(".")[1])
-        for name, place in MODELS.items()
+        name: getattr(linear, design.place.split(".")[1])
+        for name, design in MODELS.items()
         if name not in NETWORKS
     } == {
         "pca": linear.PCA,
@@ -132,7 +132,7 @@ def test_linear_models_are_those_of_one_module_and_networks_are_the_rest():
     ("dataset", "n_components", "penalty"),
     [("toy", 3, 0.57), ("beps", 5, 1.0), ("beps_heldout", 5, 1.0)],
 )
-@pytest.mark.parametrize("profile", study.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_dictionary_learning_is_the_paper_s_in_every_profile(
     profile, dataset, n_components, penalty
 ):
@@ -185,7 +185,7 @@ def test_the_paper_s_network_has_neither_noise_nor_decay_and_its_embedding_is_as
     ) == (True, 0.0, 0.0, None)
 
 
-@pytest.mark.parametrize("dataset", PAPER_STUDY)
+@pytest.mark.parametrize("dataset", PAPER.models)
 def test_the_duration_of_every_training_of_the_paper_is_told(dataset):
     pytest.importorskip("mxnet")
     assert estimate.longest_seconds(job_of(dataset=dataset, profile="smoke")) > 0
@@ -235,7 +235,7 @@ def test_shapes_go_with_the_architecture(profile, dataset, model):
         assert changed == ({"hidden"} if model == "linear_ae" else set())
 
 
-@pytest.mark.parametrize("dataset", FAMILY_STUDY)
+@pytest.mark.parametrize("dataset", FAMILY.models)
 @pytest.mark.parametrize("profile", ["smoke", "standard"])
 def test_schedules_go_with_the_recurrence(profile, dataset):
     """And plain autoencoders and a fixed beta train as long as the scheduled model does around its ramp."""
@@ -261,7 +261,7 @@ def test_schedules_go_with_the_recurrence(profile, dataset):
 
 def test_the_linear_autoencoder_is_linear():
     """No hidden layer, no path around it that would start it at the answer, nothing sampled."""
-    for dataset in FAMILY_STUDY:
+    for dataset in FAMILY.models:
         model = family.parameters(job_of("linear_ae", dataset))
         assert (model["hidden"], model["linear_path"], model["variational"]) == ((), False, False)
 
@@ -374,4 +374,4 @@ def test_a_linear_model_of_fewer_spectra_is_the_same():
 
 
 def test_four_folds_are_2880_spectra():
-    assert family.SPECTRA_OF_FOUR_FOLDS == 3600 * (study.N_FOLDS - 1) // study.N_FOLDS
+    assert family.SPECTRA_OF_FOUR_FOLDS == 3600 * (N_FOLDS - 1) // N_FOLDS

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicate.study import jobs as study
 from replicate.study import sweeps
-from replicate.study.jobs import DATASETS, MODELS, Job
+from replicate.study.family import MODELS
+from replicate.study.job import DATASETS, N_FOLDS, Job, describe
+from replicate.study.studies import FAMILY
 from replicate.study.sweeps import SWEEPS, Sweep
 
 PROFILES = ("smoke", "standard")
@@ -24,7 +25,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES)
 
 def described(job):
     """Return the configuration of a job but for the name of its variant."""
-    return json.dumps(study.describe(job) | {"variant": ""}, sort_keys=True)
+    return json.dumps(describe(job) | {"variant": ""}, sort_keys=True)
 
 
 # Jobs
@@ -34,7 +35,7 @@ def described(job):
 @every_sweep
 def test_every_job_has_a_run_of_the_study_to_be_compared_with(sweep, profile):
     """On the same data, with the same seed; and it is another run than that."""
-    studied = study.jobs(profile, seeds=range(study.N_FOLDS), whole_family=True)
+    studied = FAMILY.jobs(profile, seeds=range(N_FOLDS))
     for job in sweep.jobs(profile):
         base = replace(job, variant="")
         assert base in studied
@@ -48,7 +49,7 @@ def test_no_two_jobs_are_alike(profile):
     assert (
         len({str(job) for job in listed}) == len({described(job) for job in listed}) == len(listed)
     )
-    assert not set(listed) & set(study.jobs(profile, seeds=range(study.N_FOLDS), whole_family=True))
+    assert not set(listed) & set(FAMILY.jobs(profile, seeds=range(N_FOLDS)))
 
 
 def test_the_paper_s_profile_has_none():
@@ -76,7 +77,7 @@ def test_the_longest_first_and_seed_by_seed(sweep):
 
 def test_what_changes_the_data_is_in_their_description():
     def data(dataset, variant):
-        return study.describe(Job("standard", dataset, "pca", 3, variant))["data"]
+        return describe(Job("standard", dataset, "pca", 3, variant))["data"]
 
     assert data("twin", "noise=10") == data("twin", "") | {"noise": 10}
     assert data("twin", "")["noise"] == 1
@@ -111,11 +112,11 @@ def test_trials_change_one_hyperparameter_and_are_of_sensitivity_alone():
     assert found == {f"beps_heldout/dense_vae/{setting}/seed0" for setting in settings}
 
 
-@pytest.mark.parametrize("profile", study.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_trials_of_every_job_of_the_study(profile):
     tried = {job for sweep in SWEEPS if sweep.name == "sensitivity" for job in sweep.jobs(profile)}
     found = set()
-    for job in study.jobs(profile, seeds=(0, 1), whole_family=True):
+    for job in FAMILY.jobs(profile, seeds=(0, 1)):
         trials = sweeps.trials(job)
         assert {replace(trial, variant="") for trial in trials} <= {job}
         assert len(set(trials)) == len(trials)

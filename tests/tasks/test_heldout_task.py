@@ -8,16 +8,17 @@ import pytest
 from replicate.data import sources, twin
 from replicate.data.heldout import spatial_folds
 from replicate.models.linear import PCA, DictionaryLearning
-from replicate.study import jobs as study
+from replicate.study.job import DATASETS, Job, describe
 from replicate.tasks import TASKS, load_task
-from replicate.tasks.scan import MAPS, HeldoutTask, TwinTask
+from replicate.tasks.scan import HeldoutTask
+from replicate.tasks.twin import MAPS, TwinTask
 
 FOLDS = spatial_folds()
 
 
 def task_of(dataset="beps_heldout", seed=0, variant=""):
-    job = study.Job("smoke", dataset, "pca", seed, variant)
-    return load_task(study.describe(job) | {"provenance": {"spectra": "simulated twin"}})
+    job = Job("smoke", dataset, "pca", seed, variant)
+    return load_task(describe(job) | {"provenance": {"spectra": "simulated twin"}})
 
 
 def scaled(spectra, fold=0, like=None):
@@ -66,7 +67,7 @@ def twin_task():
 
 
 def test_every_data_set_has_its_task():
-    assert set(TASKS) == set(study.DATASETS)
+    assert set(TASKS) == set(DATASETS)
     assert type(task_of("beps_shuffled")) is HeldoutTask
     assert type(task_of("twin")) is TwinTask
 
@@ -247,8 +248,8 @@ def test_three_times_the_noise(twin_task):
 
 
 def test_the_twin_is_simulated_whatever_the_study_runs_on():
-    job = study.Job("smoke", "twin", "pca", 0)
-    measured = load_task(study.describe(job) | {"provenance": {"spectra": "measured"}})
+    job = Job("smoke", "twin", "pca", 0)
+    measured = load_task(describe(job) | {"provenance": {"spectra": "measured"}})
     assert measured.scan.provenance == "simulated twin"
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from replicate.models.linear import PCA
-from replicate.study import jobs as study
+from replicate.study.job import Job, describe
 from replicate.tasks import load_task
 
 
 @pytest.fixture(scope="module")
 def task():
-    job = study.Job("smoke", "beps", "pca", 0)
-    return load_task(study.describe(job) | {"provenance": {"spectra": "simulated twin"}})
+    job = Job("smoke", "beps", "pca", 0)
+    return load_task(describe(job) | {"provenance": {"spectra": "simulated twin"}})
 
 
 class Flattened(PCA):

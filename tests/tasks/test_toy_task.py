@@ -9,15 +9,14 @@ from replicate.analysis.disentanglement import disentangled
 from replicate.data import sources, toy
 from replicate.models.linear import PCA, DictionaryLearning
 from replicate.numbers.kinds import KINDS
-from replicate.study import jobs as study
-from replicate.tasks import ColoursTask, ToyTask, load_task
+from replicate.study.job import Job, describe
+from replicate.tasks import load_task
+from replicate.tasks.toy import ColoursTask, PictureTask
 
 
 def config(dataset, model="pca"):
-    job = study.Job("smoke", dataset, model, 0)
-    return study.describe(job) | {
-        "provenance": {"spectra": "formula", "picture": "sample photograph"}
-    }
+    job = Job("smoke", dataset, model, 0)
+    return describe(job) | {"provenance": {"spectra": "formula", "picture": "sample photograph"}}
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +136,7 @@ def test_the_picture_is_for_models_of_the_paper():
         for data in ("toy", "toy_shuffled")
         for model in ("lstm_vae", "dense_vae")
     }
-    assert tasks.pop(("toy", "lstm_vae")) is ToyTask
+    assert tasks.pop(("toy", "lstm_vae")) is PictureTask
     assert set(tasks.values()) == {ColoursTask}
 
 

@@ -15,7 +15,7 @@ from replicate.data.user_scan import usid
 from replicate.data.user_scan.scan_file import read_scan, summary
 from replicate.errors import ReplicationError
 from replicate.files import file_hash
-from replicate.provenance import is_own
+from replicate.provenance import is_own_scan
 
 SHAPE = (6, 8)
 MEANS, DEVIATIONS = np.array([2e-5, 1.3e5]), np.array([3e-5, 2e5])
@@ -67,9 +67,9 @@ def test_a_scan_in_any_unit_is_standardised_and_known_by_its_file(
     assert scan.units == ("z-score", "z-score") and scan.size_um is None and scan.mask is None
     assert scan.hashes == {"scan": file_hash(tmp_path / "MY.npz")}
     assert (
-        is_own(scan.provenance)
+        is_own_scan(scan.provenance)
         and scan.provenance.endswith(f" {scan.hashes['scan'][:12]}")
-        and not is_own("simulated twin")
+        and not is_own_scan("simulated twin")
     )
     assert summary(scan) == "piezoresponse, resonance; 6 x 8 pixels; 96 steps from -16 to 16 V"
 
