@@ -1,4 +1,4 @@
-"""Whole files or none: atomic writes, and hashes of what is on disk."""
+"""Write files whole or not at all, read them with checks, and hash what is on disk."""
 
 from __future__ import annotations
 
@@ -8,17 +8,33 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jsonschema import Draft202012Validator
 
 from replicate.errors import ReplicationError
 
+#: A file is hashed in pieces of this many bytes, so that a large one does not fill the memory.
+HASH_BLOCK = 1 << 20
+
 
 @contextlib.contextmanager
-def atomic_path(path):
-    """Yield a temporary path in the same folder; move it onto `path` on success, remove it on failure.
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Write a file whole or not at all, in a ``with`` statement.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file is to appear. Its folder is made where it is missing.
+
+    Yields
+    ------
+    Path
+        A temporary path in the folder of `path`. When the block ends well, the temporary file
+        takes the place of `path`; when the block raises, the temporary file is removed.
 
     Raises
     ------
@@ -26,17 +42,7 @@ def atomic_path(path):
         If the folder cannot be made or written to.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
-        )
-    except OSError as error:
-        raise ReplicationError(
-            f"{path}: the folder cannot be written to ({error.strerror}). Make it writable, or choose another with --results."
-        ) from error
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary_file_beside(path)
     try:
         yield temporary
         # mkstemp makes files private; results are meant to be shared.
@@ -46,24 +52,49 @@ def atomic_path(path):
         temporary.unlink(missing_ok=True)
 
 
-def _umask():
+def _temporary_file_beside(path: Path) -> Path:
+    """Make an empty temporary file in the folder of `path`, and return its path."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
+    except OSError as error:
+        raise ReplicationError(
+            f"{path}: the folder cannot be written to ({error.strerror}). "
+            "Make it writable, or choose another with --results."
+        ) from error
+    os.close(handle)
+    return Path(name)
+
+
+def _umask() -> int:
+    """Return the process's file mode mask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def write_text(path, text):
-    """Write `text` to `path` atomically."""
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path, value):
-    """Write `value` to `path` atomically as JSON with sorted keys; NaN and infinity are refused."""
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value atomically as JSON with sorted keys.
+
+    Raises
+    ------
+    ValueError
+        If the value holds NaN or infinity, which are not JSON.
+    TypeError
+        If the value holds an object that JSON has no form for.
+    """
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises
@@ -79,8 +110,37 @@ def read_json(path):
         ) from error
 
 
-def write_npz(path, **arrays):
-    """Write arrays to a compressed `.npz` atomically; object arrays are refused (they would be pickles)."""
+def check_schema(path: str | Path, document: Any, schema: dict[str, Any]) -> None:
+    """Refuse a document that a JSON schema does not allow.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that the document was read from, or is to be written to; the error names it.
+    document : object
+        The content of the file.
+    schema : dict
+        A JSON schema, draft 2020-12.
+
+    Raises
+    ------
+    ReplicationError
+        If the document does not fit the schema. The message names the file and the field.
+    """
+    error = next(Draft202012Validator(schema).iter_errors(document), None)
+    if error is not None:
+        field = ".".join(map(str, error.absolute_path)) or "at the top"
+        raise ReplicationError(f"{path}: field {field}: {error.message}")
+
+
+def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
+    """Write arrays atomically to a compressed `.npz` file.
+
+    Raises
+    ------
+    TypeError
+        If an array holds Python objects, which would be written as pickles.
+    """
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"array {name!r} holds Python objects")
@@ -88,23 +148,8 @@ def write_npz(path, **arrays):
         np.savez_compressed(temporary, **arrays)
 
 
-def check_schema(path, document, schema):
-    """Refuse a document, read from `path` or to be written there, that a JSON schema does not allow.
-
-    Raises
-    ------
-    ReplicationError
-        Naming the file, the field and what is wrong.
-    """
-    error = next(Draft202012Validator(schema).iter_errors(document), None)
-    if error is not None:
-        raise ReplicationError(
-            f"{path}: field {'.'.join(map(str, error.absolute_path)) or 'at the top'}: {error.message}"
-        )
-
-
-def read_npz(path):
-    """Read every array of an `.npz` file into a dict, refusing pickles.
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """Read every array of an `.npz` file by its name; pickles are refused.
 
     Raises
     ------
@@ -120,24 +165,30 @@ def read_npz(path):
         ) from error
 
 
-def read_npy(path, shape=None):
-    """Read one numeric `.npy` array, refusing pickles, wrong shapes and values that are not finite.
+def read_npy(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Read one numeric `.npy` array; pickles are refused.
 
     Parameters
     ----------
     path : path-like
     shape : tuple of int, optional
-        The shape the array must have.
+        The shape that the array must have.
+
+    Returns
+    -------
+    ndarray
+        All values are finite.
 
     Raises
     ------
     ReplicationError
-        If the file is missing, empty, truncated, not numeric, of another shape, or holds NaN or infinity.
+        If the file is missing, empty, truncated or not numeric, if the array has another shape,
+        or if it holds NaN or infinity.
     """
     try:
         array = np.lib.format.read_array(io.BytesIO(Path(path).read_bytes()), allow_pickle=False)
         finite = np.isfinite(array)
-    except Exception as error:  # see read_npz
+    except Exception as error:  # a damaged file makes NumPy raise almost anything
         raise ReplicationError(
             f"{path}: not a readable .npy file ({error}). Fetch it again with `nox -s data`."
         ) from error
@@ -148,22 +199,21 @@ def read_npy(path, shape=None):
     return array
 
 
-def file_hash(path, algorithm="sha256"):
+def file_hash(path: str | Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal hash of a file.
 
     Parameters
     ----------
     path : path-like
     algorithm : str
-        Any name that hashlib knows, or ``"git-blob"`` for Git's object name of the file.
+        Any name that `hashlib` knows, or ``"git-blob"`` for the name that Git gives the file.
     """
     path = Path(path)
-    digest = (
-        hashlib.sha1(b"blob %d\0" % path.stat().st_size)
-        if algorithm == "git-blob"
-        else hashlib.new(algorithm)
-    )
+    if algorithm == "git-blob":
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+    else:
+        digest = hashlib.new(algorithm)
     with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
+        for block in iter(lambda: stream.read(HASH_BLOCK), b""):
             digest.update(block)
     return digest.hexdigest()

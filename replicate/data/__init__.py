@@ -1,1 +1,1 @@
-"""Data: remote files (`manifest`, `fetch`) and the data sets made from them or simulated (`toy`, `beps`, `twin`)."""
+"""The data sets: the scan, its simulated twin, the toy problem, and where their files come from."""

@@ -1,8 +1,12 @@
-"""Held-out evaluation of a scan, which the paper lacks: whole blocks of pixels left out, and scaling on the others only."""
+"""Held-out evaluation of a scan, which the paper lacks.
+
+Whole blocks of pixels are left out of a fit, and spectra are scaled by the other pixels alone.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,55 +14,87 @@ from replicate.data.scan import SHAPE
 from replicate.errors import ReplicationError
 
 
-def spatial_folds(shape=SHAPE, block=6, n_folds=5, seed=0, mask=None):
-    """Deal whole blocks of pixels into folds, each to be held out in turn: neighbours are alike, so single pixels would not be unseen.
+def spatial_folds(
+    shape: tuple[int, int] = SHAPE,
+    block: int = 6,
+    n_folds: int = 5,
+    seed: int = 0,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """Deal whole blocks of pixels into folds, each of which is to be held out in turn.
+
+    Neighbouring pixels are alike, so a single pixel that is left out would not be unseen.
 
     Parameters
     ----------
     shape : tuple of int
-        Rows and columns of the grid. The last blocks of a row or column are smaller where the others do not tile it.
+        Rows and columns of the grid. Where blocks do not tile the grid, the last ones of a row or
+        column are smaller.
     block : int
-        Side of a block, pixels; on a grid with fewer than two blocks a fold, the greatest side that gives as many.
+        Side of a block, pixels. A grid that has fewer than two such blocks for each fold gets the
+        greatest smaller side that gives as many.
     n_folds : int
-        Number of folds; their sizes differ by one block at the most.
+        Number of folds. Their numbers of blocks differ by one at most.
     seed : int
-        Of the shuffling of the blocks.
+        Seed of the generator that shuffles the blocks.
     mask : ndarray of bool, shape (rows, cols), optional
-        Pixels that are to be dealt; all by default.
+        Pixels that have a spectrum and are dealt; all by default.
 
     Returns
     -------
     ndarray of int, shape (n_pixels,)
-        The fold of each pixel that is dealt, in C order. Every fold has some.
+        The fold of each pixel that is dealt, in C order. No fold is empty.
 
     Raises
     ------
     ReplicationError
-        If the block is smaller than a pixel, or there are fewer pixels than folds.
+        If the block is smaller than a pixel, or if there are fewer pixels than folds.
     """
     if block < 1:
         raise ReplicationError(f"block: {block} pixels; choose 1 or more.")
-    dealt_to = np.ravel(np.ones(shape, dtype=bool) if mask is None else mask)
-    n_pixels = np.count_nonzero(dealt_to)
+    if mask is None:
+        mask = np.ones(shape, dtype=bool)
+    has_spectrum = np.ravel(mask)
+    n_pixels = np.count_nonzero(has_spectrum)
     if not 1 < n_folds <= n_pixels:
         raise ReplicationError(
             f"n_folds: {n_folds} of {n_pixels} pixels; choose from 2 to {n_pixels}."
         )
     for side in range(block, 0, -1):
-        blocks, dealt = np.unique(square_blocks(shape, side)[dealt_to], return_inverse=True)
+        numbers = square_blocks(shape, side)[has_spectrum]
+        blocks, block_of_pixel = np.unique(numbers, return_inverse=True)
         if len(blocks) >= 2 * n_folds:
             break
-    return np.random.default_rng(seed).permutation(np.arange(len(blocks)) % n_folds)[dealt]
+    rng = np.random.default_rng(seed)
+    fold_of_block = rng.permutation(np.arange(len(blocks)) % n_folds)
+    return fold_of_block[block_of_pixel]
 
 
-def square_blocks(shape=SHAPE, side=6):
-    """Return the number of the square block that each pixel is in, (n_pixels,), block after block in C order; the last may be smaller."""
+def square_blocks(shape: tuple[int, int] = SHAPE, side: int = 6) -> np.ndarray:
+    """Return the number of the square block that each pixel of a grid is in.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the grid.
+    side : int
+        Side of a block, pixels. The last blocks of a row or column may be smaller.
+
+    Returns
+    -------
+    ndarray of int, shape (n_pixels,)
+        Pixels are in C order; blocks are numbered from 0 in C order too.
+    """
     row, column = np.indices(shape).reshape(2, -1)
-    return row // side * -(-shape[1] // side) + column // side
+    blocks_in_a_row = -(-shape[1] // side)
+    return row // side * blocks_in_a_row + column // side
 
 
 class ChannelScaler(TransformerMixin, BaseEstimator):
-    """Scale each channel by one mean and one standard deviation over all its values, as the prepared arrays are.
+    """Bring each channel to mean 0 and standard deviation 1 over all its values.
+
+    The prepared arrays of the paper are scaled in this way: one mean and one standard deviation
+    for a whole channel, not one for each voltage step.
 
     Parameters
     ----------
@@ -68,24 +104,35 @@ class ChannelScaler(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_channels,)
+        Mean and standard deviation of each channel.
     n_features_in_ : int
+        Number of values in a spectrum.
     """
 
-    def __init__(self, n_channels=2):
+    def __init__(self, n_channels: int = 2):
         self.n_channels = n_channels
 
-    def fit(self, X, y=None):
-        """Learn mean and standard deviation from `X`, (n, n_channels * n_steps); `y` is ignored.
+    def fit(self, X: ArrayLike, y: None = None) -> ChannelScaler:
+        """Learn the mean and the standard deviation of each channel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_channels * n_steps)
+            Channel-major spectra in any unit.
+        y : None
+            Ignored.
 
         Raises
         ------
         ReplicationError
-            If the channels do not divide the spectra, a value is not finite, or a channel is constant.
+            If the spectra do not divide into channels, a value is not finite, or a channel is
+            constant.
         """
         X = np.asarray(X)
         if X.ndim != 2 or len(X) == 0 or X.shape[1] % self.n_channels:
             raise ReplicationError(
-                f"spectra: shape {X.shape} does not hold {self.n_channels} channels of equal length."
+                f"spectra: shape {X.shape} does not hold {self.n_channels} channels "
+                "of equal length."
             )
         if not np.isfinite(X).all():
             raise ReplicationError(
@@ -102,26 +149,28 @@ class ChannelScaler(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return self
 
-    def transform(self, X):
-        """Return `X`, (n, n_channels * n_steps), with each channel scaled; float32 stays float32."""
-        X, mean, scale = self._per_feature(X)
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return spectra, shape (n, n_channels * n_steps), with each channel scaled.
+
+        Spectra in float32 stay float32.
+        """
+        X, mean, scale = self._with_levels(X)
         return ((X - mean) / scale).astype(X.dtype)
 
-    def inverse_transform(self, X):
-        """Undo `transform`."""
-        X, mean, scale = self._per_feature(X)
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """Return scaled spectra, shape (n, n_channels * n_steps), in the unit of each channel."""
+        X, mean, scale = self._with_levels(X)
         return (X * scale + mean).astype(X.dtype)
 
-    def _per_feature(self, X):
+    def _with_levels(self, X):
+        """Return spectra as floating-point numbers, and mean and scale of each of their values."""
         check_is_fitted(self)
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != self.n_features_in_:
             raise ReplicationError(
                 f"spectra: shape {X.shape}, expected (n, {self.n_features_in_}) as in the fit."
             )
+        if X.dtype.kind != "f":
+            X = X.astype(np.float64)
         n_steps = self.n_features_in_ // self.n_channels
-        return (
-            X if X.dtype.kind == "f" else X.astype(np.float64),
-            np.repeat(self.mean_, n_steps),
-            np.repeat(self.scale_, n_steps),
-        )
+        return X, np.repeat(self.mean_, n_steps), np.repeat(self.scale_, n_steps)

@@ -1,16 +1,22 @@
-"""A scan: a spectrum of every channel at every pixel of a grid, and the voltage cycle that each channel runs through."""
+"""A scan: a spectrum of every channel at every pixel of a grid, and the voltage of every step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from replicate.errors import ReplicationError
 
+#: The channels of the paper's scan, in the order in which they are stacked in a spectrum.
 CHANNELS = ("piezoresponse", "resonance")
+
+#: Rows and columns of the paper's scan.
 SHAPE = (60, 60)
+
+#: Height and width of the paper's scan, um.
 SIZE_UM = (2.0, 2.0)
 
 
@@ -21,28 +27,31 @@ class Scan:
     Attributes
     ----------
     spectra : ndarray of shape (n_pixels, n_channels * n_steps), float32
-        Channel-major, each channel in the order it is stored in; pixels in C order.
+        Spectra are channel-major, with each channel in the order that it is stored in. Pixels are
+        in C order.
     shape : tuple of int
         Rows and columns of the grid.
     voltages : ndarray of shape (n_channels, n_steps)
         The voltage axis of each channel as stored, V.
     provenance : str
-        As docs/architecture.md lists them.
+        Where the scan comes from, as `replicate.provenance` lists it.
     channels, units : tuple of str
         Name and unit of each channel.
     size_um : tuple of float, or None
         Height and width of the scan, um; None where they are not known.
     hashes : dict of str
-        sha256 of each file read; empty for a simulated scan.
+        The SHA-256 of each file that was read; empty for a simulated scan.
     truth : dict of ndarray of shape (rows, cols), or None
-        Ground-truth maps of a simulated scan.
+        The maps that a simulated scan was made from.
     mask : ndarray of bool, shape (rows, cols), or None
-        Which pixels of the grid have a spectrum; None where all have. Blank ones are not counted in ``n_pixels``.
+        Which pixels of the grid have a spectrum; None where all have. Pixels without a spectrum
+        are blank, and not counted in `n_pixels`.
 
     Raises
     ------
     ReplicationError
-        If the shapes disagree, or a channel's voltage axis is not the first one's, moved round the cycle.
+        If the shapes disagree, or if a channel's voltage axis is not that of the first channel,
+        moved along the cycle.
     """
 
     spectra: np.ndarray
@@ -57,69 +66,106 @@ class Scan:
     mask: np.ndarray | None = None
 
     def __post_init__(self):
-        n_pixels = int(np.prod(self.shape) if self.mask is None else np.count_nonzero(self.mask))
+        if self.mask is None:
+            n_pixels = int(np.prod(self.shape))
+        else:
+            n_pixels = int(np.count_nonzero(self.mask))
         expected = (n_pixels, np.size(self.voltages))
         if np.shape(self.spectra) != expected or len(self.voltages) != len(self.channels):
             raise ReplicationError(
-                f"scan: spectra of shape {np.shape(self.spectra)}, expected {expected} from the grid and the voltages."
+                f"scan: spectra of shape {np.shape(self.spectra)}, "
+                f"expected {expected} from the grid and the voltages."
             )
         self.lags  # noqa: B018 - axes that cannot be aligned are refused at once
 
     @cached_property
-    def lags(self):
-        """By how many steps each channel is stored behind the first, a tuple of int."""
-        return tuple(cycle_lag(own, self.voltages[0]) for own in self.voltages)
+    def lags(self) -> tuple[int, ...]:
+        """By how many steps each channel is stored behind the first channel."""
+        return tuple(cycle_lag(voltage, self.voltages[0]) for voltage in self.voltages)
 
     @property
-    def n_channels(self):
+    def n_channels(self) -> int:
         """Number of channels."""
         return len(self.channels)
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         """Number of voltage steps."""
         return self.voltages.shape[1]
 
-    def channel(self, name):
-        """Return one channel's spectra as stored, (n_pixels, n_steps); they belong to that channel's row of `voltages`."""
+    def channel(self, name: str) -> np.ndarray:
+        """Return the spectra of one channel as stored, shape (n_pixels, n_steps).
+
+        They belong to that channel's row of `voltages`.
+
+        Raises
+        ------
+        ReplicationError
+            If the scan has no channel of that name.
+        """
         if name not in self.channels:
             raise ReplicationError(
                 f"scan: no channel {name!r}; there are {', '.join(self.channels)}."
             )
-        return self._unfold(self.spectra)[:, self.channels.index(name)]
+        return self._by_channel(self.spectra)[:, self.channels.index(name)]
 
-    def align(self, spectra):
-        """Bring every channel onto the first channel's voltage axis.
+    def align(self, spectra: np.ndarray) -> np.ndarray:
+        """Bring every channel onto the voltage axis of the first channel.
 
         Parameters
         ----------
         spectra : ndarray of shape (n, n_channels * n_steps)
-            Spectra in stored order: this scan's, or any model's reconstructions of them.
+            Spectra in stored order: those of this scan, or a model's reconstructions of them.
 
         Returns
         -------
         ndarray of shape (n, n_channels, n_steps)
             Every channel against ``voltages[0]``.
         """
-        return np.stack(
-            [
-                np.roll(own, -lag, axis=1)
-                for own, lag in zip(self._unfold(spectra).swapaxes(0, 1), self.lags)
-            ],
-            axis=1,
-        )
+        channels = self._by_channel(spectra).swapaxes(0, 1)
+        aligned = [np.roll(channel, -lag, axis=1) for channel, lag in zip(channels, self.lags)]
+        return np.stack(aligned, axis=1)
 
-    def unalign(self, aligned):
-        """Undo `align`: (n, n_channels, n_steps) on one voltage axis back to (n, n_channels * n_steps) as stored."""
+    def unalign(self, aligned: np.ndarray) -> np.ndarray:
+        """Undo `align`: bring every channel back to the order that it is stored in.
+
+        Parameters
+        ----------
+        aligned : ndarray of shape (n, n_channels, n_steps)
+            Every channel against ``voltages[0]``.
+
+        Returns
+        -------
+        ndarray of shape (n, n_channels * n_steps)
+            Spectra in stored order.
+        """
         channels = [np.roll(aligned[:, i], lag, axis=1) for i, lag in enumerate(self.lags)]
         return np.concatenate(channels, axis=1)
 
-    def aligned(self):
-        """Return the scan aligned, (n_pixels, n_channels, n_steps), and the one voltage axis, (n_steps,) in V."""
+    def aligned(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the spectra of the scan on one voltage axis.
+
+        Returns
+        -------
+        spectra : ndarray of shape (n_pixels, n_channels, n_steps)
+        voltage : ndarray of shape (n_steps,)
+            The voltage axis of all channels, V.
+        """
         return self.align(self.spectra), self.voltages[0]
 
-    def map(self, values):
-        """Lay values per pixel, (n_pixels, ...), out on the grid: (rows, cols, ...); NaN where it is blank."""
+    def map(self, values: np.ndarray) -> np.ndarray:
+        """Lay values out on the grid.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_pixels, ...)
+            A value, or an array of them, for each pixel that has a spectrum.
+
+        Returns
+        -------
+        ndarray of shape (rows, cols, ...)
+            Blank pixels are NaN.
+        """
         values = np.asarray(values)
         if self.mask is None:
             return values.reshape(self.shape + values.shape[1:])
@@ -127,24 +173,36 @@ class Scan:
         laid_out[self.mask] = values
         return laid_out
 
-    def _unfold(self, spectra):
+    def _by_channel(self, spectra):
+        """Return spectra as an array of shape (n, n_channels, n_steps)."""
         spectra = np.asarray(spectra)
         if spectra.ndim != 2 or spectra.shape[1] != self.voltages.size:
             raise ReplicationError(
-                f"spectra: shape {spectra.shape}, expected (n, {self.voltages.size}) as in the scan."
+                f"spectra: shape {spectra.shape}, "
+                f"expected (n, {self.voltages.size}) as in the scan."
             )
         return spectra.reshape(-1, self.n_channels, self.n_steps)
 
 
-def cycle_lag(own, reference):
-    """Return the lag, in steps, for which ``np.roll(own, -lag)`` is the voltage axis `reference`, (n_steps,).
+def cycle_lag(voltage: np.ndarray, reference: np.ndarray) -> int:
+    """Return by how many steps one voltage axis is behind another along the same cycle.
+
+    Parameters
+    ----------
+    voltage, reference : ndarray of shape (n_steps,)
+        Voltage axes, V.
+
+    Returns
+    -------
+    int
+        The lag for which ``np.roll(voltage, -lag)`` is `reference`.
 
     Raises
     ------
     ReplicationError
-        If no lag brings the two together to a hundredth of the voltage range.
+        If no lag brings the two together to within a hundredth of the voltage range.
     """
-    distances = [np.abs(np.roll(own, -lag) - reference).max() for lag in range(len(reference))]
+    distances = [np.abs(np.roll(voltage, -lag) - reference).max() for lag in range(len(reference))]
     lag = int(np.argmin(distances))
     if distances[lag] > 0.01 * np.ptp(reference):
         raise ReplicationError(
@@ -153,23 +211,49 @@ def cycle_lag(own, reference):
     return lag
 
 
-def cycle_steps(voltage):
-    """Return the steps of a voltage axis, (n_steps,) in V, the last back to the first, and how many times it turns."""
+def cycle_steps(voltage: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the steps of a voltage axis, and how many times the voltage turns.
+
+    Parameters
+    ----------
+    voltage : ndarray of shape (n_steps,)
+        One cycle, V.
+
+    Returns
+    -------
+    steps : ndarray of shape (n_steps,)
+        Differences between neighbouring voltages, V. The last one leads back to the first voltage.
+    turns : int
+        How many times the sign of the step changes along the closed cycle.
+    """
     steps = np.diff(voltage, append=voltage[:1])
-    return steps, np.count_nonzero(np.sign(steps) != np.sign(np.roll(steps, 1)))
+    signs = np.sign(steps)
+    previous_signs = np.sign(np.roll(steps, 1))
+    return steps, np.count_nonzero(signs != previous_signs)
 
 
-def check_cycle(path, voltage):
-    """Refuse a voltage axis, (n_steps,) in V, that is not one bipolar cycle; `path` is what the error names.
+def check_cycle(path: str | Path, voltage: np.ndarray) -> None:
+    """Refuse a voltage axis that is not one bipolar cycle.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, or the file and the variable, that the error names.
+    voltage : ndarray of shape (n_steps,)
+        The voltage axis, V.
 
     Raises
     ------
     ReplicationError
+        If the voltage does not rise once and fall once through zero, does not end near where it
+        starts, has fewer than eight steps, or has a number of steps that four does not divide.
     """
     steps, turns = cycle_steps(voltage)
-    closed = len(voltage) >= 8 and abs(steps[-1]) <= 2 * np.median(np.abs(steps))
-    if not (closed and turns == 2 and len(voltage) % 4 == 0 and voltage.min() < 0 < voltage.max()):
+    is_closed = len(voltage) >= 8 and abs(steps[-1]) <= 2 * np.median(np.abs(steps))
+    is_one_cycle = is_closed and turns == 2 and len(voltage) % 4 == 0
+    is_one_bipolar_cycle = is_one_cycle and voltage.min() < 0 < voltage.max()
+    if not is_one_bipolar_cycle:
         raise ReplicationError(
-            f"{path}: not one bipolar cycle. The voltage must rise once and fall once through zero, end a step from where it starts, "
-            "and have a number of steps divisible by four."
+            f"{path}: not one bipolar cycle. The voltage must rise once and fall once through "
+            "zero, end a step from where it starts, and have a number of steps divisible by four."
         )

@@ -1,1 +1,4 @@
-"""Models as scikit-learn transformers: `linear` (everywhere) and `lstm_vae` (where MXNet is installed)."""
+"""Models as scikit-learn transformers.
+
+`linear` and `dictionary` work everywhere; the autoencoders need MXNet.
+"""

@@ -1,18 +1,34 @@
-"""What every autoencoder shares as a scikit-learn transformer; its subclasses say which encoder and decoder to build."""
+"""The estimator of every autoencoder, as a scikit-learn transformer.
+
+Its subclasses say which encoder and decoder to build.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from replicate.models.network import AutoencoderNetwork, Sizes
+from replicate.models.network import AutoencoderNetwork, Decoder, Encoder, Sizes
 from replicate.models.schedule import BetaSchedule, active
 from replicate.models.training import Training, TrainingOptions
 from replicate.models.weights import get_weights, in_batches, set_weights
+
+#: The log-variance that a posterior starts with. It is narrow, so that the warm-up can learn to
+#: reconstruct before beta has an effect.
+FIRST_LOG_VARIANCE = -4.0
+
+#: With a linear path, the other path of the encoder starts with its last weights times this: as a
+#: slight correction, rather than as noise on the components. With no correction its layers would
+#: have nothing to learn from at first, and decay.
+FIRST_CORRECTION = 0.2
 
 
 @dataclass(eq=False, repr=False)
@@ -22,41 +38,52 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Parameters
     ----------
     n_channels : int
-        Channels stacked in each spectrum, channel-major.
+        Channels that are stacked in each spectrum, channel-major.
     n_components : int
         Width of the latent space (paper: 16).
     target_channels : int
-        Active channels at which beta stops growing (paper: toy 3, BEPS 5).
+        Number of active channels at which beta stops growing (paper: toy 3, BEPS 5).
     n_embedding : int, optional
-        Width of the ReLU embedding on either side of the latents, 0 for none; `n_components` where it is None.
+        Width of the ReLU embedding on either side of the latents, 0 for none; `n_components` where
+        it is None.
     linear_path : bool
-        Put a linear map, started at the principal components, around encoder and decoder. Not in the paper.
+        Whether to put a linear map, started at the principal components, around encoder and
+        decoder. Not in the paper.
     variational : bool
-        False for a plain autoencoder: nothing is sampled, nothing but the error is minimised, every latent is in use. It has the
-        settling of the schedule alone, and neither `channel_kl_`, `active_` nor `selected_`.
+        False for a plain autoencoder: nothing is sampled, only the error is minimised, and every
+        latent is in use. It has only the settling of the schedule, and neither `channel_kl_` nor
+        `active_` nor `selected_`.
     input_noise : float
-        Standard deviation of the Gaussian noise added to what the encoder sees in training.
+        Standard deviation of the Gaussian noise that is added to the input of the encoder in
+        training.
     weight_decay : float
-        Share of the learning rate by which weights shrink at each update, apart from the gradient (Loshchilov and Hutter, 2019);
-        not biases, and not the linear path.
-    learning_rate, batch_size : float, int
-        Of ADAM, gradients clipped to norm 1.
+        Share of the learning rate by which weights shrink at each update, apart from the gradient
+        (Loshchilov and Hutter, 2019). Biases and the linear path do not shrink.
+    learning_rate : float
+        Learning rate of ADAM, whose gradients are clipped to norm 1.
+    batch_size : int
+        Number of spectra in each update.
     schedule : BetaSchedule, optional
         Warm-up, ramp and settling; `BetaSchedule()` by default.
     random_state : int
-        Seeds initial weights, shuffling and sampling; no other randomness is used.
+        Seed of initial weights, shuffling and sampling. There is no other randomness.
 
     Attributes
     ----------
     weights_ : dict of str to ndarray
+        The weights of the network by name.
     history_ : list of dict
         One row an epoch: phase, beta, losses, active channels, seconds.
-    channel_kl_ : ndarray, shape (n_components,)
-        Mean KL of each channel from the prior over the training spectra, nats; 0 where it is switched off.
+    channel_kl_ : ndarray of shape (n_components,)
+        Mean KL of each channel from the prior over the training spectra, nats; 0 where the channel
+        is switched off.
     active_ : ndarray of bool, shape (n_components,)
+        Which channels are active.
     selected_ : dict
-        ``beta``, and ``active_channels`` when the ramp ended there, or when the training did where beta is fixed.
+        ``beta`` and ``active_channels`` at the end of the ramp, or at the end of the training where
+        beta is fixed.
     n_parameters_ : int
+        Number of trained weights.
     """
 
     n_channels: int = 1
@@ -72,16 +99,28 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     schedule: BetaSchedule | None = None
     random_state: int = 0
 
-    def fit(self, X, y=None, *, checkpoint=None, validation=None, on_epoch=None, on_beta=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: None = None,
+        *,
+        checkpoint: str | Path | None = None,
+        validation: ArrayLike | None = None,
+        on_epoch: Callable[[dict[str, Any]], None] | None = None,
+        on_beta: Callable[[dict[str, Any], dict[str, np.ndarray]], None] | None = None,
+    ) -> Autoencoder:
         """Train on spectra.
 
         Parameters
         ----------
-        X : array, shape (n_spectra, n_channels * n_steps)
-        y : ignored
+        X : array-like of shape (n_spectra, n_channels * n_steps)
+            Channel-major spectra.
+        y : None
+            Ignored.
         checkpoint : path-like, optional
-            Written after every epoch; a training continues from it with the bits it would have had.
-        validation : array, shape (n, n_channels * n_steps), optional
+            A file that is written after every epoch. If it is there already, the training continues
+            from it, with the bits that it would have had without the interruption.
+        validation : array-like of shape (n, n_channels * n_steps), optional
             Spectra whose reconstruction error goes into the history.
         on_epoch : callable, optional
             Called with each row of the history.
@@ -91,9 +130,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If `X` is not finite, has one spectrum only, or its features do not divide into `n_channels`.
+            If `X` is not finite, has only one spectrum, or its features do not divide into
+            `n_channels`.
         ReplicationError
-            If the loss stops being finite or the checkpoint is not of this training.
+            If the loss is no longer finite, or if the checkpoint is not of this training.
         """
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         if X.shape[1] % self.n_channels:
@@ -112,36 +152,63 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         schedule = self.schedule or BetaSchedule()
         if not self.variational:
             schedule = replace(schedule, fixed_beta=0.0)
-        validation = (
-            None if validation is None else self._unstack(np.asarray(validation, dtype=np.float32))
-        )
+        if validation is not None:
+            validation = self._unstack(np.asarray(validation, dtype=np.float32))
         training = Training(network, self._unstack(X), schedule, options, validation)
         training.run(checkpoint, on_epoch, on_beta)
-        self.weights_, self.history_, self._network = (
-            get_weights(network),
-            training.history,
-            network,
-        )
-        self._keep_channels(X, training)
+        self.weights_ = get_weights(network)
+        self.history_ = training.history
+        self._network = network
+        self._set_channel_attributes(X, training)
         return self
 
-    def transform(self, X):
-        """Return latents, of a VAE posterior means, shape (n_spectra, n_components); channels that are switched off are 0."""
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the latents of spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_spectra, n_channels * n_steps)
+
+        Returns
+        -------
+        ndarray of shape (n_spectra, n_components), float32
+            For a VAE they are posterior means, and channels that are switched off are 0.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
         mean = self._encode(X)[0]
-        return mean * (self.channel_kl_ != 0) if self.variational else mean
+        if self.variational:
+            return mean * (self.channel_kl_ != 0)
+        return mean
 
-    def inverse_transform(self, Z):
-        """Decode latents, shape (n, n_components), to spectra, shape (n, n_channels * n_steps)."""
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """Decode latents to spectra.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n, n_components)
+
+        Returns
+        -------
+        ndarray of shape (n, n_channels * n_steps), float32
+
+        Raises
+        ------
+        ValueError
+            If the latents are not finite, or not `n_components` of each spectrum.
+        """
         check_is_fitted(self)
         Z = check_array(Z, dtype=np.float32)
         if Z.shape[1] != self.n_components:
             raise ValueError(f"{Z.shape[1]} latents, expected n_components={self.n_components}")
-        return self._stack(in_batches(lambda z: self._fitted_network().decoder(z)[:1], Z)[0])
+
+        def decode(latents):
+            return self._fitted_network().decoder(latents)[:1]
+
+        return self._stack(in_batches(decode, Z)[0])
 
     @property
-    def n_parameters_(self):
+    def n_parameters_(self) -> int:
         """Number of trained weights."""
         return sum(array.size for array in self.weights_.values())
 
@@ -154,12 +221,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _layers(self, sizes):
+    def _layers(self, sizes: Sizes) -> tuple[Encoder, Decoder]:
         """Return encoder and decoder of these sizes."""
         raise NotImplementedError
 
     def _unstack(self, X):
-        """Channel-major `(n, n_channels * n_steps)` to NTC."""
+        """Return channel-major spectra, (n, n_channels * n_steps), as (n, n_steps, n_channels)."""
         return np.ascontiguousarray(X.reshape(len(X), self.n_channels, -1).transpose(0, 2, 1))
 
     def _stack(self, spectra):
@@ -167,41 +234,53 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return spectra.transpose(0, 2, 1).reshape(len(spectra), -1)
 
     def _encode(self, X):
-        """Return the mean and, of a VAE, the log-variance of spectra, each `(n, n_components)`."""
-        return in_batches(lambda x: self._fitted_network().encoder(x)[:-1], self._unstack(X))
+        """Return the mean of spectra and, for a VAE, the log-variance, each (n, n_components)."""
 
-    def _keep_channels(self, X, training):
-        """Set what is told of the channels of a VAE, and forget what an earlier fit as one may have told."""
+        def encode(spectra):
+            return self._fitted_network().encoder(spectra)[:-1]
+
+        return in_batches(encode, self._unstack(X))
+
+    def _set_channel_attributes(self, X, training):
+        """Set the attributes on the channels of a VAE; remove those of an earlier fit as a VAE."""
         for name in ("channel_kl_", "active_", "selected_"):
             vars(self).pop(name, None)
-        if self.variational:
-            mean, log_variance = (array.astype(np.float64) for array in self._encode(X))
-            kl = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(axis=0)
-            self.channel_kl_ = kl * training.channels
-            self.active_ = active(self.channel_kl_)
-            self.selected_ = {
-                "beta": training.progress.selected_beta,
-                "active_channels": training.progress.selected_count,
-            }
+        if not self.variational:
+            return
+        mean, log_variance = (array.astype(np.float64) for array in self._encode(X))
+        kl = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(axis=0)
+        self.channel_kl_ = kl * training.channels
+        self.active_ = active(self.channel_kl_)
+        self.selected_ = {
+            "beta": training.progress.selected_beta,
+            "active_channels": training.progress.selected_count,
+        }
 
     def _build(self, n_features):
-        n_steps, n_channels = self._unstack(np.empty((1, n_features), dtype=np.float32)).shape[1:]
-        n_embedding = self.n_components if self.n_embedding is None else self.n_embedding
+        """Return a network for spectra of so many features, with random weights."""
+        _, n_steps, n_channels = self._unstack(np.empty((1, n_features), dtype=np.float32)).shape
         sizes = Sizes(
-            n_steps, n_channels, self.n_components, n_embedding, self.linear_path, self.variational
+            n_steps=n_steps,
+            n_channels=n_channels,
+            n_latent=self.n_components,
+            n_embedding=self.n_components if self.n_embedding is None else self.n_embedding,
+            linear_path=self.linear_path,
+            variational=self.variational,
         )
         network = AutoencoderNetwork(*self._layers(sizes), sizes)
         network.initialize(mx.init.Xavier())
-        # Training through the fused LSTM crashes the process in MXNet 1.9.1 unless it is hybridised.
+        # Training through the fused LSTM crashes the process in MXNet 1.9.1 unless it is
+        # hybridised.
         network.hybridize(static_alloc=True, static_shape=True)
         return network
 
     def _new_network(self, X):
+        """Return a network to train on the spectra `X`."""
         mx.random.seed(self.random_state)
         network = self._build(X.shape[1])
         if self.variational:
-            # A posterior that starts narrow lets the warm-up learn to reconstruct before beta asks for anything.
-            network.encoder.log_variance.bias.set_data(mx.nd.full(self.n_components, -4.0))
+            bias = mx.nd.full(self.n_components, FIRST_LOG_VARIANCE)
+            network.encoder.log_variance.bias.set_data(bias)
         if self.linear_path:
             self._start_at_principal_components(network, self._unstack(X).reshape(len(X), -1))
         return network
@@ -217,17 +296,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         components[:rank] = rows[:rank]
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 1e-6 * scale.max())
         encode = components * inverse[:, None]
-        network.encoder.linear.weight.set_data(mx.nd.array(encode))
-        network.encoder.linear.bias.set_data(mx.nd.array(-encode @ centre))
-        network.decoder.linear.weight.set_data(mx.nd.array((components * scale[:, None]).T))
-        network.decoder.linear.bias.set_data(mx.nd.array(centre))
-        # The other path starts as a slight correction, or none, rather than as noise on the components. With none in the encoder as well,
-        # its layers would have nothing to learn from at first, and decay.
-        for layer, share in ((network.encoder.mean, 0.2), (network.decoder.output, 0)):
-            layer.weight.set_data(share * layer.weight.data())
+        decode = (components * scale[:, None]).T
+        encoder, decoder = network.encoder, network.decoder
+        encoder.linear.weight.set_data(mx.nd.array(encode))
+        encoder.linear.bias.set_data(mx.nd.array(-encode @ centre))
+        decoder.linear.weight.set_data(mx.nd.array(decode))
+        decoder.linear.bias.set_data(mx.nd.array(centre))
+        encoder.mean.weight.set_data(FIRST_CORRECTION * encoder.mean.weight.data())
+        decoder.output.weight.set_data(0 * decoder.output.weight.data())
 
     def _fitted_network(self):
-        """Return the network, built anew from the weights where the estimator was copied or loaded."""
+        """Return the network, built anew from the weights where the estimator is a copy."""
         if getattr(self, "_network", None) is None:
             self._network = self._build(self.n_features_in_)
             set_weights(self._network, self.weights_)

@@ -1,10 +1,16 @@
-"""Dictionary learning: as the paper uses it, with the library's default coding, and as the authors' code sets it."""
+"""Dictionary learning in three forms.
+
+They are the one that the paper describes, one with scikit-learn's default coding, and one as the
+authors' code sets it.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import decomposition
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -12,23 +18,29 @@ from sklearn.utils.validation import validate_data
 
 
 class _Dictionary(decomposition.DictionaryLearning):
-    """scikit-learn's dictionary learning, whose codes are those of `transform` wherever they come from, and which counts its parameters."""
+    """scikit-learn's dictionary learning, which here also counts its parameters.
 
-    def fit(self, X, y=None):
+    Its codes are always those of `transform`, also those that `fit_transform` returns.
+    """
+
+    def fit(self, X: ArrayLike, y: None = None) -> _Dictionary:
         """Learn the atoms from spectra, shape (n, n_features)."""
         super().fit_transform(X)
         return self
 
-    def fit_transform(self, X, y=None):
-        """Learn the atoms and return the codes that `transform` gives; scikit-learn's are of its last step, penalised by `alpha`."""
+    def fit_transform(self, X: ArrayLike, y: None = None) -> np.ndarray:
+        """Learn the atoms, and return the codes that `transform` gives, (n, n_components).
+
+        scikit-learn returns the codes of its last step, penalised by `alpha`, instead.
+        """
         return self.fit(X).transform(X)
 
-    def inverse_transform(self, Z):
-        """Return spectra, shape (n, n_features), for coefficients, shape (n, n_components)."""
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """Return spectra, shape (n, n_features), for codes, shape (n, n_components)."""
         return np.asarray(Z) @ self.components_
 
     @property
-    def n_parameters_(self):
+    def n_parameters_(self) -> int:
         """Number of fitted numbers: the atoms."""
         return self.components_.size
 
@@ -36,8 +48,9 @@ class _Dictionary(decomposition.DictionaryLearning):
 class DictionaryLearning(_Dictionary):
     """scikit-learn's dictionary learning with the coding penalty always stated.
 
-    Minimises 0.5 ||x - D gamma||^2 + lambda ||gamma||_1 (paper Section 2) by coordinate descent, and codes new spectra by the lasso.
-    Defaults are scikit-learn's but for the two below.
+    It minimises 0.5 ||x - D gamma||^2 + lambda ||gamma||_1 (paper Section 2) by coordinate descent,
+    and codes new spectra by the lasso. Defaults are scikit-learn's, except for `n_components`,
+    `random_state`, the algorithms, and the iterations of the coding.
 
     Parameters
     ----------
@@ -46,13 +59,21 @@ class DictionaryLearning(_Dictionary):
     alpha : float
         lambda while fitting (paper: toy 0.57, BEPS 1).
     transform_alpha : float, optional
-        lambda while coding; `alpha` where it is None. scikit-learn before 1.2 coded with 1 whatever `alpha` was.
+        lambda while coding; `alpha` where it is None. scikit-learn before 1.2 coded with 1 whatever
+        `alpha` was.
     max_iter : int
+        Most iterations of the fit and of the coding.
     random_state : int
+        Seed of the fit.
     """
 
     def __init__(
-        self, n_components=3, alpha=1.0, transform_alpha=None, max_iter=1000, random_state=0
+        self,
+        n_components: int = 3,
+        alpha: float = 1.0,
+        transform_alpha: float | None = None,
+        max_iter: int = 1000,
+        random_state: int = 0,
     ):
         super().__init__(
             n_components=n_components,
@@ -67,26 +88,33 @@ class DictionaryLearning(_Dictionary):
 
 
 class OMPDictionaryLearning(_Dictionary):
-    """The same atoms, but each code is the least squares on a few of them, chosen by orthogonal matching pursuit: scikit-learn's default.
+    """Dictionary learning whose codes are chosen by orthogonal matching pursuit.
+
+    The atoms are those of `DictionaryLearning`. Each code is the least squares on a few of them.
+    This is scikit-learn's default.
 
     Parameters
     ----------
     n_components : int
+        Atoms in the dictionary.
     alpha : float
         lambda while fitting; the coding has no penalty.
     transform_n_nonzero_coefs : int, optional
-        Atoms in a code. By default the library's: a tenth of the features, which is 2 of the 3 atoms of the toy problem and all 5 of BEPS.
+        Atoms in a code. By default it is a tenth of the features, as in scikit-learn: 2 of the 3
+        atoms of the toy problem, and all 5 of BEPS.
     max_iter : int
+        Most iterations of the fit.
     random_state : int
+        Seed of the fit.
     """
 
     def __init__(
         self,
-        n_components=3,
-        alpha=1.0,
-        transform_n_nonzero_coefs=None,
-        max_iter=1000,
-        random_state=0,
+        n_components: int = 3,
+        alpha: float = 1.0,
+        transform_n_nonzero_coefs: int | None = None,
+        max_iter: int = 1000,
+        random_state: int = 0,
     ):
         super().__init__(
             n_components=n_components,
@@ -101,22 +129,34 @@ class OMPDictionaryLearning(_Dictionary):
 
 
 class PositiveDictionaryLearning(_Dictionary):
-    """Dictionary learning with codes that are never negative, seeded by k-means, as the authors' code calls it.
+    """Dictionary learning as the authors' code calls it: codes never negative, seeded by k-means.
 
-    Their spectra have physical units and no mean; here they are z-scores as they are, like those of every other model (see `authors_rms`).
-    Codes are those of scikit-learn's ``lasso_lars``, the authors' choice, which shrinks a code below the minimum of the lasso where all
-    unused atoms correlate negatively with the rest: its path then ends at a negative penalty instead of 0.
+    The spectra of the authors' code have physical units and no mean. Here they are z-scores as they
+    are, like those of every other model (see `authors_rms`).
+
+    Codes are those of scikit-learn's ``lasso_lars``, which is the authors' choice. Where all unused
+    atoms correlate negatively with the rest, it shrinks a code below the minimum of the lasso,
+    because its path then ends at a negative penalty instead of 0.
 
     Parameters
     ----------
     n_components : int
+        Atoms in the dictionary.
     alpha : float
         lambda while fitting and while coding.
     max_iter : int
+        Most iterations of the fit.
     random_state : int
+        Seed of the clusters and of the fit.
     """
 
-    def __init__(self, n_components=5, alpha=1.0, max_iter=1000, random_state=0):
+    def __init__(
+        self,
+        n_components: int = 5,
+        alpha: float = 1.0,
+        max_iter: int = 1000,
+        random_state: int = 0,
+    ):
         super().__init__(
             n_components=n_components,
             alpha=alpha,
@@ -127,7 +167,7 @@ class PositiveDictionaryLearning(_Dictionary):
             random_state=random_state,
         )
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> PositiveDictionaryLearning:
         """Learn the atoms from spectra, shape (n, n_features)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         _, self.components_, self.n_iter_ = _learn_from_clusters(
@@ -137,10 +177,18 @@ class PositiveDictionaryLearning(_Dictionary):
 
 
 def _learn_from_clusters(spectra, n_components, alpha, max_iter, random_state):
-    """Return codes, atoms and the number of steps, beginning at the centres of k-means and the clusters of the spectra."""
+    """Learn a dictionary that starts at the k-means clusters of the spectra and their centres.
+
+    Returns
+    -------
+    codes : ndarray of shape (n, n_components)
+    atoms : ndarray of shape (n_components, n_features)
+    n_iter : int
+        Number of steps.
+    """
     clusters = KMeans(n_components, random_state=random_state, n_init=10).fit(spectra)
     with warnings.catch_warnings():
-        # As in the authors' code the last steps of the solver may stop short of its tolerance.
+        # As in the authors' code, the last steps of the solver may stop short of its tolerance.
         warnings.simplefilter("ignore", ConvergenceWarning)
         codes, atoms, _, n_iter = decomposition.dict_learning(
             spectra,
@@ -157,18 +205,32 @@ def _learn_from_clusters(spectra, n_components, alpha, max_iter, random_state):
     return codes, atoms, n_iter
 
 
-def authors_rms(spectra, khz, n_components=5, random_state=0, n_channels=2):
-    """Return the root mean square error of dictionary learning as the authors' code sets it, for an assumed unit of the resonance.
+def authors_rms(
+    spectra: np.ndarray,
+    khz: float,
+    n_components: int = 5,
+    random_state: int = 0,
+    n_channels: int = 2,
+) -> float:
+    """Return the root mean square error of dictionary learning as the authors' code sets it.
 
-    As read from their working repository: the mean of each channel of each spectrum removed, resonance in kHz, positive codes seeded by
-    k-means, lambda = 1. The prepared arrays are z-scores, so the units are an assumption, the piezoresponse's standard deviation being 1.
+    These settings were read from their working repository: the mean of each channel of each
+    spectrum is removed, the resonance is in kHz, codes are positive and seeded by k-means, and
+    lambda is 1. The prepared arrays are z-scores, so that the units are an assumption; the
+    piezoresponse is taken to have a standard deviation of 1.
 
     Parameters
     ----------
-    spectra : ndarray, shape (n, n_channels * n_steps)
+    spectra : ndarray of shape (n, n_channels * n_steps)
         Channel-major z-scores, the piezoresponse first.
     khz : float
-        Standard deviation that the resonance is assumed to have, kHz.
+        The standard deviation that the resonance is assumed to have, kHz.
+    n_components : int
+        Atoms in the dictionary.
+    random_state : int
+        Seed of the clusters and of the fit.
+    n_channels : int
+        Number of channels: the piezoresponse and the resonance.
     """
     channels = spectra.reshape(len(spectra), n_channels, -1).astype(np.float64)
     channels = (channels - channels.mean(axis=2, keepdims=True)) * np.array([1.0, khz])[:, None]
@@ -179,31 +241,43 @@ def authors_rms(spectra, khz, n_components=5, random_state=0, n_channels=2):
     return float(np.sqrt(np.mean((stacked - codes @ atoms) ** 2)))
 
 
-def lambda_search(train, validation, lambdas, n_components=3, random_state=0):
+def lambda_search(
+    train: np.ndarray,
+    validation: np.ndarray,
+    lambdas: Sequence[float],
+    n_components: int = 3,
+    random_state: int = 0,
+) -> dict[str, np.ndarray]:
     """Fit dictionary learning at each lambda and score it (paper Figure S3).
 
     Parameters
     ----------
-    train, validation : ndarray, shape (n, n_features)
+    train, validation : ndarray of shape (n, n_features)
+        Spectra to fit to, and spectra to score on.
     lambdas : sequence of float
+        Penalties to try.
+    n_components : int
+        Atoms in the dictionary.
+    random_state : int
+        Seed of each fit.
 
     Returns
     -------
-    dict of str to ndarray, each of shape (len(lambdas),)
-        ``lambda``; ``mse`` on the validation spectra coded with the same lambda; ``mse_coded_at_1`` coded with lambda = 1 (the
-        library's default before scikit-learn 1.2); ``objective``, the penalised loss per validation spectrum.
+    dict of str to ndarray of shape (len(lambdas),)
+        ``lambda`` has the penalties. ``mse`` is the error of the validation spectra coded with the
+        penalty of the fit, and ``mse_coded_at_1`` their error coded with lambda = 1, the default of
+        scikit-learn before 1.2. ``objective`` is the penalised loss of a validation spectrum.
     """
-    rows = []
+    scores = {"lambda": [], "mse": [], "mse_coded_at_1": [], "objective": []}
     for penalty in lambdas:
         model = DictionaryLearning(n_components, penalty, random_state=random_state).fit(train)
         codes = model.transform(validation)
         squared = (validation - model.inverse_transform(codes)) ** 2
         objective = 0.5 * squared.sum(axis=1).mean() + penalty * np.abs(codes).sum(axis=1).mean()
         model.transform_alpha = 1.0
-        coded_at_1 = np.mean(
-            (validation - model.inverse_transform(model.transform(validation))) ** 2
-        )
-        rows.append((penalty, squared.mean(), coded_at_1, objective))
-    return dict(
-        zip(("lambda", "mse", "mse_coded_at_1", "objective"), np.array(rows, dtype=float).T)
-    )
+        recoded = model.inverse_transform(model.transform(validation))
+        scores["lambda"].append(penalty)
+        scores["mse"].append(squared.mean())
+        scores["mse_coded_at_1"].append(np.mean((validation - recoded) ** 2))
+        scores["objective"].append(objective)
+    return {name: np.array(values, dtype=float) for name, values in scores.items()}

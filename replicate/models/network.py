@@ -1,6 +1,10 @@
-"""What the networks of every autoencoder share: latents, linear path, and what the loss is made of (paper Section 2, Figure 3).
+"""The parts that the networks of all autoencoders share (Section 2, Figure 3).
 
-Spectra are NTC, `(n_spectra, n_steps, n_channels)`. `recurrent`, `dense_vae` and `convolutional_vae` add the layers.
+These are the latents, the linear path, and the terms of the loss. Spectra are arrays of shape
+(n_spectra, n_steps, n_channels), which MXNet calls NTC. The layers come from `lstm_vae`,
+`dense_vae` and `convolutional_vae`.
+
+In every `hybrid_forward`, `F` is `mxnet.nd` or `mxnet.sym`, and the arrays are of the same kind.
 """
 
 from __future__ import annotations
@@ -11,17 +15,19 @@ from mxnet.gluon import HybridBlock, nn
 
 
 class Sizes(NamedTuple):
-    """What encoder and decoder are built from, whatever their layers.
+    """The sizes that encoder and decoder are built from, whatever their layers.
 
-    Parameters
+    Attributes
     ----------
     n_steps, n_channels, n_latent : int
+        Steps and channels of a spectrum, and width of the latent space.
     n_embedding : int
         Width of the two embeddings, 0 for none.
     linear_path : bool
-        Put a linear map of the whole spectrum around encoder and decoder. Not in the paper.
+        Whether there is a linear map of the whole spectrum around encoder and decoder. Not in the
+        paper.
     variational : bool
-        Whether there is a log-variance.
+        Whether the encoder has a log-variance.
     """
 
     n_steps: int
@@ -33,9 +39,10 @@ class Sizes(NamedTuple):
 
 
 class Encoder(HybridBlock):
-    """Spectra to the mean and the log-variance of their latents.
+    """From spectra to the mean and the log-variance of their latents.
 
-    The layers of a subclass, a dense embedding with ReLU whose activity is penalised, then two dense layers.
+    It has the layers of a subclass, a dense embedding with ReLU whose activity is penalised, then
+    two dense layers side by side, and the linear path around them all.
 
     Parameters
     ----------
@@ -44,36 +51,41 @@ class Encoder(HybridBlock):
         What the layers of the subclass are built from.
     """
 
-    def __init__(self, sizes, **form):
+    def __init__(self, sizes: Sizes, **form):
         super().__init__()
+        self.embedding = None
+        self.log_variance = None
+        self.linear = None
         with self.name_scope():
             n_features = self.add_layers(sizes, **form)
-            self.embedding = (
-                nn.Dense(sizes.n_embedding, in_units=n_features, activation="relu")
-                if sizes.n_embedding
-                else None
-            )
-            n_features = sizes.n_embedding or n_features
+            if sizes.n_embedding:
+                self.embedding = nn.Dense(sizes.n_embedding, in_units=n_features, activation="relu")
+                n_features = sizes.n_embedding
             self.mean = nn.Dense(sizes.n_latent, in_units=n_features)
-            self.log_variance = (
-                nn.Dense(sizes.n_latent, in_units=n_features) if sizes.variational else None
-            )
-            self.linear = (
-                nn.Dense(sizes.n_latent, in_units=sizes.n_steps * sizes.n_channels)
-                if sizes.linear_path
-                else None
-            )
+            if sizes.variational:
+                self.log_variance = nn.Dense(sizes.n_latent, in_units=n_features)
+            if sizes.linear_path:
+                self.linear = nn.Dense(sizes.n_latent, in_units=sizes.n_steps * sizes.n_channels)
 
-    def add_layers(self, sizes, **form):
-        """Add the layers of a subclass and return how many features they make of a spectrum."""
+    def add_layers(self, sizes: Sizes, **form) -> int:
+        """Add the layers of a subclass, and return how many features they make of a spectrum."""
         raise NotImplementedError
 
     def features(self, F, spectra):
-        """Return what these layers make of spectra, `(n_spectra, n_features)`."""
+        """Return the features, (n_spectra, n_features), that these layers make of spectra, NTC."""
         raise NotImplementedError
 
     def hybrid_forward(self, F, spectra):
-        """Return mean, log-variance (of a variational one) and embedding (zeros where there is none), each `(n_spectra, width)`."""
+        """Return what the encoder makes of spectra, NTC.
+
+        Returns
+        -------
+        mean : array of shape (n_spectra, n_latent)
+        log_variance : array of shape (n_spectra, n_latent)
+            Only where the encoder is variational; otherwise there are two arrays.
+        embedding : array of shape (n_spectra, n_embedding)
+            Zeros of the shape of the mean where there is no embedding.
+        """
         features = self.features(F, spectra)
         if self.embedding is not None:
             features = self.embedding(features)
@@ -81,78 +93,99 @@ class Encoder(HybridBlock):
         if self.linear is not None:
             mean = mean + self.linear(F.flatten(spectra))
         embedding = F.zeros_like(mean) if self.embedding is None else features
-        return (
-            (mean, embedding)
-            if self.log_variance is None
-            else (mean, self.log_variance(features), embedding)
-        )
+        if self.log_variance is None:
+            return mean, embedding
+        return mean, self.log_variance(features), embedding
 
 
 class Decoder(HybridBlock):
-    """Latents to spectra: a dense embedding with ReLU, then the layers of a subclass, the last of which is its ``output``.
+    """From latents to spectra.
 
-    Parameters are those of `Encoder`.
+    It has a dense embedding with ReLU, then the layers of a subclass, the last of which is called
+    ``output``, and the linear path around them all.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    **form
+        What the layers of the subclass are built from.
     """
 
-    def __init__(self, sizes, **form):
+    def __init__(self, sizes: Sizes, **form):
         super().__init__()
         self._shape = (-1, sizes.n_steps, sizes.n_channels)
+        self.embedding = None
+        self.linear = None
         with self.name_scope():
-            self.embedding = (
-                nn.Dense(sizes.n_embedding, in_units=sizes.n_latent, activation="relu")
-                if sizes.n_embedding
-                else None
-            )
+            if sizes.n_embedding:
+                self.embedding = nn.Dense(
+                    sizes.n_embedding, in_units=sizes.n_latent, activation="relu"
+                )
             self.add_layers(sizes, sizes.n_embedding or sizes.n_latent, **form)
-            self.linear = (
-                nn.Dense(sizes.n_steps * sizes.n_channels, in_units=sizes.n_latent)
-                if sizes.linear_path
-                else None
-            )
+            if sizes.linear_path:
+                self.linear = nn.Dense(sizes.n_steps * sizes.n_channels, in_units=sizes.n_latent)
 
-    def add_layers(self, sizes, n_inputs, **form):
+    def add_layers(self, sizes: Sizes, n_inputs: int, **form) -> None:
         """Add the layers of a subclass, which read `n_inputs` features."""
         raise NotImplementedError
 
     def spectra(self, F, features):
-        """Return the spectra, NTC, that these layers make of `(n_spectra, n_inputs)`."""
+        """Return the spectra, NTC, that these layers make of features, (n_spectra, n_inputs)."""
         raise NotImplementedError
 
     def hybrid_forward(self, F, latents):
-        """Return spectra, NTC, and the embedding (zeros where there is none)."""
+        """Return what the decoder makes of latents, (n_spectra, n_latent).
+
+        Returns
+        -------
+        spectra : array of shape (n_spectra, n_steps, n_channels)
+        embedding : array of shape (n_spectra, n_embedding)
+            Zeros of the shape of the latents where there is no embedding.
+        """
         features = latents if self.embedding is None else self.embedding(latents)
         spectra = self.spectra(F, features)
         if self.linear is not None:
             spectra = spectra + F.reshape(self.linear(latents), shape=self._shape)
-        return spectra, F.zeros_like(latents) if self.embedding is None else features
+        embedding = F.zeros_like(latents) if self.embedding is None else features
+        return spectra, embedding
 
 
 class AutoencoderNetwork(HybridBlock):
-    """Encoder, sampling where it is variational, and decoder; returns everything that the loss is made of.
+    """Encoder, sampling where it is variational, and decoder; it returns the terms of the loss.
 
     Parameters
     ----------
     encoder : Encoder
     decoder : Decoder
     sizes : Sizes
-        Of both.
+        The sizes of both.
     """
 
-    def __init__(self, encoder, decoder, sizes):
+    def __init__(self, encoder: Encoder, decoder: Decoder, sizes: Sizes):
         super().__init__()
-        self.variational, self._n_latent = sizes.variational, sizes.n_latent
-        self.encoder, self.decoder = encoder, decoder
+        self.variational = sizes.variational
+        self._n_latent = sizes.n_latent
+        self.encoder = encoder
+        self.decoder = decoder
 
     def hybrid_forward(self, F, noisy, spectra, *sampling):
-        """Return MSE, L1 activity (scalars) and the KL of each channel `(n_latent,)`, averaged over the batch; zeros without sampling.
+        """Return the terms of the loss, averaged over the batch.
 
         Parameters
         ----------
-        noisy, spectra : `(n_spectra, n_steps, n_channels)`
-            What the encoder sees, and what the decoder must return.
-        sampling
-            Of a variational network: epsilon `(n_spectra, n_latent)`, standard normal numbers, the only randomness, and
-            channels `(1, n_latent)`, 1 for a channel in use, 0 for one that is switched off.
+        noisy, spectra : array of shape (n_spectra, n_steps, n_channels)
+            The input of the encoder, and the spectra that the decoder must return.
+        *sampling
+            Only for a variational network: epsilon, (n_spectra, n_latent), standard normal numbers,
+            which are the only randomness; and channels, (1, n_latent), 1 for a channel in use and 0
+            for one that is switched off.
+
+        Returns
+        -------
+        mse, activity : array of one value
+            Mean squared error, and L1 activity of the embeddings.
+        kl : array of shape (n_latent,)
+            KL divergence of each channel from the prior, nats; zeros without sampling.
         """
         latents, *log_variance, encoder_embedding = self.encoder(noisy)
         kl = F.zeros(shape=(self._n_latent,))
@@ -164,6 +197,7 @@ class AutoencoderNetwork(HybridBlock):
         return mse, activity, kl
 
     def _sample(self, F, mean, log_variance, epsilon, channels):
+        """Return latents drawn from the posterior, and the KL of each channel."""
         latents = F.broadcast_mul(mean + F.exp(0.5 * log_variance) * epsilon, channels)
         kl = -0.5 * F.mean(1 + log_variance - F.square(mean) - F.exp(log_variance), axis=0)
         return latents, kl * F.reshape(channels, shape=(-1,))

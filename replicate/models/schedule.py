@@ -1,8 +1,9 @@
-"""The beta schedule, and the choice of the model by its number of active channels (paper Section 2).
+"""The beta schedule, and the choice of the model by its number of active channels (Section 2).
 
-Three phases: warm-up with beta = lambda = 0; a ramp on which beta grows by one constant step, the first of which makes beta KL a
-stated share of the loss; and, in our profiles only, a settling with beta low and the inactive channels switched off. With beta fixed there
-is only a settling, at that beta and with every channel in use.
+There are three phases. The warm-up has beta = lambda = 0. On the ramp, beta grows by a constant
+step, the first of which makes beta KL a stated share of the loss. In the settling, which only our
+profiles have, beta is low and the inactive channels are switched off. If beta is fixed, there is
+only a settling, at that beta and with every channel in use.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from replicate.errors import ReplicationError
 
+#: A channel is active when its mean Kullback-Leibler divergence from the prior is above so many
+#: nats.
 ACTIVE_KL = 0.1
-"""A channel is active when its mean Kullback-Leibler divergence from the prior exceeds this many nats."""
+
+#: Ten to a greater power than this is beyond all floating-point numbers.
+LARGEST_EXPONENT = 308
 
 
 @dataclass(frozen=True)
@@ -23,22 +29,23 @@ class BetaSchedule:
 
     Parameters
     ----------
-    warmup_epochs : int, 1 or more
-        Epochs with beta = lambda = 0.
+    warmup_epochs : int
+        Epochs with beta = lambda = 0; 1 or more.
     step_epochs : int
         Epochs at each beta of the ramp.
     max_steps : int
-        Steps after which the ramp gives up looking for the target.
+        Steps of beta after which the ramp gives up looking for the target.
     kl_share : float
         beta KL as a fraction of MSE + beta KL at the first step, which sets the step (paper: 60 %).
     l1_scale : float
-        lambda = l1_scale * 10**beta.
+        The scale of lambda = l1_scale * 10**beta.
     settle_epochs : int
         Epochs of settling, with a learning rate that falls to zero as a cosine. The paper has none.
     settle_beta : float
         beta while settling.
     fixed_beta : float, optional
-        The only beta that there is: no warm-up, no ramp, and nothing is switched off. Not in the paper.
+        The only beta: there is no warm-up and no ramp, and nothing is switched off. Not in the
+        paper.
 
     Raises
     ------
@@ -58,44 +65,67 @@ class BetaSchedule:
     def __post_init__(self):
         if self.fixed_beta is not None and self.settle_epochs < 1:
             raise ReplicationError(
-                f"settle_epochs={self.settle_epochs}: with fixed_beta the settling is all of the training; give it 1 or more."
+                f"settle_epochs={self.settle_epochs}: with fixed_beta the settling is all of the "
+                "training; give it 1 or more."
             )
 
-    def beta_step(self, mse, kl):
-        """Return the step of beta that makes beta KL `kl_share` of the loss, from the MSE and KL at the end of the warm-up."""
+    def beta_step(self, mse: float, kl: float) -> float:
+        """Return the step of beta that makes beta KL the `kl_share` of the loss.
+
+        Parameters
+        ----------
+        mse, kl : float
+            MSE and KL (nats) at the end of the warm-up.
+        """
         return self.kl_share / (1 - self.kl_share) * mse / kl
 
-    def l1_weight(self, beta):
-        """Return lambda for a beta; zero while beta is zero, and never more than a float can hold."""
-        return self.l1_scale * 10 ** min(beta, 308) if beta > 0 else 0.0
+    def l1_weight(self, beta: float) -> float:
+        """Return lambda for a beta.
 
-    def settle_rate(self, epoch):
-        """Return the factor on the learning rate in settling epoch `epoch`, from 1 towards 0."""
+        It is zero while beta is zero, and never beyond what a float can hold.
+        """
+        if beta > 0:
+            return self.l1_scale * 10 ** min(beta, LARGEST_EXPONENT)
+        return 0.0
+
+    def settle_rate(self, epoch: int) -> float:
+        """Return the factor on the learning rate in an epoch of the settling, from 1 towards 0."""
         return 0.5 * (1 + np.cos(np.pi * epoch / self.settle_epochs))
 
     @property
-    def max_epochs(self):
+    def max_epochs(self) -> int:
         """The longest that a training can take, in epochs."""
-        before = (
-            0
-            if self.fixed_beta is not None
-            else self.warmup_epochs + self.step_epochs * self.max_steps
-        )
-        return before + self.settle_epochs
+        if self.fixed_beta is not None:
+            return self.settle_epochs
+        return self.warmup_epochs + self.step_epochs * self.max_steps + self.settle_epochs
 
 
-def active(channel_kl):
-    """Tell which channels have a KL (nats, any shape) above `ACTIVE_KL`."""
+def active(channel_kl: ArrayLike) -> np.ndarray:
+    """Return which channels have a KL (nats, of any shape) above `ACTIVE_KL`."""
     return np.asarray(channel_kl) > ACTIVE_KL
 
 
-def is_nearer(count, best, target):
-    """Tell whether `count` active channels are nearer the target than `best`; of two equally near, the fewer.
+def is_nearer(count: int, best: int | None, target: int) -> bool:
+    """Return whether a model is nearer to the target than the best model before it.
 
-    A model without any tells nothing of its spectra: it is never nearer than one that has some, unless none is the target.
+    Of two numbers that are equally near, the smaller one counts as nearer. A model without any
+    active channel says nothing about its spectra: it is never nearer than one that has some, unless
+    the target is none.
+
+    Parameters
+    ----------
+    count, best : int
+        Number of active channels of the model, and of the best model so far; None for the latter
+        where there is none.
+    target : int
+        Number of active channels to reach.
     """
+    if best is None:
+        return True
+    return _rank(count, target) < _rank(best, target)
 
-    def rank(n):
-        return n == 0 < target, abs(n - target), n
 
-    return best is None or rank(count) < rank(best)
+def _rank(count, target):
+    """Return the key by which numbers of active channels are ranked, the best one lowest."""
+    says_nothing = count == 0 and target > 0
+    return says_nothing, abs(count - target), count

@@ -1,12 +1,17 @@
-"""The training loop of every autoencoder: one epoch at a time, resumable with the same bits at any epoch boundary."""
+"""The training loop of every autoencoder: one epoch at a time.
+
+A training can be stopped and resumed at the end of any epoch, and then gives the same bits.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -14,13 +19,30 @@ from mxnet import autograd, gluon
 
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
+from replicate.models.network import AutoencoderNetwork
 from replicate.models.schedule import BetaSchedule, active, is_nearer
 from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What a training needs beside network, spectra and schedule."""
+    """The options of a training beside network, spectra and schedule.
+
+    Attributes
+    ----------
+    target_channels : int
+        Number of active channels at which beta stops growing.
+    learning_rate : float
+        Learning rate of ADAM.
+    batch_size : int
+        Number of spectra in each update.
+    input_noise : float
+        Standard deviation of the noise on the input of the encoder.
+    weight_decay : float
+        Share of the learning rate by which weights shrink at each update.
+    seed : int
+        Seed of shuffling, noise and sampling.
+    """
 
     target_channels: int
     learning_rate: float
@@ -32,7 +54,25 @@ class TrainingOptions:
 
 @dataclass
 class Progress:
-    """Where a training stands; all of it, with the arrays beside it, goes into a checkpoint."""
+    """Where a training stands; all of it goes into a checkpoint, with the arrays beside it.
+
+    Attributes
+    ----------
+    phase : str
+        ``"warmup"``, ``"ramp"``, ``"settle"`` or ``"done"``.
+    epoch, phase_epoch : int
+        Epochs since the training began, and since the phase began.
+    updates : int
+        Updates of the weights since the training began.
+    beta, beta_step : float
+        beta of this epoch, and the step by which it grows on the ramp.
+    selected_count : int or None
+        Number of active channels of the selected model; None before there is one.
+    selected_beta : float
+        beta of the selected model.
+    seconds : float
+        Time spent on updates.
+    """
 
     phase: str = "warmup"
     epoch: int = 0
@@ -46,39 +86,50 @@ class Progress:
 
 
 class Training:
-    """A training of an autoencoder, from first epoch to last.
+    """A training of an autoencoder, from the first epoch to the last.
 
     Parameters
     ----------
     network : AutoencoderNetwork
-        Initialised and hybridised; changed in place.
-    spectra : ndarray, shape (n_spectra, n_steps, n_channels)
+        The network, initialised and hybridised; it is changed in place.
+    spectra : ndarray of shape (n_spectra, n_steps, n_channels)
+        The spectra to train on.
     schedule : BetaSchedule
     options : TrainingOptions
-    validation : ndarray, shape (n, n_steps, n_channels), optional
-        Spectra whose reconstruction error is entered in the history each epoch; nothing is chosen by it.
+    validation : ndarray of shape (n, n_steps, n_channels), optional
+        Spectra whose reconstruction error is entered in the history each epoch; nothing is chosen
+        by it.
 
     Attributes
     ----------
     history : list of dict
         One row an epoch.
     channels : ndarray of bool, shape (n_latent,)
-        Channels in use; those that were not active when the model was selected are switched off for the settling.
+        Channels in use. Those that were not active when the model was selected are switched off for
+        the settling.
     """
 
     def __init__(
-        self, network, spectra, schedule: BetaSchedule, options: TrainingOptions, validation=None
+        self,
+        network: AutoencoderNetwork,
+        spectra: np.ndarray,
+        schedule: BetaSchedule,
+        options: TrainingOptions,
+        validation: np.ndarray | None = None,
     ):
-        self.network, self.schedule, self.options = network, schedule, options
-        self.spectra, self.validation = np.asarray(spectra, dtype=np.float32), validation
-        self.progress, self.history = _start(schedule), []
-        self._identity = (
-            f"{schedule} {options} {hashlib.sha256(self.spectra.tobytes()).hexdigest()}"
-        )
+        self.network = network
+        self.schedule = schedule
+        self.options = options
+        self.spectra = np.asarray(spectra, dtype=np.float32)
+        self.validation = validation
+        self.progress = _first_progress(schedule)
+        self.history = []
+        spectra_hash = hashlib.sha256(self.spectra.tobytes()).hexdigest()
+        self._identity = f"{schedule} {options} {spectra_hash}"
         self._parameters = named_parameters(network)
         self._decaying = [
-            p
-            for name, p in self._parameters.items()
+            parameter
+            for name, parameter in self._parameters.items()
             if name.endswith("weight") and ".linear." not in name
         ]
         self._is_variational = network.variational
@@ -87,29 +138,40 @@ class Training:
         self._selected_channels = self.channels
         self._optimizer = mx.optimizer.Adam(learning_rate=options.learning_rate)
         self._moments = [
-            self._optimizer.create_state(i, p.data())
-            for i, p in enumerate(self._parameters.values())
+            self._optimizer.create_state(i, parameter.data())
+            for i, parameter in enumerate(self._parameters.values())
         ]
 
-    def run(self, checkpoint=None, on_epoch=None, on_beta=None):
-        """Train to the end of the schedule, saving to `checkpoint` (a path) and calling ``on_epoch(row)`` after each epoch.
+    def run(
+        self,
+        checkpoint: str | Path | None = None,
+        on_epoch: Callable[[dict[str, Any]], None] | None = None,
+        on_beta: Callable[[dict[str, Any], dict[str, np.ndarray]], None] | None = None,
+    ) -> None:
+        """Train to the end of the schedule.
 
-        ``on_beta(row, weights)`` is called with the last epoch at each beta of the ramp, and the weights by name.
+        Parameters
+        ----------
+        checkpoint : path-like, optional
+            A file that is written after every epoch, and that the training continues from where it
+            is there already.
+        on_epoch : callable, optional
+            Called with the row of the history after each epoch.
+        on_beta : callable, optional
+            Called with the row and the weights by name after the last epoch at each beta of the
+            ramp.
 
         Raises
         ------
         ReplicationError
-            If the loss stops being finite, or the checkpoint is corrupt or belongs to another training.
+            If the loss is no longer finite, or if the checkpoint is corrupt or belongs to another
+            training.
         """
         if checkpoint is not None and Path(checkpoint).exists():
             self._load(checkpoint)
         while self.progress.phase != "done":
             row, channel_kl = self._epoch()
-            if (
-                on_beta is not None
-                and row["phase"] == "ramp"
-                and self.progress.phase_epoch % self.schedule.step_epochs == 0
-            ):
+            if on_beta is not None and self._is_at_end_of_beta(row["phase"]):
                 on_beta(row, get_weights(self.network))
             self._advance(row, active(channel_kl))
             self.history.append(row)
@@ -118,59 +180,79 @@ class Training:
             if on_epoch is not None:
                 on_epoch(row)
 
+    def _is_at_end_of_beta(self, phase):
+        """Return whether the last epoch was the last one at a beta of the ramp."""
+        return phase == "ramp" and self.progress.phase_epoch % self.schedule.step_epochs == 0
+
     def _epoch(self):
-        now, rate = self.progress, self.options.learning_rate
-        if now.phase == "settle":
-            rate *= self.schedule.settle_rate(now.phase_epoch)
+        """Train for one epoch; return its row of the history, and the KL of each channel."""
+        progress = self.progress
+        rate = self.options.learning_rate
+        if progress.phase == "settle":
+            rate *= self.schedule.settle_rate(progress.phase_epoch)
         self._optimizer.set_learning_rate(rate)
         start = time.perf_counter()
-        mse, activity, channel_kl = self._update_all(
-            np.random.default_rng([self.options.seed, now.epoch])
-        )
-        now.seconds += time.perf_counter() - start
+        rng = np.random.default_rng([self.options.seed, progress.epoch])
+        mse, activity, channel_kl = self._update_all(rng)
+        progress.seconds += time.perf_counter() - start
         row = {
-            "epoch": now.epoch,
-            "phase": now.phase,
-            "phase_epoch": now.phase_epoch,
-            "beta": now.beta,
+            "epoch": progress.epoch,
+            "phase": progress.phase,
+            "phase_epoch": progress.phase_epoch,
+            "beta": progress.beta,
+            "l1_weight": self.schedule.l1_weight(progress.beta),
+            "learning_rate": rate,
+            "mse": mse,
+            "kl": float(channel_kl.mean()),
+            "l1": activity,
+            "active_channels": int(active(channel_kl).sum()),
+            "seconds": progress.seconds,
         }
-        row |= {"l1_weight": self.schedule.l1_weight(now.beta), "learning_rate": rate}
-        row |= {"mse": mse, "kl": float(channel_kl.mean()), "l1": activity}
-        row |= {"active_channels": int(active(channel_kl).sum()), "seconds": now.seconds}
         if self.validation is not None:
             row["validation_mse"] = self._validation_mse()
-        now.epoch += 1
-        now.phase_epoch += 1
+        progress.epoch += 1
+        progress.phase_epoch += 1
         return row, channel_kl
 
-    def _update_all(self, random):
-        """Take one pass over the shuffled spectra in whole batches; return mean MSE, L1 activity and channel KL."""
-        size, n_latent = self.options.batch_size, len(self.channels)
-        order = random.permutation(len(self.spectra))
-        channels = mx.nd.array(self.channels[None].astype(np.float32))
-        sums = []
+    def _update_all(self, rng):
+        """Take one pass over the shuffled spectra in whole batches.
+
+        Returns
+        -------
+        mse, activity : float
+            Means over the batches.
+        channel_kl : ndarray of shape (n_latent,)
+            Mean over the batches, nats.
+        """
+        size = self.options.batch_size
+        order = rng.permutation(len(self.spectra))
+        channels = self._channels_as_numbers()
+        terms_of_updates = []
         for start in range(0, len(order) - size + 1, size):
             spectra = self.spectra[order[start : start + size]]
-            noise = random.standard_normal(spectra.shape, dtype=np.float32) * np.float32(
-                self.options.input_noise
-            )
-            sampling = []
+            noise = rng.standard_normal(spectra.shape, dtype=np.float32)
+            noisy = spectra + noise * np.float32(self.options.input_noise)
+            inputs = [mx.nd.array(noisy), mx.nd.array(spectra)]
             if self._is_variational:
-                sampling = [
-                    mx.nd.array(random.standard_normal((size, n_latent), dtype=np.float32)),
-                    channels,
-                ]
-            sums.append(self._update(mx.nd.array(spectra + noise), mx.nd.array(spectra), *sampling))
+                epsilon = rng.standard_normal((size, len(self.channels)), dtype=np.float32)
+                inputs += [mx.nd.array(epsilon), channels]
+            terms_of_updates.append(self._update(*inputs))
         loss, mse, activity, kl = (
-            np.mean([values.asnumpy() for values in column], axis=0) for column in zip(*sums)
+            np.mean([value.asnumpy() for value in term], axis=0) for term in zip(*terms_of_updates)
         )
         if not np.isfinite(loss):
             raise ReplicationError(
-                f"the loss is not finite in epoch {self.progress.epoch}; train with a lower learning_rate, or on spectra of unit variance."
+                f"the loss is not finite in epoch {self.progress.epoch}; "
+                "train with a lower learning_rate, or on spectra of unit variance."
             )
         return float(mse), float(activity), kl
 
+    def _channels_as_numbers(self):
+        """Return an NDArray, (1, n_latent), that is 1 for a channel in use, 0 for another."""
+        return mx.nd.array(self.channels[None].astype(np.float32))
+
     def _update(self, *inputs):
+        """Update the weights by one batch; return the loss and its terms before the update."""
         beta = self.progress.beta
         with autograd.record():
             mse, activity, kl = self.network(*inputs)
@@ -186,90 +268,93 @@ class Training:
         return loss, mse, activity, kl
 
     def _decay(self):
-        keep = 1 - self._optimizer.learning_rate * self.options.weight_decay
+        """Shrink the weights that decay."""
+        factor = 1 - self._optimizer.learning_rate * self.options.weight_decay
         for parameter in self._decaying:
             weights = parameter.data()
-            weights *= keep
+            weights *= factor
 
     def _validation_mse(self):
-        def reconstruct(spectra):
-            mean = self.network.encoder(spectra)[0] * mx.nd.array(
-                self.channels[None].astype(np.float32)
-            )
-            return self.network.decoder(mean)[:1]
+        """Return the mean squared error of the validation spectra, from their posterior means."""
 
-        return float(
-            np.mean(
-                (in_batches(reconstruct, self.validation)[0] - self.validation) ** 2,
-                dtype=np.float64,
-            )
-        )
+        def reconstruct(spectra):
+            latents = self.network.encoder(spectra)[0] * self._channels_as_numbers()
+            return self.network.decoder(latents)[:1]
+
+        reconstruction = in_batches(reconstruct, self.validation)[0]
+        return float(np.mean((reconstruction - self.validation) ** 2, dtype=np.float64))
 
     def _advance(self, row, channels):
-        """Decide, after an epoch in which `channels` were active, what the next one is."""
-        now, schedule = self.progress, self.schedule
-        if now.phase == "warmup" and now.phase_epoch >= schedule.warmup_epochs:
-            now.beta_step = schedule.beta_step(row["mse"], row["kl"])
-            now.phase, now.phase_epoch, now.beta = "ramp", 0, now.beta_step
-        elif now.phase == "ramp" and now.phase_epoch % schedule.step_epochs == 0:
+        """Decide what comes after an epoch in which `channels` were active."""
+        progress, schedule = self.progress, self.schedule
+        if progress.phase == "warmup" and progress.phase_epoch >= schedule.warmup_epochs:
+            progress.beta_step = schedule.beta_step(row["mse"], row["kl"])
+            progress.phase = "ramp"
+            progress.phase_epoch = 0
+            progress.beta = progress.beta_step
+        elif self._is_at_end_of_beta(progress.phase):
             self._step_beta(channels)
-        elif now.phase == "settle" and now.phase_epoch == schedule.settle_epochs:
-            now.phase = "done"
-            if now.selected_count is None:
-                now.selected_count = int(channels.sum())
+        elif progress.phase == "settle" and progress.phase_epoch == schedule.settle_epochs:
+            progress.phase = "done"
+            if progress.selected_count is None:
+                progress.selected_count = int(channels.sum())
 
     def _step_beta(self, channels):
-        now, target, count = self.progress, self.options.target_channels, int(channels.sum())
-        if is_nearer(count, now.selected_count, target):
-            now.selected_count, now.selected_beta = count, now.beta
-            self._selected, self._selected_channels = get_weights(self.network), channels
-        if (
-            count <= target
-            or now.phase_epoch >= self.schedule.max_steps * self.schedule.step_epochs
-        ):
+        """Remember the model of this beta if it is the best, and go to the next beta, or end."""
+        progress = self.progress
+        target = self.options.target_channels
+        count = int(channels.sum())
+        if is_nearer(count, progress.selected_count, target):
+            progress.selected_count = count
+            progress.selected_beta = progress.beta
+            self._selected = get_weights(self.network)
+            self._selected_channels = channels
+        most_epochs = self.schedule.max_steps * self.schedule.step_epochs
+        if count <= target or progress.phase_epoch >= most_epochs:
             self._select()
         else:
-            now.beta += now.beta_step
+            progress.beta += progress.beta_step
 
     def _select(self):
         """Go back to the selected model; if it is to settle, switch its inactive channels off."""
-        now = self.progress
+        progress = self.progress
         set_weights(self.network, self._selected)
         if self.schedule.settle_epochs:
             self.channels = self._selected_channels
-            now.phase, now.phase_epoch, now.beta = "settle", 0, self.schedule.settle_beta
+            progress.phase = "settle"
+            progress.phase_epoch = 0
+            progress.beta = self.schedule.settle_beta
         else:
-            now.phase = "done"
+            progress.phase = "done"
 
     def _save(self, path):
-        arrays = {f"weight/{name}": array for name, array in get_weights(self.network).items()}
-        arrays |= {f"selected/{name}": array for name, array in self._selected.items()}
+        """Write a checkpoint."""
+        arrays = {}
+        for name, array in get_weights(self.network).items():
+            arrays[f"weight/{name}"] = array
+        for name, array in self._selected.items():
+            arrays[f"selected/{name}"] = array
         for i, moments in enumerate(self._moments):
-            arrays |= {f"moment/{i}/{j}": moment.asnumpy() for j, moment in enumerate(moments)}
-        state = json.dumps(
-            {"training": self._identity, "progress": asdict(self.progress), "history": self.history}
-        )
+            for j, moment in enumerate(moments):
+                arrays[f"moment/{i}/{j}"] = moment.asnumpy()
+        state = {
+            "training": self._identity,
+            "progress": asdict(self.progress),
+            "history": self.history,
+        }
         write_npz(
             path,
-            state=np.array(state),
+            state=np.array(json.dumps(state)),
             channels=self.channels,
             selected_channels=self._selected_channels,
             **arrays,
         )
 
     def _load(self, path):
+        """Continue from a checkpoint."""
         arrays = read_npz(path)
         try:
-            state = json.loads(str(arrays["state"]))
-            if state["training"] != self._identity:
-                raise ValueError("its schedule, options or spectra are others")
-            self.progress, self.history = Progress(**state["progress"]), state["history"]
-            self.channels, self._selected_channels = arrays["channels"], arrays["selected_channels"]
-            self._selected = {name: arrays[f"selected/{name}"] for name in self._parameters}
-            set_weights(self.network, {name: arrays[f"weight/{name}"] for name in self._parameters})
-            for i, moments in enumerate(self._moments):
-                for j, moment in enumerate(moments):
-                    moment[:] = arrays[f"moment/{i}/{j}"]
+            self._restore(arrays)
         except (KeyError, TypeError, ValueError, ReplicationError) as error:
             raise ReplicationError(
                 f"{path}: not a checkpoint of this training ({error}). Delete it and run again."
@@ -278,9 +363,24 @@ class Training:
             learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates
         )
 
+    def _restore(self, arrays):
+        """Take the progress, the history, the weights and the moments from a checkpoint."""
+        state = json.loads(str(arrays["state"]))
+        if state["training"] != self._identity:
+            raise ValueError("its schedule, options or spectra are others")
+        self.progress = Progress(**state["progress"])
+        self.history = state["history"]
+        self.channels = arrays["channels"]
+        self._selected_channels = arrays["selected_channels"]
+        self._selected = {name: arrays[f"selected/{name}"] for name in self._parameters}
+        set_weights(self.network, {name: arrays[f"weight/{name}"] for name in self._parameters})
+        for i, moments in enumerate(self._moments):
+            for j, moment in enumerate(moments):
+                moment[:] = arrays[f"moment/{i}/{j}"]
 
-def _start(schedule):
-    """Return where a training starts: with beta fixed at its settling, otherwise at its warm-up."""
+
+def _first_progress(schedule):
+    """Return where a training starts: with beta fixed at the settling, otherwise at the warm-up."""
     if schedule.fixed_beta is None:
         return Progress()
     return Progress(phase="settle", beta=schedule.fixed_beta, selected_beta=schedule.fixed_beta)

@@ -1,1 +1,1 @@
-"""Raw measurements: loops in MATLAB files, the paper's cleaning, band-excitation spectra and their fit."""
+"""Raw measurements: loops in MATLAB files, the paper's cleaning, band-excitation spectra, fits."""

@@ -1,31 +1,37 @@
 """Raw band-excitation spectra of a scan: the step before its loops, with every parameter known.
 
-A tip is driven at all frequencies of a band at once, and its response recorded (Jesse, Kalinin, Proksch, Baddorf and Rodriguez,
-Nanotechnology 18, 435503, 2007). Near a contact resonance the cantilever is a simple harmonic oscillator, whose four parameters carry the
-physics: amplitude and phase the piezoresponse, resonance the stiffness, quality factor the dissipation (Section 2).
+A tip is driven at all frequencies of a band at once, and its response is recorded (Jesse, Kalinin,
+Proksch, Baddorf and Rodriguez, Nanotechnology 18, 435503, 2007). Near a contact resonance the
+cantilever is a simple harmonic oscillator, whose four parameters carry the physics: amplitude and
+phase are the piezoresponse, the resonance is the stiffness, and the quality factor is the
+dissipation (Section 2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from replicate.data.scan import Scan
+
 
 class Oscillator(NamedTuple):
-    """Parameters of simple harmonic oscillators, each an ndarray of one shape.
+    """Parameters of simple harmonic oscillators, all of one shape.
 
     Attributes
     ----------
     amplitude : ndarray
-        Of the slow response, far below resonance, V; at resonance it is `quality` times this.
+        Amplitude of the slow response, far below resonance, V. At resonance the response is
+        `quality` times as large.
     phase : ndarray
-        Of the slow response against the drive, rad.
+        Phase of the slow response against the drive, rad.
     resonance : ndarray
         Undamped resonance frequency, kHz.
     quality : ndarray
-        Quality factor: resonance over the width of the line.
+        Quality factor: the resonance over the width of the line.
     """
 
     amplitude: np.ndarray
@@ -34,17 +40,18 @@ class Oscillator(NamedTuple):
     quality: np.ndarray
 
 
-def response(frequency, oscillator):
-    """Return the response A exp(i phi) w^2 / (w^2 - f^2 + i f w / Q), V.
+def response(frequency: np.ndarray, oscillator: Oscillator) -> np.ndarray:
+    """Return the response A exp(i phi) w^2 / (w^2 - f^2 + i f w / Q) of oscillators, V.
 
-    The modulus is the amplitude that Sader, Yousefi and Friend (Rev. Sci. Instrum. 85, 025104, 2014) fit to a cantilever. pycroscopy writes
-    the denominator with the other sign: its phase differs by pi.
+    Its modulus is the amplitude that Sader, Yousefi and Friend (Rev. Sci. Instrum. 85, 025104,
+    2014) fit to a cantilever. pycroscopy writes the denominator with the other sign, so that its
+    phase differs by pi.
 
     Parameters
     ----------
-    frequency : ndarray, shape (n_bins,)
+    frequency : ndarray of shape (n_bins,)
         kHz.
-    oscillator : Oscillator of ndarray, shape (...)
+    oscillator : Oscillator of ndarray of shape (...)
 
     Returns
     -------
@@ -53,41 +60,44 @@ def response(frequency, oscillator):
     amplitude, phase, resonance, quality = (
         np.asarray(values)[..., np.newaxis] for values in oscillator
     )
-    return (
-        amplitude
-        * np.exp(1j * phase)
-        * resonance**2
-        / (resonance**2 - frequency**2 + 1j * frequency * resonance / quality)
-    )
+    numerator = amplitude * np.exp(1j * phase) * resonance**2
+    return numerator / (resonance**2 - frequency**2 + 1j * frequency * resonance / quality)
 
 
 @dataclass(frozen=True)
 class Instrument:
     """How a scan in z-scores becomes spectra.
 
-    The noise of the prepared piezoresponse has a mean square of 0.0003 whatever the piezoresponse; that of the resonance falls as the
-    piezoresponse grows. White noise in the spectra does both to what is fitted to them. Its level is set by the piezoresponse, all of whose
-    noise is taken to come from the spectra; that of the resonance then follows, and where the piezoresponse is above 0.8 it is the measured
-    one to within a tenth.
+    The noise of the prepared piezoresponse has a mean square of 0.0003 whatever the piezoresponse;
+    that of the resonance falls as the piezoresponse grows. White noise in the spectra has both
+    effects on the parameters that are fitted to them. The piezoresponse sets its level: all noise
+    of the piezoresponse is taken to come from the spectra. The noise of the resonance then follows,
+    and where the piezoresponse is above 0.8 it is the measured noise to within a tenth.
 
     Attributes
     ----------
     band : tuple of float
-        First and last frequency, kHz: the 1300 to 1340 kHz within which the authors accept a resonance, and room for a line at its edge.
+        First and last frequency, kHz. Between them lie the 1300 to 1340 kHz within which the
+        authors accept a resonance, and room for a line at either edge.
     n_bins : int
+        Number of frequencies.
     sensitivity : float
-        V per z-score of the piezoresponse, so that amplitudes reach the 1.4e-4 V of the authors' maps; z-score 0 is no response.
+        V for each z-score of the piezoresponse, so that amplitudes reach the 1.4e-4 V of the
+        authors' maps. A z-score of 0 is no response.
     resonance : tuple of float
-        Mean and standard deviation, kHz: all of the measured z-scores, -4.7 to 3.6, lie within 1300 and 1340 kHz.
+        Mean and standard deviation of the resonance, kHz. All measured z-scores, -4.7 to 3.6, then
+        lie within 1300 and 1340 kHz.
     quality : float
-        The authors' maps run from 160 to 230.
+        Quality factor where nothing softens; the authors' maps run from 160 to 230.
     dissipation : float
-        Share of the quality factor lost for each z-score that the resonance is below its mean over the loop: walls that move soften and
-        dissipate.
+        Share of the quality factor that is lost for each z-score by which the resonance is below
+        its mean over the loop: walls that move soften and dissipate.
     rotation : tuple of float
-        Mean and standard deviation over the pixels of theta in P = A cos(phi + theta): the phase lag of the electronics, rad.
+        Mean and standard deviation over the pixels of theta in P = A cos(phi + theta), the phase
+        lag of the electronics, rad.
     noise : float
-        Standard deviation of the real and of the imaginary part in each bin, V: 4.2 % of the peak of a piezoresponse of one z-score.
+        Standard deviation of the real and of the imaginary part in each bin, V: 4.2 % of the peak
+        of a piezoresponse of one z-score.
     """
 
     band: tuple[float, float] = (1290.0, 1350.0)
@@ -100,8 +110,8 @@ class Instrument:
     noise: float = 6.5e-4
 
     @property
-    def frequency(self):
-        """Frequencies of the bins, (n_bins,), kHz."""
+    def frequency(self) -> np.ndarray:
+        """Frequencies of the bins, shape (n_bins,), kHz."""
         return np.linspace(*self.band, self.n_bins)
 
 
@@ -111,15 +121,16 @@ class RawScan:
 
     Attributes
     ----------
-    voltage : ndarray, shape (n_steps,)
-        V.
-    oscillator : Oscillator of ndarray, shape (n_pixels, n_steps)
-        The truth.
-    rotation : ndarray, shape (n_pixels,)
-        theta, rad.
+    voltage : ndarray of shape (n_steps,)
+        The voltage axis of all pixels, V.
+    oscillator : Oscillator of ndarray of shape (n_pixels, n_steps)
+        The true parameters behind the spectra.
+    rotation : ndarray of shape (n_pixels,)
+        The true angle theta of each pixel, rad.
     instrument : Instrument
+        How the spectra are measured.
     seed : int
-        Of the noise.
+        Seed of the noise.
     """
 
     voltage: np.ndarray
@@ -128,32 +139,41 @@ class RawScan:
     instrument: Instrument
     seed: int
 
-    def blocks(self, n_pixels=32):
-        """Yield complex64 spectra of `n_pixels` pixels at a time, (n, n_steps, n_bins), V; the size of a block changes no bit of them."""
-        rng, instrument = np.random.default_rng(self.seed), self.instrument
+    def blocks(self, n_pixels: int = 32) -> Iterator[np.ndarray]:
+        """Make the spectra of a few pixels at a time.
+
+        Parameters
+        ----------
+        n_pixels : int
+            Number of pixels in a block. It changes no bit of the spectra.
+
+        Yields
+        ------
+        ndarray of shape (n, n_steps, n_bins), complex64
+            Spectra of the next `n_pixels` pixels, or of those that are left, V.
+        """
+        rng = np.random.default_rng(self.seed)
         for start in range(0, len(self.rotation), n_pixels):
-            block = Oscillator(*(values[start : start + n_pixels] for values in self.oscillator))
-            clean = response(instrument.frequency, block)
-            noise = rng.standard_normal((*clean.shape, 2), dtype=np.float32).view(np.complex64)[
-                ..., 0
-            ]
-            yield clean.astype(np.complex64) + np.float32(instrument.noise) * noise
+            pixels = slice(start, start + n_pixels)
+            oscillator = Oscillator(*(values[pixels] for values in self.oscillator))
+            noiseless = response(self.instrument.frequency, oscillator)
+            parts = rng.standard_normal((*noiseless.shape, 2), dtype=np.float32)
+            noise = parts.view(np.complex64)[..., 0]
+            yield noiseless.astype(np.complex64) + np.float32(self.instrument.noise) * noise
 
 
-def excite(scan, seed=0, instrument=None):
+def excite(scan: Scan, seed: int = 0, instrument: Instrument | None = None) -> RawScan:
     """Turn the loops of a scan into raw spectra.
 
     Parameters
     ----------
     scan : Scan
-        In z-scores, such as ``twin.simulate(noise=False)``; its channels are brought onto one voltage axis, as they are measured.
+        A scan in z-scores, such as ``twin.simulate(noise=False)``. Its channels are brought onto
+        one voltage axis, as they are measured.
     seed : int
-        The same seed gives the same bits.
+        Seed of the phase lags and of the noise; the same seed gives the same bits.
     instrument : Instrument, optional
-
-    Returns
-    -------
-    RawScan
+        How the spectra are measured; `Instrument()` by default.
     """
     instrument = instrument or Instrument()
     loops, voltage = scan.aligned()

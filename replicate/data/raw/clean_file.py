@@ -1,4 +1,7 @@
-"""``python -m replicate clean RAW.mat OUT.npz``: prepared arrays from raw loops, and what was repaired, pixel by pixel."""
+"""The command ``python -m replicate clean RAW.mat OUT.npz``.
+
+It makes prepared arrays from raw loops, and lists what was repaired, point by point.
+"""
 
 from __future__ import annotations
 
@@ -10,62 +13,81 @@ import pandas as pd
 from tqdm import tqdm
 
 from replicate.data.raw import clean
-from replicate.data.raw.matlab import open_raw
+from replicate.data.raw.matlab import RawScan, open_raw
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, file_hash, write_npz
 
+#: About how many loops are cleaned at once, so that memory does not grow with the scan.
 LOOPS_AT_ONCE = 4096
+
+#: The columns of the list of repairs: where a point is, why it was replaced, and both values.
 COLUMNS = ("channel", "row", "column", "step", "why", "old", "new")
 
+#: A resonance above this many times the highest credible one in kHz is taken to be in Hz.
+HERTZ_FACTOR = 30
 
-def repairs_path(out):
-    """Return where the list of repaired points goes."""
+
+def repairs_path(out: str | Path) -> Path:
+    """Return the path of the list of repaired points that is written beside the arrays `out`."""
     return Path(out).with_suffix(".repairs.csv")
 
 
-def clean_file(raw, out, resonance_limits=None):
-    """Clean and standardise every channel of a raw file, in memory that does not grow with the scan.
+def clean_file(
+    raw: str | Path, out: str | Path, resonance_limits: tuple[float, float] | None = None
+) -> list[str]:
+    """Clean and standardise every channel of a raw file, in memory that does not grow with it.
 
     Parameters
     ----------
-    raw, out : path-like
-        A MATLAB file, and the `.npz` to write: for each channel an array (n_pixels, n_steps), float64, in z-scores, and ``channels``,
-        ``shape``, ``voltages`` (n_channels, n_steps) in V, ``mean`` and ``std`` in the units of the file, ``sha256`` of the raw file.
-        Beside it `repairs_path` is written. Both appear whole at the end, or neither.
+    raw : path-like
+        A MATLAB file; see `replicate.data.raw.matlab`.
+    out : path-like
+        The `.npz` file to write. For each channel it has an array (n_pixels, n_steps), float64, in
+        z-scores. It also has ``channels``, ``shape``, ``voltages`` (n_channels, n_steps) in V,
+        ``mean`` and ``std`` of each channel in the units of the file, and ``sha256`` of the raw
+        file. The list of repairs is written beside it, at `repairs_path`. Both files appear whole
+        at the end, or neither does.
     resonance_limits : tuple of float, optional
-        Lowest and highest credible resonance, kHz, also where the file is in Hz; `clean.RESONANCE_LIMITS_KHZ` where None.
+        Lowest and highest credible resonance, kHz, also for a file in Hz;
+        `clean.RESONANCE_LIMITS_KHZ` by default.
 
     Returns
     -------
     list of str
-        A summary, a line or two for each channel.
+        A summary of one or two lines for each channel.
 
     Raises
     ------
     ReplicationError
-        If the raw file is not usable, or the results cannot be written.
+        If the raw file cannot be used, the limits are not in order, or the results cannot be
+        written.
     """
     raw, out = Path(raw), Path(out)
     if out.suffix != ".npz":
         raise ReplicationError(f"{out}: the name must end in .npz.")
-    low, high = limits = tuple(resonance_limits or clean.RESONANCE_LIMITS_KHZ)
+    limits = tuple(resonance_limits or clean.RESONANCE_LIMITS_KHZ)
+    low, high = limits
     if not 0 < low < high:
         raise ReplicationError(
-            f"--resonance-limits: {low:g} {high:g}, expected two increasing numbers above 0, in kHz."
+            f"--resonance-limits: {low:g} {high:g}, "
+            "expected two increasing numbers above 0, in kHz."
         )
     with open_raw(raw) as scan, atomic_path(repairs_path(out)) as repairs:
         try:
             return _clean_scan(scan, limits, repairs, out)
         except OSError as error:
             raise ReplicationError(
-                f"{out}: cannot be written ({error.strerror}). Free some space, or choose another folder."
+                f"{out}: cannot be written ({error.strerror}). "
+                "Free some space, or choose another folder."
             ) from error
 
 
-def _clean_scan(scan, resonance_limits, repairs, out):
+def _clean_scan(scan: RawScan, resonance_limits, repairs: Path, out: Path) -> list[str]:
+    """Write the cleaned channels to `out` and their repairs to `repairs`; return the summary."""
     pd.DataFrame(columns=COLUMNS).to_csv(repairs, index=False)
     arrays, levels, summary = {}, [], []
-    # Next to the result: there is room for as much again, which a temporary folder in memory may not have.
+    # The folder of the result has room for as much again, which a temporary folder in memory may
+    # not have.
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         for channel in scan.channels:
             values = np.lib.format.open_memmap(
@@ -74,9 +96,9 @@ def _clean_scan(scan, resonance_limits, repairs, out):
                 dtype=np.float64,
                 shape=(int(np.prod(scan.shape)), scan.n_steps),
             )
-            limits = (
-                _limits_in_file_unit(scan, resonance_limits) if channel == "resonance" else None
-            )
+            limits = None
+            if channel == "resonance":
+                limits = _limits_in_unit_of_file(scan, resonance_limits)
             summary += _clean_channel(scan, channel, limits, values, repairs)
             try:
                 levels.append(clean.standardise(values))
@@ -97,53 +119,68 @@ def _clean_scan(scan, resonance_limits, repairs, out):
     return summary
 
 
-def _limits_in_file_unit(scan, limits):
-    first = scan.rows("resonance", 0, 1)
-    finite = first[np.isfinite(first)]
-    in_hertz = finite.size and np.median(finite) > 30 * limits[1]
-    return tuple(1000 * limit for limit in limits) if in_hertz else limits
+def _limits_in_unit_of_file(scan, limits):
+    """Return limits in kHz in the unit of the file, which is Hz where its values are that large."""
+    first_row = scan.rows("resonance", 0, 1)
+    finite = first_row[np.isfinite(first_row)]
+    is_in_hertz = finite.size and np.median(finite) > HERTZ_FACTOR * limits[1]
+    if is_in_hertz:
+        return tuple(1000 * limit for limit in limits)
+    return limits
 
 
 def _clean_channel(scan, channel, limits, values, repairs):
     """Clean one channel into `values`, append its repairs to the list, and return its summary."""
     rows, columns = scan.shape
-    counts, constant = np.zeros(len(clean.REASONS), dtype=int), 0
-    at_once = max(1, LOOPS_AT_ONCE // columns)
+    counts = np.zeros(len(clean.REASONS), dtype=int)
+    n_constant = 0
+    rows_at_once = max(1, LOOPS_AT_ONCE // columns)
     with tqdm(total=rows, desc=channel, unit="row", delay=2, disable=None) as bar:
-        for start in range(0, rows, at_once):
-            old = scan.rows(channel, start, min(start + at_once, rows)).reshape(-1, scan.n_steps)
+        for start in range(0, rows, rows_at_once):
+            stop = min(start + rows_at_once, rows)
+            old = scan.rows(channel, start, stop).reshape(-1, scan.n_steps)
             new, reasons = _clean_block(scan, channel, old, limits, start * columns)
             values[start * columns :][: len(new)] = new
             counts += np.bincount(reasons.ravel(), minlength=len(counts))
-            constant += np.count_nonzero(np.ptp(new, axis=1) == 0)
-            listed = _list_repairs(channel, start, columns, old, new, reasons)
-            listed.to_csv(repairs, mode="a", header=False, index=False, na_rep="nan")
+            n_constant += np.count_nonzero(np.ptp(new, axis=1) == 0)
+            block_repairs = _list_repairs(channel, start, columns, old, new, reasons)
+            block_repairs.to_csv(repairs, mode="a", header=False, index=False, na_rep="nan")
             bar.update(len(new) // columns)
-    found = [
-        f"{count} {reason}"
-        for reason, count in zip(clean.REASONS, counts)
-        if count and reason != clean.REASONS[clean.KEPT]
-    ]
-    summary = [
-        f"{channel}: {len(values)} loops of {scan.n_steps} steps; points replaced: {', '.join(found)}"
-    ]
-    return summary + [f"{channel}: {constant} loops are constant"] * bool(constant)
+    return _summarise(channel, values.shape, counts, n_constant)
 
 
-def _clean_block(scan, channel, loops, limits, first):
-    def name(loop):
-        return "row {}, column {}".format(*divmod(first + loop, scan.shape[1]))
+def _clean_block(scan, channel, loops, limits, first_pixel):
+    """Clean some loops of a channel, the first of which is that of `first_pixel`, in C order."""
+
+    def name_loop(loop):
+        row, column = divmod(first_pixel + loop, scan.shape[1])
+        return f"row {row}, column {column}"
 
     try:
-        return clean.clean(loops, limits, name)
+        return clean.clean(loops, limits, name_loop)
     except ReplicationError as error:
         hint = "" if limits is None else " Another cantilever needs other --resonance-limits."
         raise ReplicationError(f"{scan.path}: {channel}: {error}{hint}") from error
 
 
 def _list_repairs(channel, first_row, columns, old, new, reasons):
+    """Return a table of the points that were replaced in a block of rows."""
     loop, step = np.nonzero(reasons)
     row, column = np.divmod(loop, columns)
     why = np.array(clean.REASONS)[reasons[loop, step]]
     content = (channel, first_row + row, column, step, why, old[loop, step], new[loop, step])
     return pd.DataFrame(dict(zip(COLUMNS, content)))
+
+
+def _summarise(channel, shape, counts, n_constant):
+    """Return a line on the repairs of a channel, and a second where it has constant loops."""
+    n_loops, n_steps = shape
+    replaced = ", ".join(
+        f"{count} {reason}"
+        for index, (count, reason) in enumerate(zip(counts, clean.REASONS))
+        if count and index != clean.KEPT
+    )
+    summary = [f"{channel}: {n_loops} loops of {n_steps} steps; points replaced: {replaced}"]
+    if n_constant:
+        summary.append(f"{channel}: {n_constant} loops are constant")
+    return summary

@@ -1,13 +1,18 @@
-"""The simple-harmonic-oscillator fit of band-excitation spectra: amplitude, phase, resonance and quality factor of each, all at once.
+"""The simple-harmonic-oscillator fit of band-excitation spectra.
 
-The line is that of `replicate.data.raw.matlab.band_excitation.response`; Jesse et al. (Nanotechnology 18, 435503, 2007) fit it spectrum by spectrum.
-Here it is c / (alpha - x + i u gamma), with u the frequency over that of the middle of the band and x its square, scaled to -1..1. It is
-linear in c, which is eliminated (variable projection); a linear fit of the inverse response starts Levenberg and Marquardt's method on
-alpha and gamma.
+Amplitude, phase, resonance and quality factor of all spectra are fitted at once, to the line of
+`replicate.data.raw.band_excitation.response`; Jesse et al. (Nanotechnology 18, 435503, 2007) fit it
+spectrum by spectrum.
+
+Here the line is c / (alpha - x + i u gamma), with u the frequency over that of the middle of the
+band, and x its square, scaled to -1..1. It is linear in c, which is eliminated (variable
+projection). A linear fit of the inverse response starts Levenberg and Marquardt's method on alpha
+and gamma. The complex number alpha + i gamma is called the pole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,40 +21,49 @@ from scipy.stats import f as f_distribution
 from replicate.data.raw.band_excitation import Oscillator
 from replicate.errors import ReplicationError
 
+#: So many spectra are fitted at a time: few enough to stay in the cache of the processor.
 BLOCK = 1024
-"""Spectra fitted at a time: few enough to stay in the cache."""
 
+#: The fit takes at most so many steps.
 N_ITERATIONS = 25
+
+#: A fit has converged when a step moves it by less than this share of the line width.
 TOLERANCE = 1e-5
-"""A fit has converged when a step moves it by less than this share of the line width."""
 
+#: A line is accepted where noise alone would explain as much of the spectrum with a smaller chance.
 CHANCE = 1e-4
-"""Chance that noise explains as much of a given spectrum as a line must."""
 
-DAMPING = (1e-3, 10.0, 0.1)
-"""Of Levenberg and Marquardt: at the start, its growth after a step that failed, and its fall after one that did not."""
+#: The damping of Levenberg and Marquardt's method at the start, its factor after a step that
+#: failed, and its factor after a step that did not.
+FIRST_DAMPING = 1e-3
+DAMPING_AFTER_FAILURE = 10.0
+DAMPING_AFTER_SUCCESS = 0.1
 
 
-def fit(frequency, spectra, phase=None):
+def fit(
+    frequency: np.ndarray, spectra: np.ndarray, phase: np.ndarray | None = None
+) -> tuple[Oscillator, np.ndarray]:
     """Fit an oscillator to each spectrum.
 
     Parameters
     ----------
-    frequency : ndarray, shape (n_bins,)
-        Rising, kHz or any other unit.
-    spectra : ndarray, shape (..., n_bins)
-        Complex response in any unit; or its amplitude, if `phase` is given. A memory-mapped array is read block by block.
-    phase : ndarray, shape (..., n_bins), optional
-        rad.
+    frequency : ndarray of shape (n_bins,)
+        Frequencies in rising order, in kHz or any other unit.
+    spectra : ndarray of shape (..., n_bins)
+        The complex response in any unit, or its amplitude if `phase` is given. An array that is
+        mapped from a file is read block by block.
+    phase : ndarray of shape (..., n_bins), optional
+        Phase of the response, rad.
 
     Returns
     -------
-    oscillator : Oscillator of ndarray, shape (...)
-        See `replicate.data.raw.matlab.band_excitation.response`; the amplitude in the unit of the spectra, the phase from -pi to pi. NaN where the fit
-        failed, for the loops to be cleaned there.
+    oscillator : Oscillator of ndarray of shape (...)
+        See `replicate.data.raw.band_excitation.response`. The amplitude has the unit of the
+        spectra, the resonance that of the frequencies, and the phase is from -pi to pi. All four
+        are NaN where the fit failed, so that the loops are cleaned there.
     fitted : ndarray of bool, shape (...)
-        False where a spectrum is not finite, where the fit does not converge, where the line lies outside of the band, or where noise alone
-        would explain as much.
+        False where a spectrum is not finite, where the fit does not converge, where the line lies
+        outside the band, or where noise alone would explain as much.
 
     Raises
     ------
@@ -58,58 +72,93 @@ def fit(frequency, spectra, phase=None):
     """
     band = _Band.of(frequency)
     spectra = np.asanyarray(spectra)
-    for name, values in (("spectra", spectra), ("phase", phase)):
-        if values is not None and (
-            np.shape(values)[-1:] != band.u.shape or np.shape(values) != spectra.shape
-        ):
-            raise ReplicationError(
-                f"{name}: shape {np.shape(values)}, expected {(*spectra.shape[:-1], len(band.u))} from the frequencies."
-            )
+    _check_shape("spectra", spectra, spectra.shape[:-1], band)
+    if phase is not None:
+        _check_shape("phase", phase, spectra.shape[:-1], band)
     rows = spectra.reshape(-1, len(band.u))
     phases = None if phase is None else np.asanyarray(phase).reshape(rows.shape)
     parameters = np.empty((len(rows), 4))
     for start in range(0, len(rows), BLOCK):
         here = slice(start, start + BLOCK)
-        block = rows[here] if phases is None else rows[here] * np.exp(1j * phases[here])
+        block = rows[here]
+        if phases is not None:
+            block = block * np.exp(1j * phases[here])
         parameters[here] = _fit_block(band, block.astype(np.complex128))
     oscillator = Oscillator(*parameters.T.reshape(4, *spectra.shape[:-1]))
     return oscillator, np.isfinite(oscillator.amplitude)
 
 
-def fit_blocks(frequency, blocks):
-    """Fit spectra that come in blocks, such as `RawScan.blocks`, one block in memory at a time; returns what `fit` does, joined."""
-    oscillators, fitted = zip(*(fit(frequency, block) for block in blocks))
-    return Oscillator(*(np.concatenate(values) for values in zip(*oscillators))), np.concatenate(
-        fitted
-    )
+def _check_shape(name, values, shape, band):
+    """Refuse values that have not the shape of the spectra, or not a value for each frequency."""
+    expected = (*shape, len(band.u))
+    if np.shape(values) != expected:
+        raise ReplicationError(
+            f"{name}: shape {np.shape(values)}, expected {expected} from the frequencies."
+        )
 
 
-def optimum_rotation(oscillator, voltage):
-    """Return the angle theta that turns the response of each loop onto one axis (Section 2).
-
-    It takes the greatest share of the squared response into A cos(phi + theta); of the two such angles it is the one with which the
-    piezoresponse rises with the voltage.
+def fit_blocks(
+    frequency: np.ndarray, blocks: Iterable[np.ndarray]
+) -> tuple[Oscillator, np.ndarray]:
+    """Fit spectra that come in blocks, with one block in memory at a time.
 
     Parameters
     ----------
-    oscillator : Oscillator of ndarray, shape (..., n_steps)
+    frequency : ndarray of shape (n_bins,)
+        Frequencies in rising order, kHz.
+    blocks : iterable of ndarray of shape (n, n_steps, n_bins)
+        Spectra, such as `RawScan.blocks` yields them.
+
+    Returns
+    -------
+    oscillator, fitted
+        The results of `fit` for all blocks, joined along their first axis.
+    """
+    oscillators, fitted = zip(*(fit(frequency, block) for block in blocks))
+    joined = Oscillator(*(np.concatenate(values) for values in zip(*oscillators)))
+    return joined, np.concatenate(fitted)
+
+
+def optimum_rotation(oscillator: Oscillator, voltage: np.ndarray) -> np.ndarray:
+    """Return the angle theta that turns the response of each loop onto one axis (Section 2).
+
+    It takes the greatest share of the squared response into A cos(phi + theta). There are two such
+    angles; this is the one with which the piezoresponse rises with the voltage.
+
+    Parameters
+    ----------
+    oscillator : Oscillator of ndarray of shape (..., n_steps)
         Steps without a fit, NaN, are left out.
-    voltage : ndarray, shape (n_steps,)
+    voltage : ndarray of shape (n_steps,)
         V.
 
     Returns
     -------
-    ndarray, shape (...)
-        rad, -pi to pi.
+    ndarray of shape (...)
+        Angles from -pi to pi, rad.
     """
-    turned = np.nan_to_num(oscillator.amplitude * np.exp(1j * oscillator.phase))
-    theta = -np.angle(np.sum(turned**2, axis=-1)) / 2
-    rises = np.sum((turned * np.exp(1j * theta)[..., np.newaxis]).real * voltage, axis=-1) >= 0
-    return np.where(rises, theta, np.where(theta > 0, theta - np.pi, theta + np.pi))
+    response = np.nan_to_num(oscillator.amplitude * np.exp(1j * oscillator.phase))
+    theta = -np.angle(np.sum(response**2, axis=-1)) / 2
+    piezoresponse = (response * np.exp(1j * theta)[..., np.newaxis]).real
+    rises = np.sum(piezoresponse * voltage, axis=-1) >= 0
+    opposite = np.where(theta > 0, theta - np.pi, theta + np.pi)
+    return np.where(rises, theta, opposite)
 
 
 class _Band(NamedTuple):
-    """A band of frequencies: its middle, each frequency over it, u, and x = (u^2 - 1) / scale, which runs from about -1 to 1."""
+    """A band of frequencies.
+
+    Attributes
+    ----------
+    middle : float
+        Frequency in the middle of the band.
+    u : ndarray of shape (n_bins,)
+        Each frequency over that of the middle.
+    scale : float
+        Half the range of u^2.
+    x : ndarray of shape (n_bins,)
+        (u^2 - 1) / scale, which runs from about -1 to 1.
+    """
 
     middle: float
     u: np.ndarray
@@ -119,12 +168,8 @@ class _Band(NamedTuple):
     @classmethod
     def of(cls, frequency):
         frequency = np.asarray(frequency, dtype=np.float64)
-        if (
-            frequency.ndim != 1
-            or len(frequency) < 5
-            or not (np.diff(frequency) > 0).all()
-            or frequency[0] <= 0
-        ):
+        are_several = frequency.ndim == 1 and len(frequency) >= 5
+        if not are_several or not (np.diff(frequency) > 0).all() or frequency[0] <= 0:
             raise ReplicationError(
                 "frequency: expected at least five frequencies above zero, in rising order."
             )
@@ -136,33 +181,34 @@ class _Band(NamedTuple):
 
 def _fit_block(band, spectra):
     """Return amplitude, phase, resonance and quality factor, (n, 4), NaN where the fit failed."""
-    parameters, power = np.full((len(spectra), 4), np.nan), _power(spectra)
+    parameters = np.full((len(spectra), 4), np.nan)
+    power = _power(spectra)
     rows = np.flatnonzero(np.isfinite(power) & (power > 0))
     pole, converged = _descend(band, spectra[rows], _guess(band, spectra[rows]))
     rows, pole = rows[converged], pole[converged]
     _, numerator, unexplained = _project(band, spectra[rows], pole)
-    found = _oscillator(band, pole, numerator)
+    oscillators = _oscillator(band, pole, numerator)
     freedom = 2 * len(band.u) - 4
-    significant = (power[rows] - unexplained) / 4 > f_distribution.isf(
-        CHANCE, 4, freedom
-    ) * unexplained / freedom
-    good = (
-        significant
-        & (found[:, 2] >= band.u[0] * band.middle)
-        & (found[:, 2] <= band.u[-1] * band.middle)
-    )
-    parameters[rows[good]] = found[good]
+    explained = power[rows] - unexplained
+    least_ratio = f_distribution.isf(CHANCE, 4, freedom)
+    significant = explained / 4 > least_ratio * unexplained / freedom
+    resonance = oscillators[:, 2]
+    in_band = (resonance >= band.u[0] * band.middle) & (resonance <= band.u[-1] * band.middle)
+    accepted = significant & in_band
+    parameters[rows[accepted]] = oscillators[accepted]
     return parameters
 
 
 def _oscillator(band, pole, numerator):
-    """Return amplitude, phase, resonance and quality factor, (n, 4), from alpha + i gamma, (n,), and c, (n,)."""
+    """Return amplitude, phase, resonance and quality factor, (n, 4), of lines.
+
+    The lines are given by alpha + i gamma, (n,), and c, (n,).
+    """
     square = 1 + band.scale * pole.real
     resonance = np.sqrt(square, out=np.full(len(square), np.nan), where=square > 0)
-    amplitude = np.abs(numerator) * band.scale / square
     return np.stack(
         [
-            amplitude,
+            np.abs(numerator) * band.scale / square,
             np.angle(numerator),
             band.middle * resonance,
             resonance / (band.scale * pole.imag),
@@ -172,36 +218,48 @@ def _oscillator(band, pole, numerator):
 
 
 def _guess(band, spectra):
-    """Fit (alpha - x + i gamma) H = c by linear least squares, each bin weighted by the power in it, for u is nearly 1; (n,) complex."""
+    """Return the poles to start from, (n,) complex.
+
+    They fit (alpha - x + i gamma) H = c by linear least squares, each bin weighted by the power in
+    it, for u is nearly 1.
+    """
     weights = spectra.real**2 + spectra.imag**2
     weights /= weights.sum(axis=1, keepdims=True)
     centred = weights * (spectra - np.sum(weights * spectra, axis=1, keepdims=True)).conj()
-    spread, scale = (
-        np.sum(values, axis=1).real
-        for values in (centred * spectra, weights * np.abs(spectra) ** 2)
-    )
+    spread = np.sum(centred * spectra, axis=1).real
+    scale = np.sum(weights * np.abs(spectra) ** 2, axis=1)
     # A flat spectrum has no spread.
-    found = np.sum(centred * band.x * spectra, axis=1) / np.maximum(spread, 1e-12 * scale)
+    pole = np.sum(centred * band.x * spectra, axis=1) / np.maximum(spread, 1e-12 * scale)
     narrowest = np.diff(band.x).min()
-    return np.clip(found.real, -1, 1) + 1j * np.clip(found.imag, narrowest, 1)
+    return np.clip(pole.real, -1, 1) + 1j * np.clip(pole.imag, narrowest, 1)
 
 
 def _descend(band, spectra, pole):
-    """Take damped Gauss-Newton steps from each pole, (n,) complex, and return where they end and whether they converged."""
-    pole, converged = pole.copy(), np.zeros(len(pole), dtype=bool)
-    rows, damping = np.arange(len(pole)), np.full(len(pole), DAMPING[0])
+    """Take damped Gauss-Newton steps from each pole, (n,) complex.
+
+    Returns
+    -------
+    pole : ndarray of complex, shape (n,)
+        Where the steps end.
+    converged : ndarray of bool, shape (n,)
+    """
+    pole = pole.copy()
+    converged = np.zeros(len(pole), dtype=bool)
+    # The spectra that have not converged yet, and the damping of each.
+    rows = np.arange(len(pole))
+    damping = np.full(len(pole), FIRST_DAMPING)
     state = _project(band, spectra, pole)
     for _ in range(N_ITERATIONS):
         step = _step(band, spectra, state, damping)
         trial = pole[rows] + step
-        tried = _project(band, spectra, np.where(trial.imag > 0, trial, pole[rows]))
-        nearer = (trial.imag > 0) & (tried[2] <= state[2])
+        trial_state = _project(band, spectra, np.where(trial.imag > 0, trial, pole[rows]))
+        nearer = (trial.imag > 0) & (trial_state[2] <= state[2])
         pole[rows[nearer]] = trial[nearer]
         state = tuple(
             np.where(nearer.reshape(-1, *[1] * (old.ndim - 1)), new, old)
-            for new, old in zip(tried, state)
+            for new, old in zip(trial_state, state)
         )
-        damping *= np.where(nearer, DAMPING[2], DAMPING[1])
+        damping *= np.where(nearer, DAMPING_AFTER_SUCCESS, DAMPING_AFTER_FAILURE)
         done = np.abs(step) < TOLERANCE * pole[rows].imag
         converged[rows[done]] = True
         if done.all():
@@ -212,38 +270,47 @@ def _descend(band, spectra, pole):
 
 
 def _project(band, spectra, pole):
-    """Return 1 / (alpha - x + i u gamma), (n, n_bins), the c that fits best, (n,), and the squared error that it leaves, (n,)."""
+    """Fit c to each spectrum, given its pole, (n,).
+
+    Returns
+    -------
+    inverse : ndarray of complex, shape (n, n_bins)
+        1 / (alpha - x + i u gamma).
+    numerator : ndarray of complex, shape (n,)
+        The c that fits best.
+    unexplained : ndarray of shape (n,)
+        The squared error that it leaves.
+    """
     inverse = np.empty(spectra.shape, dtype=np.complex128)
-    inverse.real, inverse.imag = (
-        pole.real[:, np.newaxis] - band.x,
-        pole.imag[:, np.newaxis] * band.u,
-    )
+    inverse.real = pole.real[:, np.newaxis] - band.x
+    inverse.imag = pole.imag[:, np.newaxis] * band.u
     np.reciprocal(inverse, out=inverse)
-    overlap, norm = np.einsum("nk,nk->n", inverse.conj(), spectra), _power(inverse)
+    overlap = np.einsum("nk,nk->n", inverse.conj(), spectra)
+    norm = _power(inverse)
     return inverse, overlap / norm, _power(spectra) - np.abs(overlap) ** 2 / norm
 
 
 def _step(band, spectra, state, damping):
-    """Return the step of alpha and i gamma.
+    """Return the step of alpha and i gamma, (n,) complex, from the state that `_project` returns.
 
-    The two slopes of the response, -c G^2 and -i u c G^2 with G the inverse, are orthogonal for u = 1, and taken to be so in how far the
-    step goes, not in where it leads.
+    The two slopes of the response are -c G^2 and -i u c G^2, with G the inverse. They are
+    orthogonal for u = 1, and are taken to be so everywhere. This changes how far a step goes, but
+    not where the steps end.
     """
     inverse, numerator, _ = state
     residual = spectra - numerator[:, np.newaxis] * inverse
     power = inverse.real**2 + inverse.imag**2
-    # What of G^2 is along G belongs to c.
-    curvature = np.einsum("nk,nk->n", power, power) - np.abs(
-        np.einsum("nk,nk->n", power, inverse)
-    ) ** 2 / power.sum(axis=1)
+    # The part of G^2 that is along G belongs to c.
+    part_along = np.abs(np.einsum("nk,nk->n", power, inverse)) ** 2 / power.sum(axis=1)
+    curvature = np.einsum("nk,nk->n", power, power) - part_along
     along = (inverse.conj() ** 2 * residual) @ np.stack([np.ones_like(band.u), band.u], axis=1)
     slope = -numerator.conj()[:, np.newaxis] * along
-    return (slope[:, 0].real + 1j * slope[:, 1].imag) / (
-        np.abs(numerator) ** 2 * curvature * (1 + damping)
-    )
+    scale = np.abs(numerator) ** 2 * curvature * (1 + damping)
+    return (slope[:, 0].real + 1j * slope[:, 1].imag) / scale
 
 
 def _power(values):
-    return np.einsum("nk,nk->n", values.real, values.real) + np.einsum(
-        "nk,nk->n", values.imag, values.imag
-    )
+    """Return the sum of the squared moduli of each row of complex values, (n,)."""
+    real = np.einsum("nk,nk->n", values.real, values.real)
+    imaginary = np.einsum("nk,nk->n", values.imag, values.imag)
+    return real + imaginary

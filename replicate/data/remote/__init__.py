@@ -1,1 +1,1 @@
-"""Files of the manifest: which there are, and how they are fetched and verified."""
+"""Remote files: the manifest that lists them, their download, and their verification."""

@@ -1,7 +1,9 @@
-"""Verified local copies of the remote files: the folder in `REPLICATE_DATA`, the cache, Zenodo, then the pinned public copies.
+"""Verified local copies of the remote files.
 
-Every byte is verified whatever the source. A complete file with the wrong hash is fatal (`HashMismatch`); a source that cannot deliver
-one is passed over for the next, and `DataUnavailable` says that none could.
+They come from the folder in `REPLICATE_DATA`, the cache, Zenodo, or the pinned public copies, in
+this order. Every byte is verified whatever the source. A complete file with the wrong hash is fatal
+(`HashMismatch`). A source that cannot deliver a complete file is passed over for the next one, and
+`DataUnavailable` says that none could.
 """
 
 from __future__ import annotations
@@ -9,24 +11,30 @@ from __future__ import annotations
 import errno
 import functools
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pooch
 
+from replicate.data.remote.manifest import RemoteFile, Source
 from replicate.data.remote.transport import (
-    PATIENT,
+    DEFAULT_PATIENCE,
+    Patience,
     SourceUnavailable,
     Truncated,
+    call_with_retries,
     download,
-    patiently,
     zenodo_url,
 )
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, file_hash
 
+#: The environment variable that names a folder of data files.
 DATA_VARIABLE = "REPLICATE_DATA"
+
+#: The environment variable that names the folder of downloaded files.
 CACHE_VARIABLE = "REPLICATE_CACHE"
 
 
@@ -35,24 +43,25 @@ class HashMismatch(ReplicationError):
 
 
 class DataUnavailable(ReplicationError):
-    """No local copy, and no source can be reached."""
+    """There is no local copy of a file, and no source can be reached."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """What `verify_all` found for one file.
+class FileStatus:
+    """Whether a file is there, as `verify_all` reports it.
 
     Attributes
     ----------
     key, name : str
+        Name of the file in the manifest, and in a local folder.
     status : str
         ``"verified"`` or ``"missing"``.
     path : Path or None
         The verified copy.
     bytes : int or None
-        Its size.
+        Size of the copy.
     hash : str or None
-        Its hash, after the algorithm and a colon.
+        Hash of the copy, after the algorithm and a colon.
     problem : str
         Why the file is missing; empty for a verified one.
     """
@@ -66,8 +75,10 @@ class Row:
     problem: str = ""
 
 
-def fetch(file, *, progress=True, patience=PATIENT):
-    """Return a verified local copy of `file`, downloading it into the cache when there is none.
+def fetch(
+    file: RemoteFile, *, progress: bool = True, patience: Patience = DEFAULT_PATIENCE
+) -> Path:
+    """Return a verified local copy of a file, downloading it into the cache when there is none.
 
     Parameters
     ----------
@@ -75,10 +86,7 @@ def fetch(file, *, progress=True, patience=PATIENT):
     progress : bool
         Draw a progress bar, when standard error is a terminal.
     patience : Patience
-
-    Returns
-    -------
-    Path
+        How long to wait for a server, and how often to ask again.
 
     Raises
     ------
@@ -95,11 +103,7 @@ def fetch(file, *, progress=True, patience=PATIENT):
     reasons = []
     for source in file.sources:
         try:
-            url = (
-                zenodo_url(source.address, file, patience)
-                if source.kind == "zenodo"
-                else source.address
-            )
+            url = _address(source, file, patience)
             return _download(url, file, progress, patience)
         except SourceUnavailable as reason:
             reasons.append(f"  {source}: {reason}")
@@ -108,8 +112,8 @@ def fetch(file, *, progress=True, patience=PATIENT):
     )
 
 
-def check(file):
-    """Return a verified local copy of `file`, without using the network.
+def check(file: RemoteFile) -> Path:
+    """Return a verified local copy of a file, without using the network.
 
     Raises
     ------
@@ -127,11 +131,13 @@ def check(file):
     return path
 
 
-def verify_all(files, *, fetch_missing, progress=True):
-    """Verify each file and return one `Row` for each, in order.
+def verify_all(
+    files: Iterable[RemoteFile], *, fetch_missing: bool, progress: bool = True
+) -> list[FileStatus]:
+    """Verify each file.
 
-    A file that cannot be had is a row with status ``"missing"``, so that the table is complete; the caller decides
-    whether that is a failure. A wrong hash is fatal and raises.
+    A file that cannot be had gets the status ``"missing"``, so that the list is complete; the
+    caller decides whether that is a failure. A wrong hash is fatal.
 
     Parameters
     ----------
@@ -139,30 +145,45 @@ def verify_all(files, *, fetch_missing, progress=True):
     fetch_missing : bool
         Download what is not there; otherwise the network is not used.
     progress : bool
+        Draw a progress bar, when standard error is a terminal.
+
+    Returns
+    -------
+    list of FileStatus
+        One for each file, in the order of `files`.
 
     Raises
     ------
     HashMismatch
         If a copy has the wrong hash.
     """
-    return [
-        _row(file, functools.partial(fetch, progress=progress) if fetch_missing else check)
-        for file in files
-    ]
+
+    def find(file):
+        if fetch_missing:
+            return fetch(file, progress=progress)
+        return check(file)
+
+    return [_status(file, find) for file in files]
 
 
-def _row(file, get):
+def _status(file, find):
+    """Return the status of a file, whose verified copy ``find(file)`` gives."""
     try:
-        path = get(file)
+        path = find(file)
     except DataUnavailable as error:
-        return Row(file.key, file.name, "missing", problem=str(error))
-    return Row(
-        file.key, file.name, "verified", path, path.stat().st_size, ":".join(file.expected_hash)
+        return FileStatus(file.key, file.name, "missing", problem=str(error))
+    return FileStatus(
+        key=file.key,
+        name=file.name,
+        status="verified",
+        path=path,
+        bytes=path.stat().st_size,
+        hash=":".join(file.expected_hash),
     )
 
 
-def cache_folder():
-    """Return the folder of downloaded files: `REPLICATE_CACHE`, or the system's cache for this project."""
+def cache_folder() -> Path:
+    """Return the folder of downloaded files: `REPLICATE_CACHE`, or the system's cache."""
     return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("replicate-qin2022")).expanduser()
 
 
@@ -174,21 +195,19 @@ def _folders():
     folder = Path(named).expanduser()
     if not folder.is_dir():
         raise ReplicationError(
-            f"{DATA_VARIABLE}={named}: not a folder. Set it to the folder that holds the data files, or unset it."
+            f"{DATA_VARIABLE}={named}: not a folder. "
+            "Set it to the folder that holds the data files, or unset it."
         )
     return [folder, cache_folder()]
 
 
 def _local(file):
+    """Return the verified copy of a file in the folders to search, or None where there is none."""
     for folder in _folders():
         path = folder / file.name
         if os.path.lexists(path):
-            return _verified(
-                path,
-                file,
-                folder,
-                f"Remove {path} to have it fetched again, or replace it with the right file.",
-            )
+            fix = f"Remove {path} to have it fetched again, or replace it with the right file."
+            return _verified(path, file, folder, fix)
     return None
 
 
@@ -196,44 +215,56 @@ def _verified(path, file, origin, fix):
     """Return `path` when its hash and size are those of the manifest."""
     algorithm, expected = file.expected_hash
     try:
-        found, size = file_hash(path, algorithm), path.stat().st_size
+        actual = file_hash(path, algorithm)
+        size = path.stat().st_size
     except OSError as error:
         raise ReplicationError(
             f"{path}: cannot be read ({error.strerror}). Make it readable, or remove it."
         ) from error
-    if found != expected or size != (file.bytes or size):
+    if actual != expected or size != (file.bytes or size):
         raise HashMismatch(
             f"{file.name} from {origin} is not the file in the manifest.\n"
             f"  expected {algorithm} {expected}, {file.bytes or 'unknown'} bytes\n"
-            f"  found    {algorithm} {found}, {size} bytes\n{fix}"
+            f"  found    {algorithm} {actual}, {size} bytes\n{fix}"
         )
     return path
 
 
+def _address(source: Source, file: RemoteFile, patience: Patience) -> str:
+    """Return the URL of a file at one of its sources."""
+    if source.kind == "zenodo":
+        return zenodo_url(source.address, file, patience)
+    return source.address
+
+
 def _download(url, file, progress, patience):
-    """Download a file into the cache, verified before it gets its name there."""
+    """Download a file into the cache, where it gets its name once it is verified."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with atomic_path(folder / file.name) as temporary:
-            patiently(
-                functools.partial(_attempt, url, temporary, file, progress, patience.timeout),
-                f"{file.name} from {urlsplit(url).netloc}",
-                patience,
-            )
+            attempt = functools.partial(_attempt, url, temporary, file, progress, patience.timeout)
+            call_with_retries(attempt, f"{file.name} from {urlsplit(url).netloc}", patience)
     except OSError as error:
         raise ReplicationError(
-            f"{folder}: {file.name} cannot be kept there ({error}). Make room, make it writable, or set {CACHE_VARIABLE} to another."
+            f"{folder}: {file.name} cannot be kept there ({error}). "
+            f"Make room, make it writable, or set {CACHE_VARIABLE} to another."
         ) from error
     return folder / file.name
 
 
 def _attempt(url, temporary, file, progress, timeout):
-    """Download once; a download that is both wrong and short was cut off, and may be tried again."""
+    """Download a file once.
+
+    A download that is both wrong and short was cut off, and may be tried again.
+    """
     announced = download(url, temporary, file, progress, timeout)
-    fix = f"Nothing was kept. Try another network, or put the right file into a folder and set {DATA_VARIABLE}."
+    fix = (
+        "Nothing was kept. Try another network, "
+        f"or put the right file into a folder and set {DATA_VARIABLE}."
+    )
     try:
         _verified(temporary, file, url, fix)
     except HashMismatch as mismatch:
@@ -244,4 +275,8 @@ def _attempt(url, temporary, file, progress, timeout):
 
 
 def _help(file):
-    return f"Connect to the network, or put {file.name} into a folder and set {DATA_VARIABLE} to it; `--data simulated` does without it."
+    """Return what a user can do about a file that cannot be had."""
+    return (
+        f"Connect to the network, or put {file.name} into a folder and set {DATA_VARIABLE} to it; "
+        "`--data simulated` does without it."
+    )

@@ -1,4 +1,7 @@
-"""`data_manifest.json`: every remote file, where it may be had, and how its bytes are recognised."""
+"""The manifest `data_manifest.json` of remote files.
+
+It lists every remote file, where it may be had, and how its bytes are recognised.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from replicate.errors import ReplicationError
 
+#: The manifest at the root of the checkout that this package is in.
 MANIFEST = Path(__file__).resolve().parents[3] / "data_manifest.json"
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -57,7 +61,8 @@ _FILE = {
         "needed_by",
     ],
     "additionalProperties": False,
-    # A file without a Git object name must have both hashes: SHA-256 to verify it, MD5 to find it in the Zenodo record.
+    # A file without a Git object name must have both hashes: the SHA-256 to verify it, and the MD5
+    # to find it in the Zenodo record.
     "if": {"not": {"required": ["git_blob"]}},
     "then": {"required": ["sha256", "md5"]},
 }
@@ -75,7 +80,15 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class Source:
-    """One place to fetch a file from: `kind` is ``"zenodo"`` or ``"url"``, `address` the DOI or the URL."""
+    """One place to fetch a file from.
+
+    Attributes
+    ----------
+    kind : str
+        ``"zenodo"`` or ``"url"``.
+    address : str
+        The DOI of the Zenodo record, or the URL.
+    """
 
     kind: str
     address: str
@@ -93,16 +106,17 @@ class RemoteFile:
     key, name : str
         The entry's name in the manifest, and the file's name in a local folder.
     description, licence, citation : str
+        What the file holds, on which terms it may be used, and what to cite.
     doi : str
         The record that accompanies the paper.
     compiles : tuple of str
         The DOIs which that record compiles.
     sources : tuple of Source
-        Where to fetch it from, in order.
+        Where to fetch the file from, in order.
     bytes : int or None
-        Size, None where it is not known.
+        Size; None where it is not known.
     needed_by : tuple of str
-        The commands and figures that read it.
+        The commands and figures that read the file.
     sha256, md5, git_blob : str or None
         Hexadecimal hashes; at least one of `sha256` and `git_blob` is there.
     """
@@ -122,22 +136,25 @@ class RemoteFile:
     git_blob: str | None = None
 
     @property
-    def expected_hash(self):
-        """The algorithm, as `replicate.files.file_hash` names it, and the hash that the file must have."""
-        return ("sha256", self.sha256) if self.sha256 else ("git-blob", self.git_blob)
+    def expected_hash(self) -> tuple[str, str]:
+        """The algorithm, as `replicate.files.file_hash` names it, and the file's hash."""
+        if self.sha256:
+            return "sha256", self.sha256
+        return "git-blob", self.git_blob
 
 
-def read_manifest(path=MANIFEST):
+def read_manifest(path: str | Path = MANIFEST) -> dict[str, RemoteFile]:
     """Read and validate the manifest.
 
     Parameters
     ----------
     path : path-like
-        By default the one at the root of the checkout that this package is in.
+        By default the manifest at the root of the checkout that this package is in.
 
     Returns
     -------
     dict of str to RemoteFile
+        Every entry by its key, in the order of the manifest.
 
     Raises
     ------
@@ -147,13 +164,15 @@ def read_manifest(path=MANIFEST):
     path = Path(path)
     if not path.is_file():
         raise ReplicationError(
-            f"{path}: no such file. Run inside a checkout of the repository, or install it with `pip install -e .`."
+            f"{path}: no such file. Run inside a checkout of the repository, "
+            "or install it with `pip install -e .`."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReplicationError(
-            f"{path}: cannot be read as JSON ({error}). Restore it with `git checkout -- {path.name}`."
+            f"{path}: cannot be read as JSON ({error}). "
+            f"Restore it with `git checkout -- {path.name}`."
         ) from error
     error = next(Draft202012Validator(_SCHEMA).iter_errors(content), None)
     if error is not None:
@@ -162,29 +181,37 @@ def read_manifest(path=MANIFEST):
 
 
 def _remote_file(key, entry):
-    sources = tuple(
-        Source(source["kind"], source["doi" if source["kind"] == "zenodo" else "url"])
-        for source in entry["sources"]
-    )
-    lists = {
-        "sources": sources,
-        "compiles": tuple(entry["compiles"]),
-        "needed_by": tuple(entry["needed_by"]),
-    }
-    return RemoteFile(key=key, **{**entry, **lists})
+    """Return an entry of the manifest as a `RemoteFile`."""
+    fields = dict(entry)
+    fields["sources"] = tuple(_source(source) for source in entry["sources"])
+    fields["compiles"] = tuple(entry["compiles"])
+    fields["needed_by"] = tuple(entry["needed_by"])
+    return RemoteFile(key=key, **fields)
+
+
+def _source(entry):
+    """Return a source in the manifest as a `Source`."""
+    kind = entry["kind"]
+    address = entry["doi"] if kind == "zenodo" else entry["url"]
+    return Source(kind, address)
 
 
 def _explain(error):
     """Return the entry, the field and the fix of a jsonschema error."""
-    where = list(error.absolute_path)
+    place = list(error.absolute_path)
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
-        where, fix = [*where, missing], "the field is missing. Add it."
+        place.append(missing)
+        fix = "the field is missing. Add it."
     elif error.validator == "additionalProperties":
         unknown = next(name for name in error.instance if name not in error.schema["properties"])
-        where, fix = [*where, unknown], "the field is unknown. Remove it, or correct its spelling."
+        place.append(unknown)
+        fix = "the field is unknown. Remove it, or correct its spelling."
     else:
         fix = f"{error.message}. Correct it."
-    entry = f"entry {where[1]!r}, " if where[:1] == ["files"] and len(where) > 1 else ""
-    field = ".".join(str(part) for part in (where[2:] if entry else where)) or "the whole"
+    entry = ""
+    if place[:1] == ["files"] and len(place) > 1:
+        entry = f"entry {place[1]!r}, "
+        place = place[2:]
+    field = ".".join(str(part) for part in place) or "the whole"
     return f"{entry}field {field!r}: {fix}"

@@ -1,26 +1,36 @@
-"""Getting bytes from a server: time-outs, bounded retries with back-off, and the listing of a Zenodo record."""
+"""Get bytes from a server: time-outs, bounded retries, and the listing of a Zenodo record."""
 
 from __future__ import annotations
 
 import functools
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
+from typing import TypeVar
 
 import pooch
 import requests
 from tqdm import tqdm
 
 from replicate import __version__
+from replicate.data.remote.manifest import RemoteFile
 
-# Identity, so that Content-Length counts the file's own bytes.
+#: What every request says: who asks, and that the bytes of the file itself are wanted, so that
+#: Content-Length counts those.
 HEADERS = {
     "User-Agent": f"replicate/{__version__} (+https://doi.org/10.1002/adma.202202814)",
     "Accept-Encoding": "identity",
 }
 
+#: Bytes of a download that are written at once.
+CHUNK_BYTES = 1 << 16
+
 _log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class SourceUnavailable(Exception):
@@ -50,15 +60,31 @@ class Patience:
     timeout: tuple[float, float] = (5.0, 30.0)
 
 
-PATIENT = Patience()
+#: How patient a download is by default.
+DEFAULT_PATIENCE = Patience()
 
 
-def zenodo_url(doi, file, patience):
-    """Return the address of the file in a record that has the MD5 of `file`."""
+def zenodo_url(doi: str, file: RemoteFile, patience: Patience) -> str:
+    """Return the address of a file in a Zenodo record, where it is known by its MD5.
+
+    Parameters
+    ----------
+    doi : str
+        The DOI of the record.
+    file : RemoteFile
+        The file, whose name in the record may be another one.
+    patience : Patience
+
+    Raises
+    ------
+    SourceUnavailable
+        If the manifest has no MD5 of the file, if the record cannot be read, or if it has no such
+        file.
+    """
     if file.md5 is None:
         raise SourceUnavailable("the manifest has no MD5 to find the file by")
     try:
-        listing = patiently(
+        listing = call_with_retries(
             functools.partial(zenodo_listing, doi, patience.timeout),
             f"Zenodo record {doi}",
             patience,
@@ -74,9 +100,17 @@ def zenodo_url(doi, file, patience):
     return listing[file.md5]
 
 
-@functools.cache  # one listing serves every file; a failure raises, so it is not kept
-def zenodo_listing(doi, timeout):
-    """Return the address of every file in a record, by MD5."""
+@functools.cache  # one listing serves every file; a failure raises, so it is not cached
+def zenodo_listing(doi: str, timeout: tuple[float, float]) -> dict[str, str]:
+    """Return the address of every file in a Zenodo record, by MD5.
+
+    Parameters
+    ----------
+    doi : str
+        The DOI of the record.
+    timeout : tuple of float
+        Seconds to wait for a connection, and for the next bytes.
+    """
     record = pooch.downloaders.doi_to_repository(doi, headers=HEADERS, timeout=timeout)
     names = SimpleNamespace(registry={})
     record.populate_registry(names)
@@ -86,9 +120,31 @@ def zenodo_listing(doi, timeout):
     }
 
 
-def download(url, path, file, progress, timeout):
-    """Download once to `path`, and return how many bytes the server announced, or the manifest where it did not say."""
-    # Pooch tests the bar's truth, which needs a total, and sets the total to Content-Length, 0 when the server does not say.
+def download(
+    url: str, path: Path, file: RemoteFile, progress: bool, timeout: tuple[float, float]
+) -> int:
+    """Download a file once.
+
+    Parameters
+    ----------
+    url : str
+        Where the file is.
+    path : Path
+        Where to write it.
+    file : RemoteFile
+        The file's entry in the manifest, with its name and size.
+    progress : bool
+        Draw a progress bar, when standard error is a terminal.
+    timeout : tuple of float
+        Seconds to wait for a connection, and for the next bytes.
+
+    Returns
+    -------
+    int
+        How many bytes the server announced, or the manifest where the server did not say.
+    """
+    # Pooch tests the truth of the bar, which needs a total. It sets the total to Content-Length,
+    # 0 when the server does not say.
     with tqdm(
         total=file.bytes or 1,
         desc=file.name,
@@ -96,32 +152,53 @@ def download(url, path, file, progress, timeout):
         unit_scale=True,
         disable=None if progress else True,
     ) as bar:
-        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, headers=HEADERS, timeout=timeout)(
-            url, path, None
+        downloader = pooch.HTTPDownloader(
+            progressbar=bar, chunk_size=CHUNK_BYTES, headers=HEADERS, timeout=timeout
         )
+        downloader(url, path, None)
         return bar.total or file.bytes or 0
 
 
-def patiently(action, origin, patience):
-    """Return `action()`, called again after a pause each time the transport fails."""
+def call_with_retries(action: Callable[[], Result], origin: str, patience: Patience) -> Result:
+    """Return what a function returns, calling it again after a pause when the transport fails.
+
+    Parameters
+    ----------
+    action : callable
+        Makes one request.
+    origin : str
+        Where the answer comes from, for the warning before a retry.
+    patience : Patience
+
+    Raises
+    ------
+    SourceUnavailable
+        If the last attempt fails, or if asking again cannot help.
+    """
     for attempt in range(1, patience.attempts + 1):
         try:
             return action()
         except (requests.RequestException, Truncated) as error:
-            if attempt == patience.attempts or not _transient(error):
-                raise SourceUnavailable(_brief(error)) from error
+            if attempt == patience.attempts or not _is_transient(error):
+                raise SourceUnavailable(_reason(error)) from error
             pause = patience.pause * 2 ** (attempt - 1)
-            _log.warning("%s: %s; trying again in %g s", origin, _brief(error), pause)
+            _log.warning("%s: %s; trying again in %g s", origin, _reason(error), pause)
             time.sleep(pause)
 
 
-def _transient(error):
-    """Whether asking again may help: no answer, a broken one, or a server that says it is busy."""
+def _is_transient(error):
+    """Return whether asking again may help.
+
+    It may after no answer, after a broken one, or when a server says that it is busy.
+    """
     if isinstance(error, requests.HTTPError):
         return error.response.status_code == 429 or error.response.status_code >= 500
     return True
 
 
-def _brief(error):
-    """Return what went wrong in one line; requests and urllib3 wrap the reason twice over."""
-    return f"{type(error).__name__.lstrip('_')}: {getattr(error.args[0], 'reason', error) if error.args else error}"
+def _reason(error):
+    """Return in one line why a request failed; requests and urllib3 wrap the reason twice over."""
+    kind = type(error).__name__.lstrip("_")
+    if not error.args:
+        return f"{kind}: {error}"
+    return f"{kind}: {getattr(error.args[0], 'reason', error)}"

@@ -1,14 +1,17 @@
-"""A scan of the user's own, from a NumPy (.npz), HDF5 (.h5, .hdf5) or MATLAB (.mat) file into a `Scan`.
+"""Read a scan of the user's own from a NumPy, HDF5 or MATLAB file.
 
-A file has these arrays, by name:
+Such a file (.npz, .h5, .hdf5 or .mat) has these arrays, by name:
 
-- ``piezoresponse`` and, of the same shape, any other channels: real numbers in any unit, (rows, cols, n_steps), or (n_pixels, n_steps),
-  pixels in C order, beside ``shape``, rows and columns. A pixel without a measurement is NaN at all steps.
-- ``voltages``: one cycle in the order of acquisition, V, (n_steps,) for all channels, or (n_channels, n_steps), in the order of
-  ``channels``, their names. It may start anywhere.
-- optionally ``size_um``: height and width of the scan.
+- ``piezoresponse`` and, of the same shape, any other channels: real numbers in any unit, of shape
+  (rows, cols, n_steps). The shape may also be (n_pixels, n_steps), with pixels in C order, beside
+  an array ``shape`` of rows and columns. A pixel without a measurement is NaN at all steps.
+- ``voltages``: one cycle in the order of acquisition, V, of shape (n_steps,) for all channels. It
+  may start anywhere. The shape may also be (n_channels, n_steps), in the order of an array
+  ``channels`` of their names.
+- optionally ``size_um``: height and width of the scan, um.
 
-An HDF5 file may have main datasets of the USID model instead (`replicate.data.user_scan.usid`).
+An HDF5 file may have main datasets of the USID model instead; see
+`replicate.data.user_scan.usid`.
 """
 
 from __future__ import annotations
@@ -17,31 +20,35 @@ from pathlib import Path
 
 import numpy as np
 
+from replicate.data.scan import Scan
 from replicate.data.user_scan import usid
-from replicate.data.user_scan.scan_arrays import FIRST, assemble
+from replicate.data.user_scan.scan_arrays import PIEZORESPONSE, assemble
 from replicate.errors import ReplicationError
 from replicate.files import file_hash
 from replicate.provenance import OWN_SCAN
 
 
-def read_scan(path):
+def read_scan(path: str | Path) -> Scan:
     """Read a scan of the user's own.
 
     Parameters
     ----------
     path : path-like
+        A file as this module describes it.
 
     Returns
     -------
     Scan
-        In z-scores, each channel by its mean and standard deviation over all pixels and steps, as the paper's arrays are. Pixels of which
-        a channel is missing are left out; steps beside each other at one voltage are averaged into one.
+        In z-scores: each channel is standardised by its mean and standard deviation over all pixels
+        and steps, as the paper's arrays are. A pixel that lacks a channel is left out. Steps beside
+        each other at one voltage are averaged into one.
 
     Raises
     ------
     ReplicationError
-        Naming the file, what is wrong with it, and what to do: it is unreadable, an array is missing or of a wrong shape, loops are
-        constant or have gaps, or the voltage is not one bipolar cycle.
+        If the file is unreadable, an array is missing or of a wrong shape, loops are constant or
+        have gaps, or the voltage is not one bipolar cycle. The message names the file, the fault
+        and the fix.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,13 +72,16 @@ def read_scan(path):
         raise ReplicationError(f"{path}: {error}") from error
 
 
-def summary(scan):
-    """Say in one line what a scan has."""
-    blank = scan.shape[0] * scan.shape[1] - len(scan.spectra)
-    return (
-        f"{', '.join(scan.channels)}; {scan.shape[0]} x {scan.shape[1]} pixels{f', {blank} of them blank' if blank else ''}; "
-        f"{scan.n_steps} steps from {scan.voltages.min():g} to {scan.voltages.max():g} V"
-    )
+def summary(scan: Scan) -> str:
+    """Return one line on a scan: its channels, its grid, and its voltage cycle."""
+    rows, columns = scan.shape
+    pixels = f"{rows} x {columns} pixels"
+    n_blank = rows * columns - len(scan.spectra)
+    if n_blank:
+        pixels += f", {n_blank} of them blank"
+    low, high = scan.voltages.min(), scan.voltages.max()
+    steps = f"{scan.n_steps} steps from {low:g} to {high:g} V"
+    return f"{', '.join(scan.channels)}; {pixels}; {steps}"
 
 
 def _read_npz(path):
@@ -83,7 +93,7 @@ def _read_hdf5(path):
     import h5py
 
     with h5py.File(path, "r") as file:
-        if FIRST not in file and usid.is_usid(file):
+        if PIEZORESPONSE not in file and usid.is_usid(file):
             return usid.read_arrays(path)
         return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
 
@@ -102,4 +112,10 @@ def _read_matlab(path):
     }
 
 
-READERS = {".npz": _read_npz, ".h5": _read_hdf5, ".hdf5": _read_hdf5, ".mat": _read_matlab}
+#: The function that reads the arrays of a file by name, for each kind of file.
+READERS = {
+    ".npz": _read_npz,
+    ".h5": _read_hdf5,
+    ".hdf5": _read_hdf5,
+    ".mat": _read_matlab,
+}

@@ -1,43 +1,54 @@
-"""Main datasets of the Universal Spectroscopy and Imaging Data model (USID, of pycroscopy) in HDF5, read through pyUSID."""
+"""Read main datasets of the Universal Spectroscopy and Imaging Data model (USID) in HDF5.
+
+USID is the format of pycroscopy; pyUSID reads it.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from replicate.errors import ReplicationError
 
+#: The attributes that make a dataset a main dataset.
 ANCILLARY = ("Position_Indices", "Position_Values", "Spectroscopic_Indices", "Spectroscopic_Values")
-"""Attributes that make a dataset a main dataset."""
 
+#: What to do with a file that cannot be read, for the end of an error message.
 EXPORT = (
-    "Export the loops instead, in Python: np.savez('MY.npz', piezoresponse=loops, voltages=volts), with loops of shape (rows, cols, steps) "
-    "and volts of shape (steps,); where there is an oscillator fit, loops are A cos(phi + theta)."
+    "Export the loops instead, in Python: "
+    "np.savez('MY.npz', piezoresponse=loops, voltages=volts), with loops of shape "
+    "(rows, cols, steps) and volts of shape (steps,); where there is an oscillator fit, "
+    "loops are A cos(phi + theta)."
 )
 
 
-def is_usid(file):
-    """Tell whether an open HDF5 file has a main dataset."""
-    found = []
-    file.visititems(
-        lambda name, item: (
-            found.append(name) if all(key in item.attrs for key in ANCILLARY) else None
-        )
-    )
-    return bool(found)
+def is_usid(file: Any) -> bool:
+    """Return whether an open HDF5 file (`h5py.File`) has a main dataset."""
+    main_datasets = []
+
+    def collect(name, item):
+        if all(key in item.attrs for key in ANCILLARY):
+            main_datasets.append(name)
+
+    file.visititems(collect)
+    return bool(main_datasets)
 
 
-def read_arrays(path):
-    """Return the loops of a file as arrays by name, as `scan_file` takes them.
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the loops of a file as arrays by name, as `scan_file` describes them.
 
-    Taken are main datasets of real numbers over a grid of two position dimensions and one spectroscopic dimension, in V. One alone is the
-    piezoresponse; of more, each is called by its quantity.
+    Main datasets are read that hold real numbers over a grid of two position dimensions and one
+    spectroscopic dimension in V. If there is only one, it is the piezoresponse. If there are more,
+    each is named by its quantity.
 
     Raises
     ------
     ReplicationError
-        If pyUSID is not installed, or no main dataset, or more than one of a quantity, has that form.
+        If pyUSID is not installed, if no main dataset has that form, or if more than one of a
+        quantity has it.
     """
     if importlib.util.find_spec("pyUSID") is None:
         raise ReplicationError(
@@ -50,36 +61,42 @@ def read_arrays(path):
     with h5py.File(path, "r") as file:
         datasets = [USIDataset(dataset) for dataset in get_all_main(file)]
         loops = [dataset for dataset in datasets if _is_loops(dataset)]
-        names = (
-            [dataset.attrs["quantity"].lower() for dataset in loops]
-            if len(loops) > 1
-            else ["piezoresponse"] * len(loops)
-        )
+        names = _channel_names(loops)
         if not loops or len(set(names)) < len(names):
-            there = ", ".join(
-                f"{dataset.name} ({dataset.data_descriptor}, {dataset.dtype}, {_sizes(dataset)})"
-                for dataset in datasets
+            raise ReplicationError(
+                f"{path}: {len(loops)} of its main datasets are loops "
+                "(real numbers, two position dimensions, one voltage); "
+                f"it has {', '.join(map(_description, datasets))}. {EXPORT}"
             )
-            found = f"{len(loops)} of its main datasets are loops (real numbers, two position dimensions, one voltage)"
-            raise ReplicationError(f"{path}: {found}; it has {there}. {EXPORT}")
         grids, voltages = zip(*map(_read, loops))
-        return dict(zip(names, grids)) | {
-            "voltages": np.stack(voltages),
-            "channels": np.array(names),
-        }
+        arrays = dict(zip(names, grids))
+        arrays["voltages"] = np.stack(voltages)
+        arrays["channels"] = np.array(names)
+        return arrays
 
 
-def _sizes(dataset):
-    labels, sizes = dataset.n_dim_labels, dataset.n_dim_sizes
-    return " x ".join(f"{label} {size}" for label, size in zip(labels, sizes))
+def _channel_names(loops):
+    """Return the name of the channel that each main dataset of loops becomes."""
+    if len(loops) > 1:
+        return [dataset.attrs["quantity"].lower() for dataset in loops]
+    return ["piezoresponse"] * len(loops)
+
+
+def _description(dataset):
+    """Return the name, the quantity, the type and the dimensions of a main dataset."""
+    sizes = " x ".join(
+        f"{label} {size}" for label, size in zip(dataset.n_dim_labels, dataset.n_dim_sizes)
+    )
+    return f"{dataset.name} ({dataset.data_descriptor}, {dataset.dtype}, {sizes})"
 
 
 def _varied(labels, sizes):
-    """Return the dimensions of more than one value."""
+    """Return the names of the dimensions that have more than one value."""
     return [label for label, size in zip(labels, sizes) if size > 1]
 
 
 def _is_loops(dataset):
+    """Return whether a main dataset has real loops over a grid and one voltage."""
     position = _varied(dataset.pos_dim_labels, dataset.pos_dim_sizes)
     spectroscopic = _varied(dataset.spec_dim_labels, dataset.spec_dim_sizes)
     return (
@@ -91,19 +108,24 @@ def _is_loops(dataset):
 
 
 def _descriptor(dataset, label):
-    """Return name and unit of a spectroscopic dimension, as ``DC Offset (V)``."""
+    """Return name and unit of a spectroscopic dimension, such as ``DC Offset (V)``."""
     return next(text for text in dataset.spec_dim_descriptors if text.startswith(label))
 
 
 def _read(dataset):
-    """Return loops, (rows, cols, n_steps), and their voltages, (n_steps,); rows are the position dimension called Y, or the slower one."""
+    """Return the loops, (rows, cols, n_steps), of a main dataset, and their voltages, (n_steps,).
+
+    Rows are along the position dimension called Y, or else along the slower one.
+    """
     position = _varied(dataset.pos_dim_labels, dataset.pos_dim_sizes)
     voltage = _varied(dataset.spec_dim_labels, dataset.spec_dim_sizes)[0]
     rows = next((label for label in position if label.lower().startswith("y")), position[-1])
     cols = next(label for label in position if label != rows)
     labels = list(dataset.n_dim_labels)
     values = np.asarray(dataset.get_n_dim_form())
-    kept = [labels.index(label) for label in (rows, cols, voltage)]
-    dropped = [axis for axis in range(values.ndim) if axis not in kept]
-    values = values.transpose(*kept, *dropped).reshape([values.shape[axis] for axis in kept])
-    return values.astype(np.float64), np.asarray(dataset.get_spec_values(voltage), dtype=np.float64)
+    axes = [labels.index(label) for label in (rows, cols, voltage)]
+    axes_of_length_one = [axis for axis in range(values.ndim) if axis not in axes]
+    shape = [values.shape[axis] for axis in axes]
+    loops = values.transpose(*axes, *axes_of_length_one).reshape(shape)
+    voltages = dataset.get_spec_values(voltage)
+    return loops.astype(np.float64), np.asarray(voltages, dtype=np.float64)
