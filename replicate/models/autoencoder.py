@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from replicate.models.network import AutoencoderNetwork, Decoder, Encoder, Sizes
 from replicate.models.schedule import BetaSchedule, active
-from replicate.models.training import Training, TrainingOptions
+from replicate.models.training import Training, TrainingOptions, mean_kl
 from replicate.models.weights import get_weights, in_batches, set_weights
 
 #: The log-variance that a posterior starts with. It is narrow, so that the warm-up can learn to
@@ -247,13 +247,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             vars(self).pop(name, None)
         if not self.variational:
             return
-        mean, log_variance = (array.astype(np.float64) for array in self._encode(X))
-        kl = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(axis=0)
+        kl = mean_kl(training.network, self._unstack(X))
         self.channel_kl_ = kl * training.channels
         self.active_ = active(self.channel_kl_)
         self.selected_ = {
             "beta": training.progress.selected_beta,
             "active_channels": training.progress.selected_count,
+            "how": training.progress.selected_how,
         }
 
     def _build(self, n_features):

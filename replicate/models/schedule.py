@@ -43,6 +43,8 @@ class BetaSchedule:
         Epochs of settling, with a learning rate that falls to zero as a cosine. The paper has none.
     settle_beta : float
         beta while settling.
+    rule : {"exact", "nearest"}
+        How the ramp ends, as `replicate.models.ramp` says; the paper's rule is ``nearest``.
     fixed_beta : float, optional
         The only beta: there is no warm-up and no ramp, and nothing is switched off. Not in the
         paper.
@@ -60,6 +62,7 @@ class BetaSchedule:
     l1_scale: float = 1e-5
     settle_epochs: int = 100
     settle_beta: float = 2e-4
+    rule: str = "exact"
     fixed_beta: float | None = None
 
     def __post_init__(self):
@@ -94,7 +97,7 @@ class BetaSchedule:
 
     @property
     def max_epochs(self) -> int:
-        """The longest that a training can take, in epochs."""
+        """The longest that a training takes, in epochs, unless beta must be bisected or grow."""
         if self.fixed_beta is not None:
             return self.settle_epochs
         return self.warmup_epochs + self.step_epochs * self.max_steps + self.settle_epochs
@@ -103,29 +106,3 @@ class BetaSchedule:
 def active(channel_kl: ArrayLike) -> np.ndarray:
     """Return which channels have a KL (nats, of any shape) above `ACTIVE_KL`."""
     return np.asarray(channel_kl) > ACTIVE_KL
-
-
-def is_nearer(count: int, best: int | None, target: int) -> bool:
-    """Return whether a model is nearer to the target than the best model before it.
-
-    Of two numbers that are equally near, the smaller one counts as nearer. A model without any
-    active channel says nothing about its spectra: it is never nearer than one that has some, unless
-    the target is none.
-
-    Parameters
-    ----------
-    count, best : int
-        Number of active channels of the model, and of the best model so far; None for the latter
-        where there is none.
-    target : int
-        Number of active channels to reach.
-    """
-    if best is None:
-        return True
-    return _rank(count, target) < _rank(best, target)
-
-
-def _rank(count, target):
-    """Return the key by which numbers of active channels are ranked, the best one lowest."""
-    says_nothing = count == 0 and target > 0
-    return says_nothing, abs(count - target), count

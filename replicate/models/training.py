@@ -20,7 +20,8 @@ from mxnet import autograd, gluon
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
 from replicate.models.network import AutoencoderNetwork
-from replicate.models.schedule import BetaSchedule, active, is_nearer
+from replicate.models.ramp import GO_BACK, RANK, RULES, SELECT, greatest
+from replicate.models.schedule import BetaSchedule, active
 from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights
 
 
@@ -64,12 +65,16 @@ class Progress:
         Epochs since the training began, and since the phase began.
     updates : int
         Updates of the weights since the training began.
-    beta, beta_step : float
-        beta of this epoch, and the step by which it grows on the ramp.
+    beta : float
+        beta of this epoch.
+    kept_updates : int
+        Updates of the weights before the model that the ramp keeps.
     selected_count : int or None
         Number of active channels of the selected model; None before there is one.
     selected_beta : float
         beta of the selected model.
+    selected_how : str
+        How the ramp came to this number, as `replicate.models.ramp` says; ``fixed`` without a ramp.
     seconds : float
         Time spent on updates.
     """
@@ -79,9 +84,10 @@ class Progress:
     phase_epoch: int = 0
     updates: int = 0
     beta: float = 0.0
-    beta_step: float = 0.0
+    kept_updates: int = 0
     selected_count: int | None = None
     selected_beta: float = 0.0
+    selected_how: str = "fixed"
     seconds: float = 0.0
 
 
@@ -134,13 +140,14 @@ class Training:
         ]
         self._is_variational = network.variational
         self.channels = np.ones(self._parameters["encoder.mean.bias"].shape[0], dtype=bool)
-        self._selected = get_weights(network)
-        self._selected_channels = self.channels
         self._optimizer = mx.optimizer.Adam(learning_rate=options.learning_rate)
         self._moments = [
             self._optimizer.create_state(i, parameter.data())
             for i, parameter in enumerate(self._parameters.values())
         ]
+        self._ramp = RULES[schedule.rule](options.target_channels, 0.0, schedule.max_steps)
+        self._kept = self._model()
+        self._kept_kl = np.zeros(len(self.channels))
 
     def run(
         self,
@@ -173,7 +180,7 @@ class Training:
             row, channel_kl = self._epoch()
             if on_beta is not None and self._is_at_end_of_beta(row["phase"]):
                 on_beta(row, get_weights(self.network))
-            self._advance(row, active(channel_kl))
+            self._advance(row, channel_kl)
             self.history.append(row)
             if checkpoint is not None:
                 self._save(checkpoint)
@@ -194,6 +201,8 @@ class Training:
         start = time.perf_counter()
         rng = np.random.default_rng([self.options.seed, progress.epoch])
         mse, activity, channel_kl = self._update_all(rng)
+        # The engine works behind: a clock that is read before it is done would run too slow.
+        mx.nd.waitall()
         progress.seconds += time.perf_counter() - start
         row = {
             "epoch": progress.epoch,
@@ -284,70 +293,120 @@ class Training:
         reconstruction = in_batches(reconstruct, self.validation)[0]
         return float(np.mean((reconstruction - self.validation) ** 2, dtype=np.float64))
 
-    def _advance(self, row, channels):
-        """Decide what comes after an epoch in which `channels` were active."""
+    def _advance(self, row, channel_kl):
+        """Decide what comes after an epoch, whose channels had this KL on average."""
         progress, schedule = self.progress, self.schedule
         if progress.phase == "warmup" and progress.phase_epoch >= schedule.warmup_epochs:
-            progress.beta_step = schedule.beta_step(row["mse"], row["kl"])
-            progress.phase = "ramp"
-            progress.phase_epoch = 0
-            progress.beta = progress.beta_step
+            self._start_ramp(row, channel_kl)
         elif self._is_at_end_of_beta(progress.phase):
-            self._step_beta(channels)
+            self._step_beta(channel_kl)
         elif progress.phase == "settle" and progress.phase_epoch == schedule.settle_epochs:
             progress.phase = "done"
             if progress.selected_count is None:
-                progress.selected_count = int(channels.sum())
+                progress.selected_count = int(active(channel_kl).sum())
 
-    def _step_beta(self, channels):
-        """Remember the model of this beta if it is the best, and go to the next beta, or end."""
+    def _start_ramp(self, row, channel_kl):
+        """Go from the warm-up to the first beta of the ramp."""
         progress = self.progress
-        target = self.options.target_channels
-        count = int(channels.sum())
-        if is_nearer(count, progress.selected_count, target):
-            progress.selected_count = count
-            progress.selected_beta = progress.beta
-            self._selected = get_weights(self.network)
-            self._selected_channels = channels
-        most_epochs = self.schedule.max_steps * self.schedule.step_epochs
-        if count <= target or progress.phase_epoch >= most_epochs:
-            self._select()
-        else:
-            progress.beta += progress.beta_step
+        self._ramp.step = self.schedule.beta_step(row["mse"], row["kl"])
+        self._ramp.start()
+        self._keep(channel_kl)
+        progress.phase = "ramp"
+        progress.phase_epoch = 0
+        progress.beta = self._ramp.beta
 
-    def _select(self):
-        """Go back to the selected model; if it is to settle, switch its inactive channels off."""
+    def _step_beta(self, channel_kl):
+        """Go to the next beta, or end the ramp."""
+        channel_kl = self._judged_kl(channel_kl)
+        beta = self.progress.beta
+        decision = self._ramp.decide(channel_kl)
+        if decision.keep:
+            self._keep(channel_kl)
+            self.progress.selected_beta = beta
+        self.progress.beta = self._ramp.beta
+        if decision.then == GO_BACK:
+            self._go_back()
+        elif decision.then == SELECT:
+            self._select(active(self._kept_kl))
+        elif decision.then == RANK:
+            self._select(greatest(self._kept_kl, self.options.target_channels))
+
+    def _judged_kl(self, channel_kl):
+        """Return the KL by which channels are counted, given the mean over the last epoch.
+
+        That mean is of weights on the move, and of spectra with noise: only the paper's rule is
+        content with it.
+        """
+        if self.schedule.rule == "nearest":
+            return channel_kl
+        return mean_kl(self.network, self.spectra)
+
+    def _keep(self, channel_kl):
+        """Keep the model as it is now, for the ramp to go back to."""
+        self._kept = self._model()
+        self._kept_kl = np.asarray(channel_kl, dtype=np.float64)
+        self.progress.kept_updates = self.progress.updates
+
+    def _go_back(self):
+        """Go back to the model that is kept."""
+        self._set_model(self._kept)
+        self.progress.updates = self.progress.kept_updates
+        self._optimizer = self._new_optimizer()
+
+    def _select(self, channels):
+        """End the ramp with the model that is kept; if it is to settle, use only some channels."""
         progress = self.progress
-        set_weights(self.network, self._selected)
+        self._go_back()
+        progress.selected_count = int(channels.sum())
+        progress.selected_how = self._ramp.how
         if self.schedule.settle_epochs:
-            self.channels = self._selected_channels
+            self.channels = channels
             progress.phase = "settle"
             progress.phase_epoch = 0
             progress.beta = self.schedule.settle_beta
         else:
             progress.phase = "done"
 
-    def _save(self, path):
-        """Write a checkpoint."""
+    def _model(self):
+        """Return the weights and the moments of ADAM, by name."""
         arrays = {}
         for name, array in get_weights(self.network).items():
             arrays[f"weight/{name}"] = array
-        for name, array in self._selected.items():
-            arrays[f"selected/{name}"] = array
         for i, moments in enumerate(self._moments):
             for j, moment in enumerate(moments):
                 arrays[f"moment/{i}/{j}"] = moment.asnumpy()
+        return arrays
+
+    def _set_model(self, arrays):
+        """Take the weights and the moments of ADAM from arrays by name."""
+        set_weights(self.network, {name: arrays[f"weight/{name}"] for name in self._parameters})
+        # New arrays, for those in use may have a layout of oneDNN that cannot be written to.
+        self._moments = [
+            tuple(mx.nd.array(arrays[f"moment/{i}/{j}"]) for j in range(len(moments)))
+            for i, moments in enumerate(self._moments)
+        ]
+
+    def _new_optimizer(self):
+        """Return the optimiser as it is after so many updates."""
+        return mx.optimizer.Adam(
+            learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates
+        )
+
+    def _save(self, path):
+        """Write a checkpoint."""
         state = {
             "training": self._identity,
             "progress": asdict(self.progress),
+            "ramp": asdict(self._ramp),
             "history": self.history,
         }
         write_npz(
             path,
             state=np.array(json.dumps(state)),
             channels=self.channels,
-            selected_channels=self._selected_channels,
-            **arrays,
+            kept_kl=self._kept_kl,
+            **self._model(),
+            **{f"kept/{name}": array for name, array in self._kept.items()},
         )
 
     def _load(self, path):
@@ -359,24 +418,20 @@ class Training:
             raise ReplicationError(
                 f"{path}: not a checkpoint of this training ({error}). Delete it and run again."
             ) from error
-        self._optimizer = mx.optimizer.Adam(
-            learning_rate=self.options.learning_rate, begin_num_update=self.progress.updates
-        )
+        self._optimizer = self._new_optimizer()
 
     def _restore(self, arrays):
-        """Take the progress, the history, the weights and the moments from a checkpoint."""
+        """Take the progress, the ramp, the history and both models from a checkpoint."""
         state = json.loads(str(arrays["state"]))
         if state["training"] != self._identity:
             raise ValueError("its schedule, options or spectra are others")
+        self._set_model(arrays)
         self.progress = Progress(**state["progress"])
+        self._ramp = type(self._ramp)(**state["ramp"])
         self.history = state["history"]
         self.channels = arrays["channels"]
-        self._selected_channels = arrays["selected_channels"]
-        self._selected = {name: arrays[f"selected/{name}"] for name in self._parameters}
-        set_weights(self.network, {name: arrays[f"weight/{name}"] for name in self._parameters})
-        for i, moments in enumerate(self._moments):
-            for j, moment in enumerate(moments):
-                moment[:] = arrays[f"moment/{i}/{j}"]
+        self._kept_kl = arrays["kept_kl"]
+        self._kept = {name: arrays[f"kept/{name}"] for name in self._kept}
 
 
 def _first_progress(schedule):
@@ -384,3 +439,21 @@ def _first_progress(schedule):
     if schedule.fixed_beta is None:
         return Progress()
     return Progress(phase="settle", beta=schedule.fixed_beta, selected_beta=schedule.fixed_beta)
+
+
+def mean_kl(network: AutoencoderNetwork, spectra: np.ndarray) -> np.ndarray:
+    """Return the KL of each channel from the prior, averaged over spectra without noise, nats.
+
+    Parameters
+    ----------
+    network : AutoencoderNetwork
+        A variational one.
+    spectra : ndarray of shape (n_spectra, n_steps, n_channels)
+
+    Returns
+    -------
+    ndarray of shape (n_latent,), float64
+    """
+    outputs = in_batches(lambda batch: network.encoder(batch)[:2], spectra)
+    mean, log_variance = (array.astype(np.float64) for array in outputs)
+    return -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(axis=0)

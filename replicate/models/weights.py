@@ -78,4 +78,5 @@ def set_weights(network: Block, weights: dict[str, np.ndarray]) -> None:
             "Delete the run and train again."
         )
     for name, parameter in parameters.items():
-        parameter.set_data(mx.nd.array(weights[name]))
+        # `set_data` cannot write to weights that oneDNN has laid out for itself in a forward pass.
+        mx.nd.identity(mx.nd.array(weights[name]), out=parameter.data())

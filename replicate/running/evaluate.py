@@ -102,7 +102,7 @@ def _epochs_left(schedule, row):
     """Return how many epochs at most follow the one of a row of the history."""
     if row["phase"] == "settle":
         return schedule.settle_epochs - row["phase_epoch"] - 1
-    return schedule.max_epochs - row["epoch"] - 1
+    return max(schedule.max_epochs - row["epoch"] - 1, schedule.settle_epochs)
 
 
 def _timing(model, spectra):
@@ -120,8 +120,11 @@ def _training_metrics(model):
     """Return where the schedule of a network ended, and when its error passed the paper's."""
     if not hasattr(model, "history_"):
         return {}
-    selected = getattr(model, "selected_", {})
-    metrics = {f"selected_{name}": value for name, value in selected.items()}
+    metrics = {}
+    if hasattr(model, "selected_"):
+        metrics["selected_beta"] = model.selected_["beta"]
+        metrics["selected_active_channels"] = model.selected_["active_channels"]
+        metrics["selected_by_rank"] = int(model.selected_["how"] == "rank")
     reached = [
         row["seconds"]
         for row in model.history_

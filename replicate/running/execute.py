@@ -94,6 +94,7 @@ def execute(
         "status": "complete",
         "metrics": metrics,
         "seconds": time.perf_counter() - start,
+        "selected": getattr(model, "selected_", None),
         "thread_pools": threadpoolctl.threadpool_info(),
     }
     run.finish(config, record | complete)

@@ -136,8 +136,12 @@ PAPER_NETWORK = {
     "batch_size": 300,
 }
 PAPER_SCHEDULE = {
-    "toy": BetaSchedule(warmup_epochs=2000, step_epochs=100, max_steps=45, settle_epochs=0),
-    "beps": BetaSchedule(warmup_epochs=1000, step_epochs=1000, max_steps=19, settle_epochs=0),
+    "toy": BetaSchedule(
+        warmup_epochs=2000, step_epochs=100, max_steps=45, settle_epochs=0, rule="nearest"
+    ),
+    "beps": BetaSchedule(
+        warmup_epochs=1000, step_epochs=1000, max_steps=19, settle_epochs=0, rule="nearest"
+    ),
 }
 
 

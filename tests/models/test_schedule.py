@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.errors import ReplicationError
-from replicate.models.schedule import ACTIVE_KL, BetaSchedule, active, is_nearer
+from replicate.models.ramp import is_nearer
+from replicate.models.schedule import ACTIVE_KL, BetaSchedule, active
 
 positive = st.floats(1e-6, 1e3)
 counts = st.lists(st.integers(0, 16), min_size=1, max_size=30)

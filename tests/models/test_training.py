@@ -403,6 +403,9 @@ class Scripted(Training):
         now.phase_epoch += 1
         return row, np.where(mask, 1.0, 0.01)
 
+    def _judged_kl(self, channel_kl):
+        return channel_kl
+
     def _stamp(self):
         return self.network.encoder.mean.bias
 
@@ -433,7 +436,9 @@ def masks_of(counts):
     ],
 )
 def test_the_model_whose_active_channels_are_nearest_the_target(counts, target, selected):
-    schedule = BetaSchedule(warmup_epochs=1, max_steps=len(counts), settle_epochs=2)
+    schedule = BetaSchedule(
+        warmup_epochs=1, max_steps=len(counts), settle_epochs=2, rule="nearest"
+    )
     masks = masks_of(counts)
     training = follow([np.ones(N_LATENT), *masks], target, schedule)
     settle = [row for row in training.history if row["phase"] == "settle"]
@@ -461,7 +466,11 @@ def test_only_the_last_epoch_of_a_beta_decides(counts, target, step_epochs, warm
         mask for last in masks_of(counts) for mask in (*decoys, last)
     ]
     schedule = BetaSchedule(
-        warmup_epochs=warmup_epochs, step_epochs=step_epochs, max_steps=len(counts), settle_epochs=1
+        warmup_epochs=warmup_epochs,
+        step_epochs=step_epochs,
+        max_steps=len(counts),
+        settle_epochs=1,
+        rule="nearest",
     )
     training = follow(script, target, schedule)
     n_betas = next((i + 1 for i, count in enumerate(counts) if count <= target), len(counts))
@@ -481,7 +490,7 @@ def test_only_the_last_epoch_of_a_beta_decides(counts, target, step_epochs, warm
 
 
 def test_without_settling_nothing_is_switched_off():
-    schedule = BetaSchedule(warmup_epochs=1, max_steps=3, settle_epochs=0)
+    schedule = BetaSchedule(warmup_epochs=1, max_steps=3, settle_epochs=0, rule="nearest")
     training = follow([np.ones(N_LATENT), *masks_of([4, 3, 0])], 2, schedule)
     assert training.progress.phase == "done"
     assert training.channels.all()
@@ -491,7 +500,7 @@ def test_without_settling_nothing_is_switched_off():
 
 
 def test_selected_weights_survive_an_interruption(tmp_path):
-    schedule = BetaSchedule(warmup_epochs=1, max_steps=4, settle_epochs=0)
+    schedule = BetaSchedule(warmup_epochs=1, max_steps=4, settle_epochs=0, rule="nearest")
     first, resumed = (
         make(Scripted, network=build(), schedule=schedule, target_channels=2) for _ in range(2)
     )
