@@ -1,4 +1,7 @@
-"""Whole files or none: interrupted writes, damaged files of every kind, and hashes known from elsewhere."""
+"""Whole files or none.
+
+Interrupted writes, damaged files of every kind, and hashes known from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,10 @@ def test_files_are_as_private_as_the_user_wants(tmp_path, mask, mode):
     ids=["text", "json", "npz"],
 )
 def test_a_folder_that_cannot_be_made(tmp_path, write):
-    """A file is where the folder should be: like a folder that is not writable, but for the superuser too."""
+    """A file is where the folder should be.
+
+    That is like a folder that is not writable, but for the superuser too.
+    """
     (tmp_path / "results").write_text("a file")
     with pytest.raises(ReplicationError, match="results/run/record.*cannot be written.*--results"):
         write(tmp_path / "results" / "run" / "record")
@@ -139,10 +145,10 @@ plain = st.sampled_from([np.float32, np.float64, np.int64, np.bool_]).flatmap(
 def test_arrays_make_the_round_trip_bit_by_bit(tmp_path_factory, stored):
     path = tmp_path_factory.mktemp("arrays") / "a.npz"
     files.write_npz(path, **stored)
-    found = files.read_npz(path)
-    assert found.keys() == stored.keys()
+    loaded = files.read_npz(path)
+    assert loaded.keys() == stored.keys()
     for name, array in stored.items():
-        assert (found[name].dtype, found[name].shape, found[name].tobytes()) == (
+        assert (loaded[name].dtype, loaded[name].shape, loaded[name].tobytes()) == (
             array.dtype,
             array.shape,
             array.tobytes(),
@@ -235,14 +241,14 @@ def test_a_flipped_bit_never_changes_an_array_of_an_npz(tmp_path_factory, positi
     path = tmp_path_factory.getbasetemp() / "flipped.npz"
     path.write_bytes(flip(NPZ, position, bit))
     try:
-        found = files.read_npz(path)
+        loaded = files.read_npz(path)
     except ReplicationError as error:
         assert "flipped.npz" in str(error)
     else:
         np.testing.assert_array_equal(
-            found.get("x", np.arange(40.0).reshape(8, 5)), np.arange(40.0).reshape(8, 5)
+            loaded.get("x", np.arange(40.0).reshape(8, 5)), np.arange(40.0).reshape(8, 5)
         )
-        np.testing.assert_array_equal(found.get("y", np.ones(3)), np.ones(3))
+        np.testing.assert_array_equal(loaded.get("y", np.ones(3)), np.ones(3))
 
 
 @settings(max_examples=400)

@@ -195,7 +195,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If the latents are not finite, or not `n_components` of each spectrum.
+            If the latents are not finite, or if there are not `n_components` for each spectrum.
         """
         check_is_fitted(self)
         Z = check_array(Z, dtype=np.float32)

@@ -19,7 +19,7 @@ from replicate.errors import ReplicationError
 #: nats.
 ACTIVE_KL = 0.1
 
-#: Ten to a greater power than this is beyond all floating-point numbers.
+#: The exponent of lambda ends here, so that ten to its power is a floating-point number.
 LARGEST_EXPONENT = 308
 
 

@@ -1,4 +1,7 @@
-"""The scan: alignment by planted features and by physics, reading broken files, splitting and scaling."""
+"""The scan of the paper.
+
+Alignment by planted features and by physics, reading broken files, held-out folds, and scaling.
+"""
 
 from __future__ import annotations
 
@@ -84,9 +87,10 @@ def test_lag_of_the_prepared_arrays():
 def test_planted_dip_lands_at_its_voltage(volts, rising):
     scan = small_scan()
     spectra = np.zeros((1, 192), dtype=np.float32)
-    own = scan.voltages[1]
-    branch = np.roll(own, -1) > own if rising else np.roll(own, -1) < own
-    spectra[0, 96 + np.flatnonzero(np.isclose(own, volts) & branch)] = -1
+    voltage = scan.voltages[1]
+    following = np.roll(voltage, -1)
+    branch = following > voltage if rising else following < voltage
+    spectra[0, 96 + np.flatnonzero(np.isclose(voltage, volts) & branch)] = -1
     aligned = scan.align(spectra)
     step = np.argmin(aligned[0, 1])
     assert scan.voltages[0][step] == pytest.approx(volts)
@@ -269,9 +273,9 @@ def test_folds_of_a_grid_that_blocks_do_not_tile_or_that_has_blank_pixels():
     laid_out[mask] = folds
     # Four rows of six blocks, four of them blank.
     blocks = [laid_out[i : i + 6, j : j + 6] for i in range(0, 20, 6) for j in range(0, 31, 6)]
-    found = [set(block[block >= 0]) for block in blocks]
-    assert all(len(folds) <= 1 for folds in found)
-    assert sorted(np.bincount([folds.pop() for folds in found if folds])) == [4] * 5
+    folds_of_blocks = [set(block[block >= 0]) for block in blocks]
+    assert all(len(folds) <= 1 for folds in folds_of_blocks)
+    assert sorted(np.bincount([folds.pop() for folds in folds_of_blocks if folds])) == [4] * 5
 
 
 def test_a_small_grid_has_smaller_blocks():
@@ -335,7 +339,10 @@ def test_scaler_refuses_other_widths():
 
 
 def softening_correlation(piezoresponse, resonance, voltage):
-    """Partial correlation of resonance with |dP/dt| given |V|, each pixel about its mean, on the 40 % largest loops."""
+    """Return the partial correlation of resonance with |dP/dt| given |V|.
+
+    Each pixel is taken about its mean, and the 40 % largest loops are used.
+    """
     large = np.ptp(piezoresponse, axis=1) >= np.quantile(np.ptp(piezoresponse, axis=1), 0.6)
     speed = np.abs(np.roll(piezoresponse, -1, axis=1) - np.roll(piezoresponse, 1, axis=1))
     known = np.stack([np.ones_like(voltage), np.abs(voltage)], axis=1)

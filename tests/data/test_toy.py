@@ -1,4 +1,4 @@
-"""The toy problem against an independent scalar computation, and the bookkeeping of unique colours."""
+"""The toy problem against an independent scalar computation, and the unique colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The simulated twin: its physics on the clean spectra, its noise, its truth, and its likeness to the measured scan."""
+"""The simulated twin.
+
+Its physics on the clean spectra, its noise, its truth, and its likeness to the measured scan.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,10 @@ def test_bands_have_small_loops(noisy, truth):
 
 
 def resonance_against_chord(scan, pixels, branch):
-    """Mean resonance of some pixels on a switching quarter cycle, less the chord between its ends."""
+    """Return the mean resonance of some pixels on a switching quarter cycle.
+
+    The chord between its ends is subtracted.
+    """
     curve = scan.aligned()[0][pixels, 1].mean(axis=0)
     curve = np.append(curve, curve[0])[branch]
     return curve - np.linspace(curve[0], curve[-1], len(curve))

@@ -1,4 +1,7 @@
-"""The autoencoders as scikit-learn transformers: conventions, start, bad input, and that it learns what PCA cannot."""
+"""The autoencoders as scikit-learn transformers.
+
+Conventions, start, bad input, and that a network learns spectra that PCA cannot.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +29,24 @@ from replicate.models.weights import named_parameters  # noqa: E402
 from replicate.reference.restore import StoredAutoencoder, StoredVariationalAutoencoder  # noqa: E402
 
 BRIEF = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=1)
-# The paper's lambda is a power of ten of beta, and meant for spectra of unit variance; those of scikit-learn's checks reach 100.
+# The paper's lambda is a power of ten of beta, and meant for spectra of unit variance; those of
+# scikit-learn's checks reach 100.
 UNSCALED = replace(BRIEF, l1_scale=0.0)
 
 
 def tiny(**changes):
-    """At a width of 1 or 2, of 4 with patches, MXNet's fused LSTM rounds the last bit as the memory is aligned; at 8 it does not."""
+    """Return a small LSTM VAE.
+
+    At a width of 1 or 2, or of 4 with patches, the last bit of MXNet's fused LSTM depends on how
+    the memory is aligned; at 8 it does not.
+    """
     return LSTMVariationalAutoencoder(
         **{"n_components": 2, "width": 4, "schedule": BRIEF, "target_channels": 1} | changes
     )
 
 
 def small(**changes):
-    """The other members of the family, as small."""
+    """Return the parameters of the other members of the family, as small."""
     return {"n_components": 2, "schedule": BRIEF, "target_channels": 1} | changes
 
 
@@ -68,7 +76,10 @@ def stacked(n=40, n_channels=2, n_steps=6, seed=0):
 
 
 def steps_on_slopes(n, seed):
-    """Spectra of two factors, where a step is and how steep the slope under it; the step moves through many linear components."""
+    """Return spectra of two factors: where a step is, and how steep the slope under it is.
+
+    The step moves through many linear components.
+    """
     where, slope = np.random.default_rng(seed).uniform(-1, 1, size=(2, n, 1))
     t = np.linspace(-1, 1, 8)
     return (np.tanh(4 * (t - where)) + slope * t).astype(np.float32)
@@ -157,12 +168,15 @@ def test_steps_that_do_not_divide_into_patches():
 
 
 def test_features_of_each_step_s_own_are_counted(spectra):
-    """A dense layer of 6 steps of 3 features from 4, which both directions of 4 units, of 4 gates each, read beside the embedding."""
-    own, none = (
+    """The dense layer makes 3 features of each of 6 steps from 4 features.
+
+    Both directions of 4 units, of 4 gates each, read them beside the embedding.
+    """
+    with_step_features, without = (
         tiny(n_channels=2, n_own=n_own, n_components=4).fit(spectra).n_parameters_
         for n_own in (3, 0)
     )
-    assert own - none == 6 * 3 * (4 + 1) + 2 * 4 * 4 * 3
+    assert with_step_features - without == 6 * 3 * (4 + 1) + 2 * 4 * 4 * 3
 
 
 def test_a_spectrum_s_latents_do_not_depend_on_its_company(fitted):
@@ -377,7 +391,10 @@ def test_a_linear_autoencoder_reaches_the_error_of_pca():
 @pytest.mark.parametrize("n_channels", [1, 2, 3])
 @members
 def test_linear_path_starts_at_the_principal_components(make, n_channels):
-    """Taken alone, the linear map in and out reconstructs as PCA does, by way of latents of unit variance."""
+    """Taken alone, the linear map in and out reconstructs as PCA does.
+
+    Its latents have unit variance.
+    """
     spectra = 2 + stacked(n_channels=n_channels) @ np.diag(
         np.linspace(3, 0.1, 6 * n_channels)
     ).astype(np.float32)
@@ -401,7 +418,10 @@ def test_linear_path_starts_at_the_principal_components(make, n_channels):
 
 
 def test_linear_path_of_fewer_components_than_channels():
-    """Spectra of rank 2 and a constant feature: the channels without a component start at 0, nothing is divided by 0."""
+    """Spectra of rank 2 and a constant feature.
+
+    The channels without a component start at 0, and nothing is divided by 0.
+    """
     spectra = (
         stacked(n=20, n_channels=1, n_steps=2) @ stacked(n=2, n_channels=1, n_steps=6, seed=1)
     ).astype(np.float32)
@@ -465,7 +485,10 @@ def test_channels_that_are_switched_off_are_zero(learned):
 
 
 def test_channels_in_use_carry_the_factors(learned):
-    """Each factor is a smooth function of the two latents: their nearest neighbours have nearly the same."""
+    """Each factor is a smooth function of the two latents.
+
+    Spectra that are nearest neighbours have nearly the same factors.
+    """
     spectra = steps_on_slopes(400, seed=0)
     latents = learned.transform(spectra)[:, learned.active_]
     factors = np.random.default_rng(0).uniform(-1, 1, size=(2, 400)).T

@@ -1,4 +1,8 @@
-"""Dictionary learning against scikit-learn's other solvers and against the conditions that define each kind of code."""
+"""Dictionary learning.
+
+It is held against scikit-learn's other solvers, and against the conditions that define each kind
+of code.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,10 @@ def test_scikit_learn_convention(estimator, check):
 
 
 def lasso_codes(spectra, atoms, penalty, positive=False):
-    """Codes that minimise 0.5 ||x - D g||^2 + penalty ||g||_1, by scikit-learn's other lasso, spectrum by spectrum."""
+    """Return codes that minimise 0.5 ||x - D g||^2 + penalty ||g||_1.
+
+    They come from scikit-learn's other lasso, spectrum by spectrum.
+    """
     lasso = Lasso(
         alpha=penalty / atoms.shape[1],
         fit_intercept=False,
@@ -73,7 +80,11 @@ def test_spectra_are_coded_with_the_penalty_that_is_stated(
 
 
 def test_codes_satisfy_the_conditions_of_a_minimum(dictionary, spectra):
-    """Where a code is not 0, the correlation of its atom with what is left over is the penalty; elsewhere it is less."""
+    """The codes are at the minimum of the lasso.
+
+    Where a code is not 0, the correlation of its atom with the residual is the penalty; elsewhere
+    it is smaller.
+    """
     codes = dictionary.transform(spectra)
     correlation = (spectra - dictionary.inverse_transform(codes)) @ dictionary.components_.T
     used = codes != 0
@@ -159,7 +170,7 @@ def positive(spectra):
 
 
 def test_positive_codes_of_atoms_at_right_angles(spectra):
-    """Known answer: what overlaps with an atom beyond the penalty."""
+    """Known answer: the part of the overlap with an atom that is beyond the penalty."""
     spectra = np.abs(spectra)
     model = PositiveDictionaryLearning(3, alpha=0.4)
     model.components_, model.n_features_in_ = np.eye(3, 12), 12
@@ -169,7 +180,10 @@ def test_positive_codes_of_atoms_at_right_angles(spectra):
 
 
 def test_positive_codes_of_slanted_atoms_may_stop_short(positive, spectra):
-    """Never negative, mostly at the minimum; the solver of the authors' choice shrinks the others too much."""
+    """Codes are never negative, and mostly at the minimum.
+
+    The solver of the authors' choice shrinks the others too much.
+    """
 
     def loss(codes):
         return 0.5 * ((spectra - codes @ positive.components_) ** 2).sum(axis=1) + 0.4 * np.abs(
@@ -195,7 +209,10 @@ def test_positive_atoms_begin_at_the_cluster_centres(spectra):
 
 
 def test_authors_rms_against_a_direct_computation(spectra):
-    """The error of the seeded atoms on spectra whose channels have no mean, the resonance times its unit."""
+    """The error of the seeded atoms is computed anew.
+
+    Channels have no mean, and the resonance is multiplied by its unit.
+    """
     channels = spectra.reshape(60, 2, 6)
     stacked = ((channels - channels.mean(axis=2, keepdims=True)) * [[1.0], [4.0]]).reshape(60, 12)
     atoms = PositiveDictionaryLearning(3).fit(stacked).components_

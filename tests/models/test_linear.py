@@ -1,4 +1,8 @@
-"""PCA, ICA, sparse PCA and NMF: known answers, and what makes each of them what it is; every linear model from its stored arrays."""
+"""PCA, ICA, sparse PCA and NMF.
+
+Known answers, the property that makes each model what it is, and every linear model from its stored
+arrays.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +89,7 @@ def test_parameters_are_counted(model, rng):
 
 @given(st.integers(1, 8))
 def test_pca_leaves_the_trailing_singular_values(n_components):
-    """Known answer: the squared error of PCA is the sum of the squared singular values beyond those kept."""
+    """Known answer: PCA leaves the sum of the squared singular values beyond its components."""
     spectra = np.random.default_rng(n_components).normal(size=(20, 8))
     model = PCA(n_components).fit(spectra)
     singular = np.linalg.svd(spectra - spectra.mean(axis=0), compute_uv=False)
@@ -123,7 +127,10 @@ def test_a_penalty_makes_components_sparse_and_costs(spectra):
 
 
 def test_sparse_pca_drops_what_moves_less_than_its_penalty():
-    """One source moves four features by 1, 0.5, 0.15 and 0.05 standard deviations; few or many spectra, the last is dropped."""
+    """One source moves four features by 1, 0.5, 0.15 and 0.05 standard deviations.
+
+    The last is dropped, whether there are few or many spectra.
+    """
     loadings = np.array([[1, 0.5, 0.15, 0.05]])
     for n in (50, 5000):
         model = SparsePCA(1, alpha=0.1).fit(np.tile([[1.0], [-1.0]], (n // 2, 1)) @ loadings)
@@ -139,7 +146,10 @@ def test_sparse_pca_codes_are_least_squares(spectra):
 
 
 def test_nmf_of_as_many_parts_as_there_are_is_nearly_exact():
-    """The offset is found too: each part is absent from some spectrum, so the least of each feature is what all of them share."""
+    """The offset is recovered too.
+
+    Each part is absent from some spectrum, so the minimum of each feature is shared by all of them.
+    """
     rng = np.random.default_rng(2)
     parts, offset = rng.uniform(size=(3, 12)), rng.normal(size=12)
     amounts = rng.exponential(size=(200, 3))

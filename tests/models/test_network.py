@@ -1,4 +1,7 @@
-"""The Gluon network against a second computation of it: `replicate.reference`, in NumPy alone and in double precision."""
+"""The Gluon networks against a second computation.
+
+`replicate.reference` computes them in NumPy alone and in double precision.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ def build(member="lstm", hybrid=True, seed=0, scale=0.4, n_steps=STEPS, **change
 
 
 def batch(member="lstm", n_channels=2, n_spectra=5, n_steps=STEPS, n_latent=LATENTS, seed=1):
-    """What the encoder sees, what the decoder must return, and epsilon; to a dense network a spectrum is one long channel."""
+    """Return noisy spectra for the encoder, the spectra that the decoder must return, and epsilon.
+
+    To a dense network a spectrum is one long channel.
+    """
     random = np.random.default_rng(seed)
     spectra, noise = random.normal(size=(2, n_spectra, n_steps, n_channels)).astype(np.float32)
     shape = (
@@ -94,12 +100,15 @@ def run(network, *inputs):
 
 
 def stacked(spectra):
-    """NTC, as the Gluon network takes and gives them, to channel-major `(n, n_channels * n_steps)`."""
+    """Return spectra, NTC, channel-major, `(n, n_channels * n_steps)`."""
     return spectra.transpose(0, 2, 1).reshape(len(spectra), -1)
 
 
 def in_numpy(weights, spectra, latents):
-    """What the encoder makes of spectra, NTC, and the decoder of latents, in the order of the Gluon blocks; spectra stacked."""
+    """Return what encoder and decoder make of spectra, NTC, and of latents, in NumPy.
+
+    The arrays are in the order of the Gluon blocks; spectra are stacked.
+    """
     reference = in_reference(weights)
     encoded = [array for array in reference.encode(stacked(spectra)) if array is not None]
     embeddings = (
@@ -121,7 +130,7 @@ def in_gluon(network, spectra, latents):
 
 
 def losses(weights, noisy, spectra, epsilon=0, channels=1):
-    """MSE, activity and KL of each channel, of the forward pass in NumPy."""
+    """Return MSE, activity and KL of each channel, of the forward pass in NumPy."""
     reference = in_reference(weights)
     mean, log_variance = reference.encode(stacked(noisy))
     latents = (
@@ -143,9 +152,9 @@ def losses(weights, noisy, spectra, epsilon=0, channels=1):
     )
 
 
-def assert_all_close(found, expected):
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected):
+def assert_all_close(arrays, expected):
+    assert len(arrays) == len(expected)
+    for one, other in zip(arrays, expected):
         assert one.shape == other.shape
         assert np.abs(one).max() > 0
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
@@ -186,7 +195,10 @@ def test_convolutions_of_any_number_of_steps(n_steps, linear_path):
 def test_the_networks_of_the_study_against_numpy(
     monkeypatch, cls, form, scale, n_channels, linear_path
 ):
-    """The layers of every profile; the larger they are, the smaller the weights, so that the states do not all saturate."""
+    """The layers of every profile.
+
+    The larger they are, the smaller the weights, so that the states do not all saturate.
+    """
     monkeypatch.setitem(FAMILY, "member", (cls, form))
     network = build(
         "member",
@@ -205,16 +217,19 @@ def test_the_networks_of_the_study_against_numpy(
 @some_members
 @pytest.mark.parametrize("linear_path", [False, True])
 def test_the_estimator_against_numpy(rng, member, linear_path):
-    """From stacked spectra to stacked reconstructions, with a channel switched off and another merely inactive."""
+    """From stacked spectra to stacked reconstructions.
+
+    One channel is switched off, and another is merely inactive.
+    """
     model = estimator(member, linear_path=linear_path)
     model.weights_ = get_weights(build(member, linear_path=linear_path))
     model.channel_kl_, model.n_features_in_ = np.array([3, 0, 0.01, 2]), 14
     spectra = rng.normal(size=(11, 14)).astype(np.float32)
-    found = model.inverse_transform(model.transform(spectra))
+    reconstruction = model.inverse_transform(model.transform(spectra))
     reference = in_reference(model.weights_)
-    assert_all_close([found], [reference.reconstruct(spectra, model.channel_kl_ != 0)])
+    assert_all_close([reconstruction], [reference.reconstruct(spectra, model.channel_kl_ != 0)])
     for other in (None, model.channel_kl_ > 0.1):
-        assert np.abs(found - reference.reconstruct(spectra, other)).max() > 1e-4
+        assert np.abs(reconstruction - reference.reconstruct(spectra, other)).max() > 1e-4
 
 
 @members
@@ -228,7 +243,7 @@ def test_losses_against_numpy(member, variational):
 
 @some_members
 def test_hybridised_is_eager(member):
-    """Also where the number of spectra changes from call to call, as it does between training and scoring."""
+    """The number of spectra changes from call to call, as between training and scoring."""
     eager, hybrid = (build(member, hybrid=hybrid) for hybrid in (False, True))
     for n_spectra in (5, 2, 9, 5):
         inputs = (*batch(member, n_spectra=n_spectra), np.ones((1, 4), dtype=np.float32))
@@ -241,7 +256,10 @@ def test_hybridised_is_eager(member):
 )
 @some_members
 def test_gradients(member, linear_path, variational, rng):
-    """Every parameter has a finite gradient, and the loss of the NumPy network rises in any direction as steeply as they say."""
+    """Every parameter has a finite gradient.
+
+    The loss of the NumPy network rises in any direction as steeply as the gradients say.
+    """
     changes = {"width": 8} if member.startswith("lstm") else {}
     network = build(
         member, linear_path=linear_path, variational=variational, n_components=8, **changes
@@ -279,12 +297,19 @@ def count(network):
 
 
 def n_lstm(inputs, width):
-    """Weights of a bidirectional layer: four gates, each with input, recurrent and two bias terms."""
+    """Return the number of weights of a bidirectional layer.
+
+    It has four gates, each with input, recurrent and two bias terms.
+    """
     return 2 * 4 * width * (inputs + width + 2)
 
 
 def n_paper(n_channels, width=128, n_latent=16):
-    """Paper: 3 blocks of 2 layers in encoder and decoder, and one layer more in each; the first skip changes the width."""
+    """Return the number of weights of the paper's network.
+
+    It has 3 blocks of 2 layers in encoder and decoder, and one layer more in each; the first skip
+    changes the width.
+    """
     blocks_encoder = (
         n_lstm(n_channels, width) + 5 * n_lstm(2 * width, width) + 2 * width * n_channels
     )
@@ -327,14 +352,20 @@ def test_size_of_our_network(linear_path, n_channels):
 
 @pytest.mark.parametrize(("variational", "n_heads"), [(False, 1), (True, 2)])
 def test_size_of_the_dense_network(variational, n_heads):
-    """192 inputs, two hidden layers of 256 and 16 latents; a plain autoencoder has no second head."""
+    """192 inputs, two hidden layers of 256, and 16 latents.
+
+    A plain autoencoder has no second head.
+    """
     network = DenseVariationalAutoencoder(2, linear_path=False, variational=variational)._build(192)
     hidden = 193 * 256 + 257 * 256 + n_heads * 257 * 16
     assert count(network) == hidden + 17 * 256 + 257 * 256 + 257 * 192
 
 
 def test_size_of_the_convolutional_network():
-    """Of 96 steps 12 are left; decoder and encoder differ by their biases and by the second head."""
+    """Of 96 steps 12 are left.
+
+    Decoder and encoder differ by their biases and by the second head.
+    """
     network = ConvolutionalVariationalAutoencoder(2, linear_path=False)._build(192)
     filters = 5 * (2 * 16 + 16 * 32 + 32 * 64)
     encoder = filters + (16 + 32 + 64) + 2 * (12 * 64 + 1) * 16
@@ -408,7 +439,10 @@ def test_a_channel_that_is_switched_off_has_no_influence(off):
 
 
 def test_only_the_encoder_sees_the_noise():
-    """With weights of 0 nothing depends on the input, and the error is that of the clean spectra."""
+    """With weights of 0 nothing depends on the input.
+
+    The error is that of the clean spectra.
+    """
     noisy, spectra, epsilon = batch()
     mse = run(build(scale=0), noisy + 100, spectra, epsilon, np.ones((1, 4), dtype=np.float32))[0]
     assert mse == pytest.approx(np.mean(spectra**2), rel=1e-6)

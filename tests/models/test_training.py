@@ -1,4 +1,7 @@
-"""The training loop: its bits, its interruptions, its schedule, its updates against Adam in NumPy, and its refusals."""
+"""The training loop.
+
+Its bits, its interruptions, its schedule, its updates against Adam in NumPy, and its refusals.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def spectra(n=23, seed=0, shape=(5, 2)):
 
 
 def make(cls=Training, network=None, data=None, schedule=SCHEDULE, validation=None, **changes):
-    """Make a training whose channels all stay active, so that its ramp runs to the end unless a target is set."""
+    """Return a training whose channels all stay active.
+
+    Its ramp then runs to the end, unless a target is set.
+    """
     options = {
         "target_channels": 0,
         "learning_rate": 1e-2,
@@ -126,7 +132,10 @@ def test_the_history_has_a_row_an_epoch(finished):
     "epoch", range(len(PHASES)), ids=[f"{epoch}-{phase}" for epoch, phase in enumerate(PHASES)]
 )
 def test_interrupted_and_resumed(tmp_path, finished, epoch):
-    """The second process starts from another initialisation: all that matters is in the checkpoint."""
+    """The second process starts from another initialisation.
+
+    All that matters is in the checkpoint.
+    """
     checkpoint = tmp_path / "checkpoint.npz"
     with pytest.raises(KeyboardInterrupt):
         make().run(checkpoint, interrupt_after(epoch))
@@ -382,7 +391,10 @@ def test_a_plain_autoencoder_minimises_the_error_alone():
 
 
 class Scripted(Training):
-    """A training whose epochs are written beforehand: no update, weights stamped with the epoch, and the channels of a list."""
+    """A training whose epochs are written beforehand.
+
+    There is no update; weights are stamped with the epoch, and the channels come from a list.
+    """
 
     script = ()
 
@@ -460,7 +472,10 @@ def test_the_model_whose_active_channels_are_nearest_the_target(counts, target, 
 )
 @example(counts=[4, 3, 0], target=2, step_epochs=2, warmup_epochs=2)
 def test_only_the_last_epoch_of_a_beta_decides(counts, target, step_epochs, warmup_epochs):
-    """Whatever the channels do in between; and the ramp ends at the first beta that has no more than the target."""
+    """The channels of the other epochs do not matter.
+
+    The ramp ends at the first beta that has no more active channels than the target.
+    """
     decoys = [np.zeros(N_LATENT)] * (step_epochs - 1)
     script = [np.zeros(N_LATENT)] * warmup_epochs + [
         mask for last in masks_of(counts) for mask in (*decoys, last)
@@ -576,7 +591,7 @@ def test_noise_is_on_what_the_encoder_sees(recorded, input_noise):
 
 @pytest.mark.parametrize("weight_decay", [0.0, 2.0])
 def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
-    """The second computation: gradients of another copy of the network, everything else in NumPy."""
+    """Gradients come from another copy of the network, and everything else is in NumPy."""
     data = 3 * spectra()
     schedule = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=0)
     training, twin = make(data=data, schedule=schedule, weight_decay=weight_decay), build()

@@ -34,10 +34,13 @@ from scipy.signal import savgol_filter
 
 from replicate.errors import ReplicationError
 
-#: Steps in the window of the Savitzky-Golay fit, degree of its polynomial, and how many points are
-#: removed from each loop.
+#: Number of steps in the window of the Savitzky-Golay fit.
 WINDOW = 7
+
+#: Degree of the polynomial of the Savitzky-Golay fit.
 ORDER = 3
+
+#: Number of points that are removed from each loop.
 OUTLIERS = 3
 
 #: Lowest and highest resonance that the authors accept, kHz.

@@ -33,10 +33,13 @@ TOLERANCE = 1e-5
 #: A line is accepted where noise alone would explain as much of the spectrum with a smaller chance.
 CHANCE = 1e-4
 
-#: The damping of Levenberg and Marquardt's method at the start, its factor after a step that
-#: failed, and its factor after a step that did not.
+#: The damping of Levenberg and Marquardt's method at the start.
 FIRST_DAMPING = 1e-3
+
+#: The damping is multiplied by this after a step that failed.
 DAMPING_AFTER_FAILURE = 10.0
+
+#: The damping is multiplied by this after a step that did not fail.
 DAMPING_AFTER_SUCCESS = 0.1
 
 

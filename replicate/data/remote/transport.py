@@ -18,8 +18,8 @@ from tqdm import tqdm
 from replicate import __version__
 from replicate.data.remote.manifest import RemoteFile
 
-#: What every request says: who asks, and that the bytes of the file itself are wanted, so that
-#: Content-Length counts those.
+#: The headers of every request. They say who asks, and that the bytes of the file itself are
+#: wanted, so that Content-Length counts those.
 HEADERS = {
     "User-Agent": f"replicate/{__version__} (+https://doi.org/10.1002/adma.202202814)",
     "Accept-Encoding": "identity",

@@ -1,4 +1,7 @@
-"""Raw band-excitation spectra: the line of an oscillator, the way back to the scan, and noise as in the measured scan."""
+"""Raw band-excitation spectra.
+
+The line of an oscillator, the way back to the scan, and the noise of the measured scan.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,11 @@ def test_noise_is_white_and_of_the_stated_level(raw):
 
 @needs_data
 def test_the_measured_scan_lies_where_the_authors_accept_it():
-    """Resonances of 1300 to 1340 kHz, amplitudes up to 1.4e-4 V, quality factors about 160 to 230 (0.1 to 99.9 % of them here)."""
+    """Resonances, amplitudes and quality factors are within what the authors report.
+
+    Resonances are 1300 to 1340 kHz, amplitudes up to 1.4e-4 V, quality factors about 160 to 230
+    (0.1 to 99.9 % of them here).
+    """
     oscillator = excite(sources.load_scan("measured")).oscillator
     assert 1300 < oscillator.resonance.min() < oscillator.resonance.max() < 1340
     assert 1.3e-4 < oscillator.amplitude.max() < 1.5e-4
@@ -99,7 +106,10 @@ def test_the_measured_scan_lies_where_the_authors_accept_it():
 
 
 def by_size(noise, loops, edges=(0.8, 1.0, 1.2, 1.4)):
-    """Robust standard deviation of the noise of both channels where the loop is flat, in classes of the size of the piezoresponse."""
+    """Return the robust standard deviation of the noise of both channels where loops are flat.
+
+    There is one value for each class of the size of the piezoresponse.
+    """
     size, flat = np.abs(loops), np.abs(np.gradient(loops, axis=1)) < 0.03
     classes = [flat & (size > low) & (size <= high) for low, high in zip(edges, edges[1:])]
     return np.array(
@@ -109,7 +119,10 @@ def by_size(noise, loops, edges=(0.8, 1.0, 1.2, 1.4)):
 
 @needs_data
 def test_noise_of_the_fitted_twin_is_that_of_the_measured_scan():
-    """One level of white noise in the spectra gives the noise of both channels, constant in the one and falling in the other."""
+    """One level of white noise in the spectra gives the noise of both channels.
+
+    It is constant in the piezoresponse, and falls in the resonance.
+    """
     scan = sources.load_scan("measured").aligned()[0].astype(float).swapaxes(0, 1)
     smooth = savgol_filter(scan, 7, 3, axis=2, mode="wrap")
     measured = by_size((scan - smooth) / np.sqrt(1 - savgol_coeffs(7, 3)[3]), smooth[0])
@@ -118,12 +131,12 @@ def test_noise_of_the_fitted_twin_is_that_of_the_measured_scan():
 
     raw = excite(twin.simulate(shape=(20, 20), noise=False))
     oscillator, _ = sho.fit_blocks(raw.instrument.frequency, raw.blocks())
-    truth, found = (
+    truth, recovered = (
         piezoresponse(*line[:2], raw.rotation) / raw.instrument.sensitivity
         for line in (raw.oscillator, oscillator)
     )
     softening = (oscillator.resonance - raw.oscillator.resonance) / raw.instrument.resonance[1]
-    np.testing.assert_allclose(by_size((found - truth, softening), truth), measured, rtol=0.1)
+    np.testing.assert_allclose(by_size((recovered - truth, softening), truth), measured, rtol=0.1)
 
 
 def test_instrument_is_obeyed(scan):

@@ -1,4 +1,8 @@
-"""The cleaning recipe against a slow, literal second computation, on its edge cases, and on what the authors' arrays keep of it."""
+"""The cleaning recipe.
+
+It is held against a slow, literal second computation, on its edge cases, and against the trace that
+it left in the authors' arrays.
+"""
 
 import os
 import time
@@ -217,8 +221,9 @@ def test_a_scan_takes_under_a_second(rng):
     assert time.process_time() - start < 1.0
 
 
-# What the authors' arrays keep of how they were made. A z-score of the resonance is an integer, its distance from the mean in units in
-# the last place, over a standard deviation; both follow from the array alone.
+# The trace in the authors' arrays of how they were made. A z-score of the resonance is an integer
+# over a standard deviation. The integer is the distance from the mean in units in the last place.
+# Both follow from the array alone.
 RESONANCE_STD = float.fromhex("0x1.8f4b7ef3452b8p+43")
 
 
@@ -235,9 +240,9 @@ def prepared():
 
 def lines(values, tolerance):
     """Mark the points that lie exactly between their neighbours: those the recipe replaced."""
-    found = np.zeros(values.shape, dtype=bool)
-    found[:, 1:-1] = np.abs(2 * values[:, 1:-1] - values[:, :-2] - values[:, 2:]) < tolerance
-    return found
+    replaced = np.zeros(values.shape, dtype=bool)
+    replaced[:, 1:-1] = np.abs(2 * values[:, 1:-1] - values[:, :-2] - values[:, 2:]) < tolerance
+    return replaced
 
 
 def test_every_measured_loop_has_its_three_replaced_points(prepared):

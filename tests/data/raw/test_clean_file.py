@@ -1,4 +1,7 @@
-"""``python -m replicate clean``: prepared arrays, the list of repairs, bounded memory, and refusals that leave nothing behind."""
+"""``python -m replicate clean``.
+
+Prepared arrays, the list of repairs, bounded memory, and refusals that leave nothing behind.
+"""
 
 import tracemalloc
 
@@ -28,7 +31,10 @@ def raw_arrays(rng, shape=SHAPE):
 
 @pytest.fixture
 def command(tmp_path, capsys):
-    """Save variables, run the command on them, and give its exit code, what it printed and the path of the result."""
+    """Return a function that saves variables and runs the command on them.
+
+    It returns the exit code, the printed text and the path of the result.
+    """
 
     def run(contents, *options):
         savemat(tmp_path / "raw.mat", contents)
@@ -71,11 +77,11 @@ def test_arrays_and_repairs(command, rng, monkeypatch):
         np.testing.assert_array_equal(made[channel], values)
         assert (made["mean"][i], made["std"][i]) == levels
         rebuilt = contents[name].copy()
-        own = repairs[repairs.channel == channel]
-        assert len(own) == np.count_nonzero(reasons)
-        place = (own.row, own.column, own.step)
-        np.testing.assert_array_equal(own.old, rebuilt[place])
-        rebuilt[place] = own.new
+        channel_repairs = repairs[repairs.channel == channel]
+        assert len(channel_repairs) == np.count_nonzero(reasons)
+        place = (channel_repairs.row, channel_repairs.column, channel_repairs.step)
+        np.testing.assert_array_equal(channel_repairs.old, rebuilt[place])
+        rebuilt[place] = channel_repairs.new
         np.testing.assert_array_equal(rebuilt.reshape(-1, STEPS), cleaned)
     why = repairs.set_index(["channel", "row", "column", "step"]).why
     assert (

@@ -1,4 +1,8 @@
-"""The oscillator fit: exact without noise, as good as any unbiased fit can be with it, and never silent where it fails."""
+"""The oscillator fit.
+
+It is exact without noise, as good as any unbiased fit can be with noise, and never silent where it
+fails.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,10 @@ def noise(rng, *shape):
 
 
 def slopes(parameters):
-    """Derivatives of real and imaginary parts of the response, (2 * n_bins, 4), by central differences."""
+    """Return the derivatives of real and imaginary parts of the response, (2 * n_bins, 4).
+
+    They are central differences.
+    """
     columns = []
     for i, value in enumerate(parameters):
         step = np.zeros(4)
@@ -42,7 +49,10 @@ def slopes(parameters):
 
 
 def bound(parameters):
-    """Cramer and Rao's bound on the standard deviation of each parameter at the real noise level."""
+    """Return Cramer and Rao's bound on the standard deviation of each parameter.
+
+    The noise is that of the instrument.
+    """
     columns = slopes(parameters)
     return NOISE * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
 
@@ -85,7 +95,7 @@ def test_amplitude_and_phase_are_as_good_as_complex(rng):
 
 
 def test_agrees_with_scipy(rng):
-    """A second computation: the same sum of squares, over the four parameters themselves, by MINPACK."""
+    """The same sum of squares over the four parameters themselves, minimised by MINPACK."""
     truth = Oscillator(
         np.array([8e-5, 5e-5, 1.1e-4, 4e-5]),
         np.array([0.4, -2.5, 3.0, 1.0]),
@@ -94,8 +104,8 @@ def test_agrees_with_scipy(rng):
     )
     truth = Oscillator(*np.broadcast_arrays(*truth))
     spectra = response(FREQUENCY, truth) + noise(rng, 4)
-    found = np.array(sho.fit(FREQUENCY, spectra)[0]).T
-    for spectrum, start, ours in zip(spectra, np.array(truth).T, found):
+    fits = np.array(sho.fit(FREQUENCY, spectra)[0]).T
+    for spectrum, start, ours in zip(spectra, np.array(truth).T, fits):
 
         def residual(scaled, spectrum=spectrum, start=start):
             left = response(FREQUENCY, Oscillator(*(scaled * start))) - spectrum
@@ -118,7 +128,10 @@ def test_no_unbiased_fit_can_be_better(rng, amplitude):
 
 
 def test_errors_at_the_real_noise_level(raw, fits):
-    """Median errors, of each value; of the phase, of half a turn. Amplitude and quality factor are at the bound of the test above."""
+    """Median errors relative to each value, and for the phase to half a turn.
+
+    Amplitude and quality factor are at the bound of the test above.
+    """
     oscillator, fitted = fits
     turn = np.angle(np.exp(1j * (oscillator.phase - raw.oscillator.phase))) / np.pi
     errors = np.abs(
@@ -191,7 +204,10 @@ def test_345600_spectra_within_a_minute(raw):
 
 
 def test_memory_is_bounded(tmp_path, raw):
-    """Spectra on disc are read block by block: 30 000 of them are 19 MB, and would be 38 MB in double precision."""
+    """Spectra on disc are read block by block.
+
+    30 000 of them are 19 MB, and would be 38 MB in double precision.
+    """
     path = tmp_path / "spectra.npy"
     stored = np.lib.format.open_memmap(
         path, mode="w+", dtype=np.complex64, shape=(30_000, len(FREQUENCY))

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import multiprocessing
 import os
 import threading
@@ -328,7 +329,10 @@ def record(server, monkeypatch):
 
 
 def listing(url, content):
-    return f'{{"files": [{{"key": "another name.bin", "checksum": "md5:{hashlib.md5(content).hexdigest()}", "links": {{"self": "{url}"}}}}]}}'
+    """Return the JSON answer of a Zenodo record with one file."""
+    checksum = f"md5:{hashlib.md5(content).hexdigest()}"
+    entry = {"key": "another name.bin", "checksum": checksum, "links": {"self": url}}
+    return json.dumps({"files": [entry]})
 
 
 def test_zenodo_file_is_found_by_md5(server, record):

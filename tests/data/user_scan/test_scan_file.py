@@ -1,4 +1,8 @@
-"""A scan of the user's own: every form of file gives the same scan, whatever its units; what cannot be used is named, with a remedy."""
+"""A scan of the user's own.
+
+Every form of file gives the same scan, whatever its units. A file that cannot be used is named,
+with a remedy.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,11 @@ def simulated():
 
 @pytest.fixture
 def arrays(simulated):
-    """What a file holds: a piezoresponse of 1e-5 m and a resonance of 1e5 Hz, stored a quarter cycle apart."""
+    """Return the arrays of a file.
+
+    The piezoresponse is about 1e-5 m, the resonance about 1e5 Hz; they are stored a quarter of a
+    cycle apart.
+    """
     values = (
         simulated.spectra.reshape(*SHAPE, 2, -1).astype(float) * DEVIATIONS[:, None]
         + MEANS[:, None]
@@ -147,8 +155,8 @@ def test_missing_pixels_are_left_out_and_blank(arrays, read, simulated):
     drawn = scan.map(scan.spectra[:, 0])
     assert np.argwhere(np.isnan(drawn)).tolist() == [[0, 1], [5, 7]]
     for name in scan.channels:
-        kept = simulated.map(simulated.channel(name))[scan.mask]
-        assert np.corrcoef(scan.channel(name).ravel(), kept.ravel())[0, 1] == pytest.approx(
+        expected = simulated.map(simulated.channel(name))[scan.mask]
+        assert np.corrcoef(scan.channel(name).ravel(), expected.ravel())[0, 1] == pytest.approx(
             1, abs=1e-6
         )
     assert "2 of them blank" in summary(scan)
