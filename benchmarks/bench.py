@@ -68,6 +68,7 @@ def bench(options: argparse.Namespace) -> int:
     seeds = range(options.seeds)
     jobs = FAMILY.jobs(options.profile, options.only, seeds)
     jobs += sweeps.jobs(options.profile, options.only)
+    cli.set_arithmetic(options.arithmetic)
     cli.check_mxnet(jobs)
     sources = resolve(options.data)
     cli.announce(jobs, sources)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator
+from replicate.study.jobs import N_SEARCH
 
 from figures.shared import common, stored_models, style
 from replicate.analysis.residuals import best_median_worst
 from replicate.data import toy
 from replicate.study import family
 from replicate.study.family import LABELS, SHORT_LABELS
-from replicate.study.jobs import N_SEARCH
 from replicate.tasks.scores import reconstruct
 
 CODED = {"search_mse": "coded with the same λ", "search_mse_coded_at_1": "coded with λ = 1"}

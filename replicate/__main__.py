@@ -1,7 +1,13 @@
-"""``python -m replicate``."""
+"""``python -m replicate``, and the console command."""
 
 import sys
 
-from replicate.cli import main
+from replicate import arithmetic
 
-sys.exit(main())
+# Before NumPy is loaded.
+arithmetic.pin()
+
+from replicate.cli import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())

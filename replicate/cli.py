@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import replicate
-from replicate import catalogue
+from replicate import arithmetic, catalogue
 from replicate.data import sources as data_sources
 from replicate.errors import ReplicationError
 from replicate.provenance import Sources
@@ -174,6 +174,14 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         help="auto: simulated where the real cannot be had",
     )
     parser.add_argument(
+        "--arithmetic",
+        choices=(arithmetic.PINNED, arithmetic.NATIVE),
+        default=arithmetic.requested(),
+        help="pinned: the same bits on every x86-64 processor with AVX2. native: what the "
+        "libraries choose for this processor, at times faster; numbers then differ from machine "
+        "to machine",
+    )
+    parser.add_argument(
         "--only",
         nargs="+",
         default=(),
@@ -240,6 +248,7 @@ def _run_study(options, study: Study, results: Path):
     from replicate.running.collect import collect
     from replicate.running.pipeline import run_all
 
+    set_arithmetic(options.arithmetic)
     jobs = study.jobs(options.profile, options.only, options.seed)
     if options.dry_run:
         _print_configurations(options, jobs)
@@ -293,6 +302,13 @@ def check_mxnet(jobs: Iterable[Job]) -> None:
             "mxnet is not installed, and the networks need it. Use `nox -s replicate`, which "
             "installs it on Python 3.11."
         )
+
+
+def set_arithmetic(name: str) -> None:
+    """Use an arithmetic in the runs of this process, and print what is lost by it, if anything."""
+    arithmetic.choose(name)
+    if arithmetic.note():
+        print(f"Note: {arithmetic.note()}.", file=sys.stderr)
 
 
 def announce(jobs: Sequence[Job], sources: Sources) -> None:

@@ -1,4 +1,4 @@
-"""What every test shares: one thread a pool, one seed, and data small enough to train on in a second."""
+"""What every test shares: the pinned arithmetic of one thread, and one seed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import os
 import random
 import sys
 
-for variable in (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "MXNET_CPU_WORKER_NTHREADS",
-):
-    os.environ.setdefault(variable, "1")
+from replicate import arithmetic
+
+# Before NumPy is loaded.
+arithmetic.pin()
 
 import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402

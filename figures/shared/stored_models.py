@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from replicate.study.jobs import Job
 
 from figures.shared import common
 from replicate.errors import ReplicationError
 from replicate.files import read_npz
 from replicate.reference.restore import restore
-from replicate.study.jobs import Job
 
 N_CHECKED = 50
 TOLERANCE = 1e-2

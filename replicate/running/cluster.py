@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError
 
 import joblib
 
+from replicate import arithmetic
 from replicate.errors import ReplicationError
 from replicate.running.code import package_hash
 from replicate.running.process import run_in_process
@@ -41,16 +42,20 @@ def run_on_cluster(address, jobs, sources, results):
         with joblib.parallel_config(backend="dask", client=client):
             parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
         try:
-            yield from parallel(joblib.delayed(_on_worker)(job, sources, results) for job in jobs)
+            yield from parallel(
+                joblib.delayed(_on_worker)(job, sources, results, arithmetic.requested())
+                for job in jobs
+            )
         except CancelledError as error:
             raise ReplicationError(
                 f"--dask {address}: the scheduler was lost. The same command goes on once it is back."
             ) from error
 
 
-def _on_worker(job, sources, results):
+def _on_worker(job, sources, results, chosen):
     from distributed import get_worker
 
+    arithmetic.choose(chosen)
     worker = get_worker()
     task = worker.state.tasks[worker.get_current_task()]
     # The scheduler cancels the tasks of a sweep that was stopped or has died.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import threadpoolctl
 
+from replicate import arithmetic
 from replicate.data.sources import data_hashes, load_scan
 from replicate.files import write_npz
 from replicate.provenance import Sources, is_own_scan
@@ -42,6 +43,7 @@ def configuration(job: Job, sources: Sources) -> dict:
     config = describe(job, scan_sizes(sources.scan)) | {
         "provenance": provenance,
         "data_sha256": hashes,
+        "arithmetic": arithmetic.described(),
         "packages": {name: versions[name] for name in KEYED_PACKAGES if name in versions},
     }
     return config | {"code": code_hash(config)}
@@ -77,6 +79,7 @@ def execute(
         "git_commit": machine.git_commit(),
         "machine": machine.hardware(),
         "versions": machine.versions(),
+        "arithmetic": config["arithmetic"],
     }
     start = time.perf_counter()
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import random
 import resource
@@ -14,19 +13,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "MXNET_CPU_WORKER_NTHREADS",
-)
+from replicate import arithmetic
+
 PACKAGES = ("mxnet", "numpy", "scikit-learn", "scipy", "pandas", "pooch", "pillow")
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-
-
-def thread_environment(n_threads):
-    """Return the environment of this process with every thread pool of a child pinned to `n_threads`."""
-    return os.environ | dict.fromkeys(THREAD_VARIABLES, str(n_threads))
 
 
 def seed_everything(seed):
@@ -52,21 +42,10 @@ def hardware():
     """Return processor, cores and memory of this machine."""
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": arithmetic.processor(),
         "cores": psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-        platform.processor(),
-    )
 
 
 def peak_memory_mib():

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from replicate import arithmetic
 from replicate.errors import ReplicationError
 from replicate.provenance import Sources
-from replicate.running import machine
 from replicate.study.job import Job
 
 #: Seconds between two looks at whether to stop.
@@ -61,7 +61,7 @@ def run_in_process(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=machine.thread_environment(1),
+        env=os.environ | arithmetic.environment(),
     )
     with _ended_on_request(process, stopped):
         # A process that dies at its start is told from its exit code.

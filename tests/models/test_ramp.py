@@ -17,7 +17,6 @@ from replicate.models.ramp import (
     NearestRamp,
     greatest,
     is_clear,
-    is_nearer,
 )
 
 ON, OFF = 1.0, 0.01
@@ -111,9 +110,7 @@ def test_a_channel_near_the_limit_is_waited_for():
 
 def test_a_channel_that_stays_near_the_limit_is_not_waited_for_for_ever():
     rule = ExactRamp(target=1, step=1.0, max_steps=10)
-    channels, betas = follow(
-        rule, lambda beta, returns: np.array([1.0, 0.099 if beta else 1.0])
-    )
+    channels, betas = follow(rule, lambda beta, returns: np.array([1.0, 0.099 if beta else 1.0]))
     assert betas == [1] * (1 + ramp.MAX_WAITS)
     np.testing.assert_array_equal(channels, [True, False])
 
@@ -134,12 +131,12 @@ def test_a_count_that_falls_while_it_is_waited_for_is_gone_back_from():
     assert channels.sum() == 2
 
 
-thresholds = st.lists(
-    st.floats(0.05, 200, allow_nan=False), min_size=1, max_size=16, unique=True
+thresholds = st.lists(st.floats(0.05, 200, allow_nan=False), min_size=1, max_size=16, unique=True)
+
+
+@given(
+    thresholds=thresholds, step=st.floats(0.01, 5), max_steps=st.integers(1, 100), data=st.data()
 )
-
-
-@given(thresholds=thresholds, step=st.floats(0.01, 5), max_steps=st.integers(1, 100), data=st.data())
 def test_our_rule_always_ends_with_just_the_target(thresholds, step, max_steps, data):
     target = data.draw(st.integers(1, len(thresholds)))
     rule = ExactRamp(target, step, max_steps)

@@ -448,9 +448,7 @@ def masks_of(counts):
     ],
 )
 def test_the_model_whose_active_channels_are_nearest_the_target(counts, target, selected):
-    schedule = BetaSchedule(
-        warmup_epochs=1, max_steps=len(counts), settle_epochs=2, rule="nearest"
-    )
+    schedule = BetaSchedule(warmup_epochs=1, max_steps=len(counts), settle_epochs=2, rule="nearest")
     masks = masks_of(counts)
     training = follow([np.ones(N_LATENT), *masks], target, schedule)
     settle = [row for row in training.history if row["phase"] == "settle"]
