@@ -24,7 +24,10 @@ def physics(scan):
 
 
 def hidden(scan):
-    """Give every pixel the mean spectrum of those without a shoulder, at its own amplitude: maps without a mechanism."""
+    """Return the mean spectrum of the pixels without a shoulder, for each pixel at its amplitude.
+
+    Its maps show no mechanism.
+    """
     mean = scan.spectra[~scan.truth["band"].ravel()].mean(axis=0)
     return mean * np.linspace(0.9, 1.1, len(scan.spectra))[:, None]
 
@@ -99,7 +102,10 @@ def test_noise_alone_is_no_shoulder(physics, scan):
 
 
 def test_on_a_scan_with_blank_pixels_the_rest_is_measured(scan):
-    """The same numbers as of the pixels that are left, but for Moran's I, whose neighbours are not all there."""
+    """The numbers are those of the pixels that are left.
+
+    Moran's I is missing, for not all neighbours are there.
+    """
     mask = np.ones((60, 60), dtype=bool)
     mask[:6] = mask[30, 30] = False
     blank = replace(scan, mask=mask, spectra=scan.spectra[mask.ravel()], truth=None)
