@@ -1,5 +1,6 @@
-"""Take the numbers of a finished benchmark into the repository: metrics, weights and tables, verdicts, pictures, and the README.
+"""Take the numbers of a finished benchmark into the repository.
 
+These are metrics, weights and tables, verdicts, pictures, and the README.
 ``nox -s baseline`` is the only thing that rewrites them. It shows the difference first, and asks.
 """
 
@@ -8,10 +9,11 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import claims, readme
-from benchmarks.store import PROFILE, ROOT, Store, kept
+from benchmarks.store import PROFILE, ROOT, Store, jobs_with_weights
 from replicate import causal
 from replicate.catalogue import PICTURES
 from replicate.causal import page
@@ -21,10 +23,14 @@ from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, write_metrics
 from replicate.provenance import PAPER_DATA
 from replicate.running import runs
+from replicate.running.runs import Run
+from replicate.study.job import Job
 
 
-def difference(stored, new):
-    """Yield a line for every metric that is new, gone or changed; of time and memory only those that are new or gone.
+def difference(stored: Mapping[str, dict], new: Mapping[str, dict]) -> Iterator[str]:
+    """Yield a line for every metric that is new, gone or changed.
+
+    Time and memory change with every run: they get a line only where they are new or gone.
 
     Parameters
     ----------
@@ -38,17 +44,21 @@ def difference(stored, new):
         elif after is None:
             yield f"  gone     {name}: was {before['value']:.6g}"
         elif before["values"] != after["values"] and kind_of(name).rule != "reported":
-            change = f", {after['value'] / before['value'] - 1:+.2%}" if before["value"] else ""
-            seeds = (
-                f"; {len(before['seeds'])} seeds, now {len(after['seeds'])}"
-                if before["seeds"] != after["seeds"]
-                else ""
-            )
-            yield f"  changed  {name}: {before['value']:.6g} to {after['value']:.6g}{change}{seeds}"
+            yield f"  changed  {name}: {_change(before, after)}"
 
 
-def finished_runs(results, document):
-    """Return the complete run of every job whose weights are kept, a dict of Job to Run.
+def _change(before, after):
+    """Return in words how an entry of the metrics changes."""
+    text = f"{before['value']:.6g} to {after['value']:.6g}"
+    if before["value"]:
+        text += f", {after['value'] / before['value'] - 1:+.2%}"
+    if before["seeds"] != after["seeds"]:
+        text += f"; {len(before['seeds'])} seeds, now {len(after['seeds'])}"
+    return text
+
+
+def finished_runs(results: Path, document: dict) -> dict[Job, Run]:
+    """Return the complete run of every job whose weights are stored.
 
     Raises
     ------
@@ -62,22 +72,38 @@ def finished_runs(results, document):
     ]
     if simulated:
         raise ReplicationError(
-            f"{results}: {simulated[0]} is not from the real data. Run `nox -s bench -- --data measured` first."
+            f"{results}: {simulated[0]} is not from the real data. "
+            "Run `nox -s bench -- --data measured` first."
         )
     return {
-        job: runs.load(results, PROFILE, job.dataset, job.model, job.seed) for job in kept(document)
+        job: runs.load(results, PROFILE, job.dataset, job.model, job.seed)
+        for job in jobs_with_weights(document)
     }
 
 
 def write(
-    results,
-    document,
-    store=None,
-    readme_path=readme.README,
-    ledger_path=claims.LEDGER,
-    docs=ROOT / "docs",
-):
-    """Rewrite everything stored from a results folder and its metrics document."""
+    results: Path,
+    document: dict,
+    store: Store | None = None,
+    readme_path: Path = readme.README,
+    ledger_path: Path = claims.LEDGER,
+    docs: Path = ROOT / "docs",
+) -> None:
+    """Rewrite everything stored from a results folder and its metrics document.
+
+    Parameters
+    ----------
+    results : Path
+        With the finished runs, ``sweeps.csv`` and the figures.
+    document : dict
+        As read from metrics.json.
+    store : Store, optional
+        The one of the repository by default.
+    readme_path, ledger_path : Path
+        The README and the claims, whose numbers and verdicts are rewritten.
+    docs : Path
+        Folder of the published pictures and pages.
+    """
     store = store or Store()
     finished = finished_runs(results, document)
     store.write_weights(finished)
@@ -105,7 +131,7 @@ def write(
     )
 
 
-def causal_record(results):
+def causal_record(results: Path) -> dict | None:
     """Return the record of the causal extension in a results folder; None where it was not run.
 
     Raises
@@ -116,18 +142,22 @@ def causal_record(results):
     path = causal.folder(results) / "causal.json"
     if not path.exists():
         return None
-    found = read_json(path)
-    if found["provenance"] != "measured":
+    record = read_json(path)
+    if record["provenance"] != "measured":
         raise ReplicationError(
-            f"{path}: this is from a {found['provenance']}. Run `nox -s causal -- --data measured` first."
+            f"{path}: this is from a {record['provenance']}. "
+            "Run `nox -s causal -- --data measured` first."
         )
-    return found
+    return record
 
 
-def write_causal(results, store, docs):
-    """Rewrite the stored record of the causal extension, its page and its figure; nothing where it was not run."""
-    found = causal_record(results)
-    if found is None:
+def write_causal(results: Path, store: Store, docs: Path) -> None:
+    """Rewrite the stored record of the causal extension, its page and its figure.
+
+    Nothing is written where it was not run.
+    """
+    record = causal_record(results)
+    if record is None:
         return
     places = {
         causal.folder(results) / name: store.causal_path.with_name(name)
@@ -137,11 +167,11 @@ def write_causal(results, store, docs):
     for source, target in places.items():
         with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
-    write_text(docs / "causal.md", page.render(found))
+    write_text(docs / "causal.md", page.render(record))
 
 
 def _stored_metrics():
-    """Return the stored metrics; none where there are none that can be read, for those are to be replaced."""
+    """Return the stored metrics; none if they cannot be read, for they are to be replaced."""
     try:
         return Store().metrics()["metrics"]
     except ReplicationError as error:
@@ -149,8 +179,8 @@ def _stored_metrics():
         return {}
 
 
-def main():
-    """Show the difference, ask, and write."""
+def main() -> int:
+    """Show the difference, ask, write, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
@@ -163,9 +193,7 @@ def main():
         causal_record(options.results)
         lines = list(difference(_stored_metrics(), document["metrics"]))
         print("\n".join(lines) or "  No number changes.")
-        if not options.yes and input(
-            "\nTake these numbers into the repository? [y/N] "
-        ).strip().lower() not in ("y", "yes"):
+        if not options.yes and not _is_confirmed():
             print("Nothing is written.")
             return 1
         write(options.results, document)
@@ -180,6 +208,12 @@ def main():
         return 2
     print("Written. Look at the difference with `git diff`, then commit.")
     return 0
+
+
+def _is_confirmed():
+    """Ask whether to write, and return whether the answer is yes."""
+    answer = input("\nTake these numbers into the repository? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
 
 
 if __name__ == "__main__":

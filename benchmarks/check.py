@@ -1,10 +1,12 @@
-"""Does it still come out the same? New metrics against the stored ones, each by the rule declared beside its kind.
+"""Does it still come out the same? New metrics against the stored ones, by the rule of each kind.
 
-``nox -s check``, or ``python benchmarks/check.py`` where the package is installed. A line a check, the timings, and a verdict.
+``nox -s check``, or ``python benchmarks/check.py`` where the package is installed. It prints a line
+a check, the timings, and a verdict.
 
-Counts must be equal for every seed. Values are compared seed by seed where machine and versions are those of the stored metrics, otherwise
-by the interval of the difference of their means. The order of the models is judged on the new metrics alone. Time and memory are shown, and
-never a gate; but whatever is stored must have been measured again.
+Counts must be equal for every seed. Values are compared seed by seed where machine and versions are
+those of the stored metrics, otherwise by the interval of the difference of their means. The order
+of the models is judged on the new metrics alone. Time and memory are shown, and never a gate; but
+whatever is stored must have been measured again.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import math
 import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +27,23 @@ from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics
 from replicate.study.studies import PAPER
 
+#: The stored metrics.
 STORED = Store().metrics_path
 
+#: How far apart the same seed may be on the same machine, relative to the stored value. One machine
+#: and one set of versions give the same bits, so this forgives only another order of summation.
 PAIRED_TOLERANCE = 1e-3
-"""Relative. One machine and one set of versions give the same bits, so this forgives only another order of summation."""
-CONFIDENCE, FLOOR, MIN_SEEDS = 0.99, 0.05, 5
-"""Of the interval across machines: its level, its least half-width as a share of the stored mean, and the seeds it takes a side."""
 
+#: Confidence level of the interval of the difference of two means, across machines.
+CONFIDENCE = 0.99
+
+#: Least half-width of that interval, as a share of the stored mean.
+FLOOR = 0.05
+
+#: Seeds that the stored and the new metrics must each have for that interval.
+MIN_SEEDS = 5
+
+#: The first of each pair is the better one: it has the lower error.
 ORDERS = (
     ("toy.lstm_vae.gamut_mse", "toy.pca.gamut_mse"),
     ("toy.pca.gamut_mse", "toy.dictionary_learning.gamut_mse"),
@@ -39,12 +52,15 @@ ORDERS = (
     ("beps_heldout.lstm_vae.heldout_mse", "beps_heldout.pca.heldout_mse"),
     ("beps_heldout.pca.heldout_mse", "beps_heldout.dictionary_learning.heldout_mse"),
 )
-"""The first of each pair is the better one: the lower error."""
 
+#: Kinds that compare one run with others, which may not have been made. They follow from metrics
+#: that are checked themselves.
 DERIVED = ("shuffle_change", "sensitivity")
-"""Of one run against others, which may not have been made; they follow from metrics that are compared."""
 
+#: The three verdicts of a check.
 OK, FAILED, FEW = "ok", "FAILED", "not enough seeds"
+
+#: Heading of each group of checks, in the order in which they are printed.
 GROUPS = {
     "profile": "Profile",
     "missing": "Stored, but not measured again",
@@ -55,7 +71,19 @@ GROUPS = {
 
 
 class Check(NamedTuple):
-    """One line of the answer."""
+    """One line of the answer.
+
+    Attributes
+    ----------
+    group : str
+        One of `GROUPS`.
+    name : str
+        The metric, or the pair of metrics.
+    verdict : str
+        `OK`, `FAILED` or `FEW`.
+    detail : str
+        What was compared, and what to do where it failed.
+    """
 
     group: str
     name: str
@@ -63,7 +91,7 @@ class Check(NamedTuple):
     detail: str
 
 
-def check(stored, new):
+def check(stored: dict, new: dict) -> list[Check]:
     """Judge every gated metric.
 
     Parameters
@@ -74,56 +102,80 @@ def check(stored, new):
     Returns
     -------
     list of Check
-        In the order of `GROUPS`; only the profile's where the profiles differ, for then nothing else can be compared.
+        In the order of `GROUPS`. Where the profiles differ there is one check only, for then
+        nothing else can be compared.
     """
     if stored["profile"] != new["profile"]:
-        advice = f"stored {stored['profile']}, new {new['profile']}; make the stored one: `nox -s bench -- --profile {stored['profile']}`"
-        return [Check("profile", "profile", FAILED, advice)]
+        return [_profile_check(stored["profile"], new["profile"])]
     before, after = stored["metrics"], new["metrics"]
     same_machine = machine_class(stored) == machine_class(new)
-    gated = [name for name in before if name in after and kind_of(name).rule != "reported"]
-    checks = [
-        Check(
-            "missing",
-            name,
-            FAILED,
-            "make it with `nox -s bench`, or, if it is gone on purpose, `nox -s baseline`",
-        )
-        for name in before
-        if name not in after and _is_expected(name, after)
-    ]
-    checks += [
-        Check(
-            kind_of(name).rule,
-            name,
-            *_compare(kind_of(name), before[name], after[name], same_machine),
-        )
-        for name in gated
-    ]
-    checks += [
-        Check("order", f"{better} < {worse}", *_order(after.get(better), after.get(worse)))
-        for better, worse in ORDERS
-    ]
+    checks = [*_missing_checks(before, after)]
+    checks += _metric_checks(before, after, same_machine)
+    checks += _order_checks(after)
     return sorted(checks, key=lambda one: list(GROUPS).index(one.group))
 
 
+def _profile_check(stored, new):
+    detail = (
+        f"stored {stored}, new {new}; make the stored one: `nox -s bench -- --profile {stored}`"
+    )
+    return Check("profile", "profile", FAILED, detail)
+
+
+def _missing_checks(before, after):
+    """Yield a failure for every metric that is stored and was not measured again."""
+    advice = "make it with `nox -s bench`, or, if it is gone on purpose, `nox -s baseline`"
+    for name in before:
+        if name not in after and _is_expected(name, after):
+            yield Check("missing", name, FAILED, advice)
+
+
+def _metric_checks(before, after, same_machine):
+    """Yield a check of every metric that has a rule and was measured again."""
+    for name, stored in before.items():
+        kind = kind_of(name)
+        if name in after and kind.rule != "reported":
+            verdict, detail = _compare(kind, stored, after[name], same_machine)
+            yield Check(kind.rule, name, verdict, detail)
+
+
+def _order_checks(after):
+    for better, worse in ORDERS:
+        verdict, detail = _order(after.get(better), after.get(worse))
+        yield Check("order", f"{better} < {worse}", verdict, detail)
+
+
 def _is_expected(name, after):
-    """Tell whether a metric must be there: of the paper's study always, of the rest of the family where that model was run on that data."""
+    """Return whether a metric must have been measured again.
+
+    A metric of the paper's study must. Another one of the family must where its model was run on
+    its data set.
+    """
     dataset, model, kind = name.split(".")
     was_run = any(other.startswith(f"{dataset}.{model}.") for other in after)
     return kind not in DERIVED and (was_run or model in PAPER.models.get(dataset, ()))
 
 
-def machine_class(document):
-    """Return what two documents must share for their numbers to be the same bit by bit: processor, kind of system, versions."""
+def machine_class(document: dict) -> dict[str, str | None]:
+    """Return what two documents must share for their numbers to be the same bit by bit.
+
+    That is the processor, the kind of system, and the versions of a few packages.
+    """
     machine, versions = document["machine"], document["versions"]
-    system = machine.get("system", "").partition("-")[0]
-    packages = {name: versions.get(name) for name in ("python", "numpy", "mxnet", "scikit-learn")}
-    return {"processor": machine.get("processor"), "system": system, **packages}
+    shared = {
+        "processor": machine.get("processor"),
+        "system": machine.get("system", "").partition("-")[0],
+    }
+    for name in ("python", "numpy", "mxnet", "scikit-learn"):
+        shared[name] = versions.get(name)
+    return shared
 
 
-def interval_half_width(first, second):
-    """Return half the width of the t-interval (Welch) of the difference of two means, 0 where neither sample varies."""
+def interval_half_width(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return half the width of Welch's t-interval of the difference of the means of two samples.
+
+    It is 0 where neither sample varies.
+    """
     samples = [
         (statistics.variance(values) / len(values), len(values) - 1) for values in (first, second)
     ]
@@ -141,43 +193,47 @@ def _by_seed(entry):
 def _compare(kind, stored, new, same_machine):
     """Return verdict and detail of one metric by its rule."""
     if stored["provenance"] != new["provenance"]:
-        return (
-            FAILED,
-            f"on {new['provenance']} data, stored on {stored['provenance']}; run again: `nox -s bench -- --data measured`",
+        detail = (
+            f"on {new['provenance']} data, stored on {stored['provenance']}; "
+            "run again: `nox -s bench -- --data measured`"
         )
+        return FAILED, detail
     if kind.rule == "value" and not same_machine:
         return _by_interval(kind, stored["values"], new["values"])
     return _by_seeds(kind, _by_seed(stored), _by_seed(new))
 
 
 def _by_seeds(kind, stored, new):
+    """Return verdict and detail of one metric, compared seed by seed."""
     seeds = sorted(stored.keys() & new.keys())
     if not seeds:
-        return (
-            FAILED,
-            f"no common seed: stored {sorted(stored)}, new {sorted(new)}; make one with `nox -s bench`",
+        detail = (
+            f"no common seed: stored {sorted(stored)}, new {sorted(new)}; "
+            "make one with `nox -s bench`"
         )
-    relative, absolute = (0, 0) if kind.rule == "exact" else (PAIRED_TOLERANCE, kind.rounding)
-    off = [
-        seed
-        for seed in seeds
-        if abs(new[seed] - stored[seed]) > max(relative * abs(stored[seed]), absolute)
-    ]
+        return FAILED, detail
+    off = [seed for seed in seeds if not _is_same(kind, stored[seed], new[seed])]
     if not off:
         return OK, f"{len(seeds)} of {len(stored)} stored seeds compared"
     worst = max(off, key=lambda seed: abs(new[seed] - stored[seed]))
-    return (
-        FAILED,
-        f"{len(off)} of {len(seeds)} seeds, most at seed {worst}: {_difference(kind, stored[worst], new[worst])}",
-    )
+    difference = _difference(kind, stored[worst], new[worst])
+    return FAILED, f"{len(off)} of {len(seeds)} seeds, most at seed {worst}: {difference}"
+
+
+def _is_same(kind, stored, new):
+    """Return whether two values of one seed are equal, or within the tolerance of their kind."""
+    if kind.rule == "exact":
+        return new == stored
+    return abs(new - stored) <= max(PAIRED_TOLERANCE * abs(stored), kind.rounding)
 
 
 def _by_interval(kind, stored, new):
+    """Return verdict and detail of one metric, compared by the means over its seeds."""
     if min(len(stored), len(new)) < MIN_SEEDS:
-        return (
-            FEW,
-            f"stored {len(stored)}, new {len(new)}; {MIN_SEEDS} a side are needed: `nox -s bench`",
+        detail = (
+            f"stored {len(stored)}, new {len(new)}; {MIN_SEEDS} a side are needed: `nox -s bench`"
         )
+        return FEW, detail
     before, after = statistics.fmean(stored), statistics.fmean(new)
     allowed = max(interval_half_width(stored, new), FLOOR * abs(before), kind.rounding)
     if abs(after - before) <= allowed:
@@ -186,52 +242,76 @@ def _by_interval(kind, stored, new):
 
 
 def _difference(kind, stored, new):
+    """Return in words how a new value differs from the stored one."""
+    if stored:
+        amount = f"{100 * abs(new - stored) / abs(stored):.3g} %"
+    else:
+        amount = f"{abs(new - stored):.3g}"
     falls, rises = {
         "lower": ("better", "worse"),
         "higher": ("worse", "better"),
         "none": ("lower", "higher"),
     }[kind.better]
-    by = f"{100 * abs(new - stored) / abs(stored):.3g} %" if stored else f"{abs(new - stored):.3g}"
-    return f"stored {stored:.8g}, new {new:.8g}, differs: {rises if new > stored else falls} by {by}; if meant, `nox -s baseline`"
+    direction = rises if new > stored else falls
+    return (
+        f"stored {stored:.8g}, new {new:.8g}, differs: {direction} by {amount}; "
+        "if meant, `nox -s baseline`"
+    )
 
 
 def _order(better, worse):
-    first, second = ({} if entry is None else _by_seed(entry) for entry in (better, worse))
-    seeds = first.keys() & second.keys()
+    """Return verdict and detail of the order of two metrics, either of which may be missing."""
+    lower = {} if better is None else _by_seed(better)
+    higher = {} if worse is None else _by_seed(worse)
+    seeds = lower.keys() & higher.keys()
     if not seeds:
         return FAILED, "no seed has both; make one with `nox -s bench`"
-    wins, needed = sum(first[seed] < second[seed] for seed in seeds), len(seeds) - (len(seeds) >= 3)
-    return OK if wins >= needed else FAILED, f"in {wins} of {len(seeds)} seeds, {needed} needed"
+    wins = sum(lower[seed] < higher[seed] for seed in seeds)
+    needed = len(seeds) - 1 if len(seeds) >= 3 else len(seeds)
+    verdict = OK if wins >= needed else FAILED
+    return verdict, f"in {wins} of {len(seeds)} seeds, {needed} needed"
 
 
-def report(stored, new):
-    """Print a line a check, the timings and a verdict, and tell whether all checks hold."""
-    for label, document in (("Stored", stored), ("New", new)):
+def report(stored: dict, new: dict) -> bool:
+    """Print a line a check, the timings and a verdict, and return whether all checks hold.
+
+    Parameters
+    ----------
+    stored, new : dict
+        Metrics documents, as `read_metrics` returns them.
+    """
+    for label, document in (("Stored:", stored), ("New:", new)):
         print(
-            f"{label + ':':7} commit {document['git_commit']}, profile {document['profile']}, {_machine(document)}"
+            f"{label:7} commit {document['git_commit']}, profile {document['profile']}, "
+            f"{_machine(document)}"
         )
-    checks, group = check(stored, new), None
+    checks = check(stored, new)
+    _print_checks(checks, _value_rule(stored, new))
+    if stored["profile"] == new["profile"]:
+        _print_reported(stored["metrics"], new["metrics"])
+    failed = [one.name for one in checks if one.verdict == FAILED]
+    few = [one.name for one in checks if one.verdict == FEW]
+    counts = f"{len(checks)} checks, {len(failed)} failed, {len(few)} without enough seeds."
+    print(f"\n{counts} {_conclusion(failed, few)}")
+    return not failed and not few
+
+
+def _print_checks(checks, value_rule):
+    """Print a line a check, and a heading above each group."""
+    group = None
     for one in checks:
         if one.group != group:
             group = one.group
-            print(f"\n{GROUPS[group]}{_value_rule(stored, new) if group == 'value' else ''}")
+            print(f"\n{GROUPS[group]}{value_rule if group == 'value' else ''}")
         print(f"{one.verdict:{len(FEW)}} {one.name:58} {one.detail}")
-    if stored["profile"] == new["profile"]:
-        _print_reported(stored["metrics"], new["metrics"])
-    failed, few = (
-        [one.name for one in checks if one.verdict == verdict] for verdict in (FAILED, FEW)
-    )
-    print(
-        f"\n{len(checks)} checks, {len(failed)} failed, {len(few)} without enough seeds. ", end=""
-    )
-    print(
-        f"NOT THE SAME: {', '.join(failed)}"
-        if failed
-        else "NOT CHECKED: more seeds are needed."
-        if few
-        else "CHECKED."
-    )
-    return not failed and not few
+
+
+def _conclusion(failed, few):
+    if failed:
+        return f"NOT THE SAME: {', '.join(failed)}"
+    if few:
+        return "NOT CHECKED: more seeds are needed."
+    return "CHECKED."
 
 
 def _machine(document):
@@ -239,27 +319,36 @@ def _machine(document):
 
 
 def _value_rule(stored, new):
+    """Return by which rule values are compared, to follow the heading of their group."""
     if machine_class(stored) == machine_class(new):
         return f": same machine and versions, each seed within {100 * PAIRED_TOLERANCE:g} %"
-    return f": other machine or versions, means within the {100 * CONFIDENCE:g} % t-interval of their difference, or {100 * FLOOR:g} %"
+    return (
+        f": other machine or versions, means within the {100 * CONFIDENCE:g} % t-interval "
+        f"of their difference, or {100 * FLOOR:g} %"
+    )
 
 
 def _print_reported(stored, new):
+    """Print time and memory, stored and new, and the names of metrics that are not stored."""
     print(f"\n{'Reported, never a gate':58} {'stored median':>13} {'new median':>10} {'ratio':>6}")
-    for name in sorted(
-        name for name in stored.keys() & new.keys() if kind_of(name).rule == "reported"
-    ):
-        before, after = (statistics.median(metrics[name]["values"]) for metrics in (stored, new))
+    reported = [name for name in stored.keys() & new.keys() if kind_of(name).rule == "reported"]
+    for name in sorted(reported):
+        before = statistics.median(stored[name]["values"])
+        after = statistics.median(new[name]["values"])
         ratio = after / before if before else math.nan
         print(f"{name:58} {before:13.4g} {after:10.4g} {ratio:6.2f} {kind_of(name).unit}")
-    if added := sorted(new.keys() - stored.keys()):
+    added = sorted(new.keys() - stored.keys())
+    if added:
         print(
             f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them."
         )
 
 
-def main(argv=None):
-    """Check the metrics of a results folder; return 1 where they differ from the stored ones, and 2 where there is nothing to read."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check the metrics of a results folder, and return the exit code.
+
+    It is 1 where they differ from the stored ones, and 2 where there is nothing to read.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -280,12 +369,14 @@ def main(argv=None):
     try:
         if not path.exists():
             raise ReplicationError(
-                f"{path}: there is no such file. Run `nox -s replicate`, or `nox -s bench` for five seeds, first."
+                f"{path}: there is no such file. "
+                "Run `nox -s replicate`, or `nox -s bench` for five seeds, first."
             )
-        return 0 if report(read_metrics(STORED), read_metrics(path)) else 1
+        holds = report(read_metrics(STORED), read_metrics(path))
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    return 0 if holds else 1
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""The claims ledger: what the paper states, the rule by which each statement is judged, and the judgement of a set of metrics.
+"""The claims ledger: what the paper states, and whether a set of metrics bears it out.
 
-``claims.json`` holds the statements; their conditions are judged here, so that a verdict follows from numbers.
+``claims.json`` holds the statements and their conditions. The conditions are judged here, so that a
+verdict follows from numbers.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from replicate.errors import ReplicationError
@@ -15,21 +17,23 @@ from replicate.numbers.kinds import KINDS
 from replicate.provenance import PAPER_DATA
 from replicate.study.family import LABELS
 
+#: File of the ledger.
 LEDGER = Path(__file__).resolve().parent / "claims.json"
+
+#: The verdicts on a claim.
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
 
-# rule -> the fields it needs beside `says` and `metric`, and whether a value meets it
+#: The fields that a condition of each rule needs beside `says`, `metric` and `rule`.
 RULES = {
-    "within": (
-        ("value", "relative"),
-        lambda rule, value: abs(value - rule["value"]) <= rule["relative"] * abs(rule["value"]),
-    ),
-    "at most": (("value",), lambda rule, value: value <= rule["value"]),
-    "at least": (("value",), lambda rule, value: value >= rule["value"]),
-    "equals": (("value",), lambda rule, value: value == rule["value"]),
-    "less than": (("than", "factor"), lambda rule, value, than: value < rule["factor"] * than),
-    "more than": (("than", "factor"), lambda rule, value, than: value > rule["factor"] * than),
+    "within": ("value", "relative"),
+    "at most": ("value",),
+    "at least": ("value",),
+    "equals": ("value",),
+    "less than": ("than", "factor"),
+    "more than": ("than", "factor"),
 }
+
+#: Name of each data set for a reader.
 DATA_NAMES = {
     "toy": "toy",
     "toy_shuffled": "toy, steps shuffled",
@@ -46,7 +50,9 @@ _CONDITION = {
         "says": _TEXT,
         "metric": _TEXT,
         "rule": {"enum": list(RULES)},
-        **{name: {"type": "number"} for name in ("value", "relative", "factor")},
+        "value": {"type": "number"},
+        "relative": {"type": "number"},
+        "factor": {"type": "number"},
         "than": _TEXT,
     },
     "required": ["says", "metric", "rule"],
@@ -55,10 +61,15 @@ _CONDITION = {
 _CLAIM = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(
-            ("id", "section", "place", "quote", "paper", "read", "reason", "note", "reproduce"),
-            _TEXT,
-        ),
+        "id": _TEXT,
+        "section": _TEXT,
+        "place": _TEXT,
+        "quote": _TEXT,
+        "paper": _TEXT,
+        "read": _TEXT,
+        "reason": _TEXT,
+        "note": _TEXT,
+        "reproduce": _TEXT,
         "verdict": {"enum": list(VERDICTS)},
         "conditions": {"type": "array", "items": _CONDITION},
         "beside": {"type": "array", "items": _TEXT},
@@ -66,6 +77,8 @@ _CLAIM = {
     "additionalProperties": False,
 }
 _CLAIM["required"] = list(_CLAIM["properties"])
+
+#: JSON schema of the ledger.
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -77,8 +90,8 @@ SCHEMA = {
 }
 
 
-def read(path=LEDGER):
-    """Return the claims of a ledger, a list of dict.
+def read(path: Path = LEDGER) -> list[dict]:
+    """Return the claims of a ledger.
 
     Raises
     ------
@@ -89,28 +102,29 @@ def read(path=LEDGER):
     check_schema(path, document, SCHEMA)
     for claim in document["claims"]:
         for condition in claim["conditions"]:
-            missing = [field for field in RULES[condition["rule"]][0] if field not in condition]
+            missing = [field for field in RULES[condition["rule"]] if field not in condition]
             if missing:
                 raise ReplicationError(
-                    f"{path}: {claim['id']}: a condition `{condition['rule']}` needs the field {missing[0]}."
+                    f"{path}: {claim['id']}: "
+                    f"a condition `{condition['rule']}` needs the field {missing[0]}."
                 )
     return document["claims"]
 
 
-def write(ledger, path=LEDGER):
+def write(ledger: Sequence[dict], path: Path = LEDGER) -> None:
     """Write the claims of a ledger, in the order of their fields."""
-    write_text(
-        path,
-        json.dumps({"schema_version": 1, "claims": ledger}, indent=2, ensure_ascii=False) + "\n",
-    )
+    document = {"schema_version": 1, "claims": ledger}
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def judge(claim, document):
+def judge(claim: dict, document: dict) -> dict:
     """Judge a claim by a set of metrics.
 
-    A condition holds when it does for all seeds but one (for all of them where there are fewer than three), and is open when its metrics
-    are missing or not from the paper's own data. All conditions hold: replicated. Some: partly. None: not replicated. All are open: not
-    testable.
+    A condition holds if it does so for all seeds but one, or for all of them where there are fewer
+    than three. It is open if its metrics are missing or not from the paper's own data.
+
+    A claim is replicated if all of its conditions hold, partly if some do, and not replicated if
+    none does. It is not testable if all are open.
 
     Parameters
     ----------
@@ -121,89 +135,106 @@ def judge(claim, document):
     Returns
     -------
     dict
-        ``verdict``; ``conditions``, each with ``says``, ``measured`` (text) and ``holds`` (True, False or None); ``beside``, each with
-        ``label`` and ``value``; ``note``, its numbers filled in.
+        ``verdict``; ``conditions``, each with ``says``, ``measured`` (text) and ``holds`` (True,
+        False, or None if it is open); ``beside``, further metrics, each with ``label`` and
+        ``value``; ``note``, with its numbers filled in.
     """
     metrics = document["metrics"]
     conditions = [_judge_condition(condition, metrics) for condition in claim["conditions"]]
-    outcomes = [condition["holds"] for condition in conditions]
-    if all(outcome is None for outcome in outcomes):
-        verdict = "not testable"
-    else:
-        verdict = "replicated" if all(outcomes) else "partly" if any(outcomes) else "not replicated"
     beside = [
         {"label": label(name), "value": _text(metrics[name])}
         for name in claim["beside"]
         if name in metrics
     ]
     return {
-        "verdict": verdict,
+        "verdict": _verdict([condition["holds"] for condition in conditions]),
         "conditions": conditions,
         "beside": beside,
         "note": fill(claim["note"], metrics),
     }
 
 
+def _verdict(outcomes):
+    """Return the verdict that follows from whether each condition holds."""
+    if all(outcome is None for outcome in outcomes):
+        return "not testable"
+    if all(outcomes):
+        return "replicated"
+    return "partly" if any(outcomes) else "not replicated"
+
+
 def _judge_condition(condition, metrics):
+    """Return what a condition says, what was measured, and whether it holds."""
+    measured, holds = _measured(condition, metrics)
+    return {"says": condition["says"], "measured": measured, "holds": holds}
+
+
+def _measured(condition, metrics):
+    """Return what was measured for a condition, and whether it holds; None if it is open."""
     names = [condition[field] for field in ("metric", "than") if field in condition]
     missing = [name for name in names if name not in metrics]
     if missing:
-        return {
-            "says": condition["says"],
-            "measured": f"{label(missing[0])}: not measured",
-            "holds": None,
-        }
+        return f"{label(missing[0])}: not measured", None
     measured = "; ".join(f"{label(name)}: {_text(metrics[name])}" for name in names)
-    others = {metrics[name]["provenance"] for name in names} - set(PAPER_DATA)
-    if others:
-        return {
-            "says": condition["says"],
-            "measured": f"{measured} on a {others.pop()}",
-            "holds": None,
-        }
-    meets = RULES[condition["rule"]][1]
-    outcomes = [
-        meets(condition, *values) for values in _by_seed(*(metrics[name] for name in names))
-    ]
+    other_data = {metrics[name]["provenance"] for name in names} - set(PAPER_DATA)
+    if other_data:
+        return f"{measured} on a {other_data.pop()}", None
+    values = _by_seed([metrics[name] for name in names])
+    outcomes = [_is_met(condition, *of_seed) for of_seed in values]
     if not outcomes:
-        return {
-            "says": condition["says"],
-            "measured": f"{measured}, but on no common seed",
-            "holds": None,
-        }
+        return f"{measured}, but on no common seed", None
     needed = len(outcomes) if len(outcomes) < 3 else len(outcomes) - 1
     count = f"holds for {sum(outcomes)} of {len(outcomes)} seeds"
-    return {
-        "says": condition["says"],
-        "measured": f"{measured} ({count})",
-        "holds": sum(outcomes) >= needed,
-    }
+    return f"{measured} ({count})", sum(outcomes) >= needed
 
 
-def _by_seed(first, *others):
-    """Yield the values of each seed that all entries have."""
-    tables = [dict(zip(entry["seeds"], entry["values"])) for entry in (first, *others)]
-    for seed in first["seeds"]:
+def _is_met(condition, value, than=None):
+    """Return whether the value of a metric meets a condition.
+
+    `than` is the value of the other metric, where the condition compares two.
+    """
+    rule = condition["rule"]
+    if rule == "within":
+        allowed = condition["relative"] * abs(condition["value"])
+        return abs(value - condition["value"]) <= allowed
+    if rule == "at most":
+        return value <= condition["value"]
+    if rule == "at least":
+        return value >= condition["value"]
+    if rule == "equals":
+        return value == condition["value"]
+    if rule == "less than":
+        return value < condition["factor"] * than
+    return value > condition["factor"] * than
+
+
+def _by_seed(entries):
+    """Yield the values of each seed that all entries have, in the order of the first entry."""
+    tables = [dict(zip(entry["seeds"], entry["values"])) for entry in entries]
+    for seed in entries[0]["seeds"]:
         if all(seed in table for table in tables):
             yield [table[seed] for table in tables]
 
 
-def label(name):
-    """Return the name of a metric for a reader: data, model and kind."""
-    data, model, kind = name.split(".")
-    return f"{DATA_NAMES[data]}, {LABELS[model]}, {kind.replace('_', ' ')}"
+def label(name: str) -> str:
+    """Return the name of a metric for a reader: data set, model and kind."""
+    dataset, model, kind = name.split(".")
+    return f"{DATA_NAMES[dataset]}, {LABELS[model]}, {kind.replace('_', ' ')}"
 
 
 def _text(entry):
+    """Return the value of a metric with its unit, and its range over the seeds if it varies."""
+    unit = entry["unit"].replace(" squared", "²")
+    text = f"{entry['value']:.3g}"
+    if unit not in ("1", "count"):
+        text += f" {unit}"
     low, high = min(entry["values"]), max(entry["values"])
-    value, unit = (
-        format(entry["value"], ".3g"),
-        "" if entry["unit"] in ("1", "count") else f" {entry['unit'].replace(' squared', '²')}",
-    )
-    return f"{value}{unit}" + (f" ({low:.3g} to {high:.3g})" if high > low else "")
+    if high > low:
+        text += f" ({low:.3g} to {high:.3g})"
+    return text
 
 
-def fill(text, metrics):
+def fill(text: str, metrics: Mapping[str, dict]) -> str:
     """Fill every ``{metric:format}`` of a text; a metric that was not measured is a dash.
 
     Raises
@@ -215,7 +246,7 @@ def fill(text, metrics):
     def number(match):
         name, form = match.groups()
         if name.rpartition(".")[2] not in KINDS:
-            raise ReplicationError(f"{name}: no run measures this; see replicate/kinds.py.")
+            raise ReplicationError(f"{name}: no run measures this; see replicate/numbers/kinds.py.")
         return format(metrics[name]["value"], form) if name in metrics else "–"
 
     return re.sub(r"{([\w.]+):([^}]+)}", number, text)

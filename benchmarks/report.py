@@ -1,6 +1,7 @@
 """One page of results that opens offline: verdicts, claims, figures, tables, provenance, failures.
 
-``python benchmarks/report.py`` reads a profile's results and writes report.html beside them, with everything it needs inside.
+``python benchmarks/report.py`` reads a profile's results and writes report.html beside them, with
+everything it needs inside.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import io
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -30,12 +32,14 @@ from replicate.provenance import STAND_INS, texts
 from replicate.running.runs import Run
 from replicate.study.studies import PAPER, study_on
 
+#: Folder of the template of the page.
 FOLDER = Path(__file__).resolve().parent
-#: Pixels: a wider figure is made smaller, to keep the page light.
+
+#: A figure that is wider, in pixels, is made smaller, to keep the page light.
 WIDEST = 1800
 
 
-def write(results, profile):
+def write(results: Path, profile: str) -> Path:
     """Write ``report.html`` of a profile and return its path.
 
     Raises
@@ -46,13 +50,14 @@ def write(results, profile):
     folder = Path(results) / profile
     if not (folder / "metrics.json").exists():
         raise ReplicationError(
-            f"{folder / 'metrics.json'}: there is nothing to report yet. Run `nox -s replicate` first."
+            f"{folder / 'metrics.json'}: there is nothing to report yet. "
+            "Run `nox -s replicate` first."
         )
     write_text(folder / "report.html", render(read_metrics(folder / "metrics.json"), folder))
     return folder / "report.html"
 
 
-def render(document, folder):
+def render(document: dict, folder: Path) -> str:
     """Return the page as text.
 
     Parameters
@@ -130,7 +135,10 @@ def _records(folder):
 
 
 def _figures(folder):
-    """Return name, title, alternative text and source of every picture of the catalogue that was drawn."""
+    """Return name, title, alternative text and source of every picture that was drawn.
+
+    They are in the order of the catalogue.
+    """
     drawn = [picture for picture in PICTURES if (folder / f"{picture.name}.png").exists()]
     return [
         {
@@ -157,15 +165,18 @@ def _data_uri(path):
 
 
 def _narrowed(image):
+    """Return a picture as the bytes of a PNG that is `WIDEST` pixels wide."""
     stream = io.BytesIO()
-    image.resize(
-        (WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS
-    ).save(stream, "PNG", optimize=True)
+    size = (WIDEST, round(image.height * WIDEST / image.width))
+    image.resize(size, Image.Resampling.LANCZOS).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
 def _data_files(records):
-    """Return key, recorded sha256 and manifest entry, None where there is none, of every data file that a run was made from."""
+    """Return key, recorded sha256 and manifest entry of every data file that a run was made from.
+
+    The entry of a file that is not in the manifest is None.
+    """
     used = sorted({pair for record in records for pair in record.get("data_sha256", {}).items()})
     manifest = read_manifest()
     return [(key, sha256, manifest.get(key)) for key, sha256 in used]
@@ -178,33 +189,36 @@ def _statements(results):
 
 
 def _thread_pools(records):
+    """Return name, version and number of threads of every thread pool of the runs, once."""
     pools = [pool for record in records for pool in record.get("thread_pools", [])]
-    return sorted(
-        {
-            f"{pool['prefix']} {pool['version'] or ''}".strip() + f": {pool['num_threads']}"
-            for pool in pools
-        }
-    )
+    return sorted({_pool_text(pool) for pool in pools})
+
+
+def _pool_text(pool):
+    library = f"{pool['prefix']} {pool['version'] or ''}".strip()
+    return f"{library}: {pool['num_threads']}"
 
 
 def _failures(folder, records):
-    """Return run, source and error of what failed: in the last row of its job in ``bench.jsonl``, or in its record."""
-    last = {
+    """Return run, source and error of every run that failed.
+
+    The source is ``bench.jsonl``, of which the last row of each run counts, or ``record.json``,
+    which has the last word.
+    """
+    last_rows = {
         f"{row['dataset']}/{row['model']}/seed{row['seed']}": row
         for row in rows.read(folder / "bench.jsonl")
     }
-    found = [("bench.jsonl", last), ("record.json", records)]
-    failed = {
-        name: (file, entry.get("error"))
-        for file, entries in found
-        for name, entry in entries.items()
-        if entry["status"] == "failed"
-    }
-    return [(name, *detail) for name, detail in sorted(failed.items())]
+    failed = {}
+    for source, entries in (("bench.jsonl", last_rows), ("record.json", records)):
+        for name, entry in entries.items():
+            if entry["status"] == "failed":
+                failed[name] = (name, source, entry.get("error"))
+    return [failed[name] for name in sorted(failed)]
 
 
-def main(argv=None):
-    """Run the command line."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line, and return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )

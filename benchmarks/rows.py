@@ -1,6 +1,7 @@
 """bench.jsonl: one row a run of the benchmark sweep, on disk the moment the run ends.
 
-Rows are only ever added. Those of other code, data or packages stay, told apart by their key; of one key, the last row counts.
+Rows are only ever added. Those of other code, data or packages stay and differ by their key. Of
+several rows with one key, the last counts.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime, timezone
+from pathlib import Path
 
 from replicate.errors import ReplicationError
-from replicate.running.runs import key
+from replicate.running.runs import Run, key
+from replicate.study.job import Job
 
+#: Fields that a row takes from the record of its run.
 RECORDED = (
     "metrics",
     "seconds",
@@ -24,8 +28,11 @@ RECORDED = (
 )
 
 
-def repair(path):
-    """Cut off a last line that a kill in mid-write has torn; a whole one that only lacks its end is ended."""
+def repair(path: Path) -> None:
+    """Mend the last line of a file of rows after a kill in the middle of a write.
+
+    A torn line is cut off. A whole line that only lacks its end gets it.
+    """
     if not path.exists():
         return
     with path.open("r+b") as stream:
@@ -47,15 +54,19 @@ def _is_json(line):
     return True
 
 
-def read(path):
-    """Return every row, the oldest first, without a last one that a kill has torn; none where there is no file yet.
+def read(path: Path) -> list[dict]:
+    """Return every row, the oldest first; no rows where there is no file yet.
+
+    A last line that a kill has torn is left out.
 
     Raises
     ------
     ReplicationError
         If another line is not a row.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if not path.exists():
+        return []
+    lines = path.read_bytes().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n") and not _is_json(lines[-1]):
         lines.pop()
     return [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
@@ -67,12 +78,13 @@ def _parse(path, number, line):
         row["key"], row["status"], row["metrics"]
     except (ValueError, KeyError, TypeError) as error:
         raise ReplicationError(
-            f"{path}, line {number}: not a row of the sweep ({error}). Delete the line; the run itself is kept."
+            f"{path}, line {number}: not a row of the sweep ({error}). "
+            "Delete the line; the run itself is kept."
         ) from error
     return row
 
 
-def row(job, config, run, error):
+def row(job: Job, config: dict, run: Run, error: str | None) -> dict:
     """Return the row of a run that has ended.
 
     Parameters
@@ -82,31 +94,34 @@ def row(job, config, run, error):
         As `execute.configuration` returns it.
     run : Run
     error : str or None
-        What went wrong, of a failed run. One that broke off without a record has no measurements.
-
-    Returns
-    -------
-    dict
+        What went wrong with a failed run. A run that broke off without a record has no
+        measurements.
     """
     path = run.folder / "record.json"
-    record = run.record if path.exists() and run.record["key"] == key(config) else {"metrics": {}}
-    ended = (
-        datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-        if "key" in record
-        else datetime.now(timezone.utc)
-    )
-    status = {"status": "failed", "error": error} if error else {"status": "complete"}
-    return {
-        **{"dataset": job.dataset, "model": job.model, "seed": job.seed, "profile": job.profile},
-        **status,
-        "key": key(config),
-        **{name: record.get(name) for name in RECORDED},
-        "finished": ended.isoformat(timespec="seconds"),
+    if path.exists() and run.record["key"] == key(config):
+        record = run.record
+        ended = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    else:
+        record = {"metrics": {}}
+        ended = datetime.now(timezone.utc)
+    columns = {
+        "dataset": job.dataset,
+        "model": job.model,
+        "seed": job.seed,
+        "profile": job.profile,
+        "status": "failed" if error else "complete",
     }
+    if error:
+        columns["error"] = error
+    columns["key"] = key(config)
+    for name in RECORDED:
+        columns[name] = record.get(name)
+    columns["finished"] = ended.isoformat(timespec="seconds")
+    return columns
 
 
-def append(path, row):
-    """Add a row and wait until it is on the disk."""
+def append(path: Path, row: dict) -> None:
+    """Add a row to a file of rows, and wait until it is on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(row, allow_nan=False) + "\n")

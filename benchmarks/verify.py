@@ -1,16 +1,22 @@
-"""Is this what was published? Every stored metric computed again from stored weights, without training and without MXNet.
+"""Is this what was published? Every stored metric computed again from stored weights.
 
-``nox -s verify``, or ``python benchmarks/verify.py`` where the package is installed. Data, weights, metrics, tables, verdicts and README:
-a line a check, and a verdict. The models of the paper's study are scored again; with ``--family`` all whose weights are kept.
+``nox -s verify``, or ``python benchmarks/verify.py`` where the package is installed. It takes
+neither training nor MXNet. Data, weights, metrics, tables, verdicts and README are checked: it
+prints a line a check, and a verdict. The models of the paper's study are scored again; with
+``--family`` all models whose weights are stored.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from benchmarks import claims, readme
-from benchmarks.store import PROFILE, Store, index_rows, kept
+from benchmarks.store import PROFILE, Store, index_rows, jobs_with_weights
 from replicate.causal.statements import judge_all
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
@@ -34,73 +40,106 @@ from replicate.study.job import Job
 from replicate.study.studies import PAPER
 from replicate.tasks import load_task
 
+#: How far a computed metric may be off, relative to the stored one.
 TOLERANCE = 1e-5
-INDEX_TOLERANCE = 1e-5  # z-scores
+
+#: How far the computed error at an index may be off, z-scores.
+INDEX_TOLERANCE = 1e-5
+
+#: The data that the stored numbers were measured on.
 SOURCES = Sources(scan="measured", picture="painting")
 
+#: Name of a check, whether it holds, and what was compared.
+Check = tuple[str, bool, str]
 
-def data_checks():
-    """Yield name, verdict and detail for every data file that the numbers depend on."""
+
+class Rescored(NamedTuple):
+    """What the stored models of one data set and one seed score.
+
+    Attributes
+    ----------
+    dataset : str
+    seed : int
+    metrics : dict of str to float
+        By the name of the metric.
+    table : DataFrame or None
+        The error at each index, as `benchmarks.store.index_rows` makes it; None where it is not
+        measured.
+    """
+
+    dataset: str
+    seed: int
+    metrics: dict[str, float]
+    table: pd.DataFrame | None
+
+
+def data_checks() -> Iterator[Check]:
+    """Yield a check of every data file that the numbers depend on."""
     for file in read_manifest().values():
         if "replicate" in file.needed_by:
             path = fetch(file)
             yield f"data {file.name}", True, f"{file.expected_hash[0]} as in the manifest, {path}"
 
 
-def weight_checks(store):
-    """Yield name, verdict and detail for every file of stored weights: a small change in one may hardly move an error."""
+def weight_checks(store: Store) -> Iterator[Check]:
+    """Yield a check of every file of stored weights, by its hash.
+
+    A small change of a weight may hardly move an error.
+    """
     for name, expected in store.hashes().items():
         path = store.hashes_path.parent / name
         yield f"weights {name}", path.exists() and file_hash(path) == expected, f"sha256 {expected}"
 
 
-def summary_checks(document):
-    """Yield name, verdict and detail for the means and the intervals of the stored values."""
+def summary_checks(document: dict) -> Iterator[Check]:
+    """Yield a check of the means and the intervals of the stored values."""
     wrong = [name for name, entry in document["metrics"].items() if not _is_summary(entry)]
-    yield (
-        "summaries",
-        not wrong,
-        f"means and intervals follow from the values{' but in ' if wrong else ''}{', '.join(wrong)}",
-    )
+    exception = f" but in {', '.join(wrong)}" if wrong else ""
+    yield "summaries", not wrong, f"means and intervals follow from the values{exception}"
 
 
 def _is_summary(entry):
-    expected = [float(np.mean(entry["values"])), *(interval(entry["values"]) or [])]
-    found = [entry["value"], *(entry["interval"] or [])]
-    return len(found) == len(expected) and np.allclose(found, expected, rtol=1e-9, atol=0)
+    """Return whether the mean and the interval of an entry are those of its values."""
+    computed = [float(np.mean(entry["values"])), *(interval(entry["values"]) or [])]
+    stored = [entry["value"], *(entry["interval"] or [])]
+    return len(stored) == len(computed) and np.allclose(stored, computed, rtol=1e-9, atol=0)
 
 
-def rescore(store, jobs):
+def rescore(store: Store, jobs: Iterable[Job]) -> Iterator[Rescored]:
     """Score stored models again, side by side in processes of one thread.
 
     Yields
     ------
-    dataset : str
-    seed : int
-    metrics : dict of str to float
-        By name of the metric.
-    table : DataFrame or None
-        The error at each index.
+    Rescored
+        One for each group of jobs that share a task.
     """
-    # What shares a task: of the toy problem, the models of the paper are scored on the painting, the others are not.
+    groups = _by_task(jobs)
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        outcomes = pool.map(_rescore_group, [(store, group) for group in groups])
+        yield from tqdm(outcomes, total=len(groups), unit="group", disable=None)
+
+
+def _by_task(jobs):
+    """Group jobs that share a task, the longest group first.
+
+    On the toy problem the models of the paper are scored on the painting, the others are not. The
+    painting takes longest: at the end it would leave a core idle.
+    """
     groups = {}
     for job in jobs:
-        groups.setdefault(
-            (job.dataset, job.seed, job.model in PAPER.models.get(job.dataset, ())), []
-        ).append(job)
-    # Those with the painting take longest: at the end they would leave a core idle.
-    groups = dict(sorted(groups.items(), key=lambda group: group[0][0] != "toy"))
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        outcomes = pool.map(_rescore_group, [(store, listed) for listed in groups.values()])
-        for (dataset, seed, _), outcome in zip(
-            groups, tqdm(outcomes, total=len(groups), unit="group", disable=None)
-        ):
-            yield dataset, seed, *outcome
+        task = (job.dataset, job.seed, _is_of_paper(job))
+        groups.setdefault(task, []).append(job)
+    return sorted(groups.values(), key=lambda group: group[0].dataset != "toy")
 
 
-def _rescore_group(task):
+def _is_of_paper(job):
+    """Return whether a job belongs to the paper's study."""
+    return job.model in PAPER.models.get(job.dataset, ())
+
+
+def _rescore_group(group):
     """Score the stored models of one data set and one seed again."""
-    store, jobs = task
+    store, jobs = group
     with threadpool_limits(1):
         data = load_task(configuration(jobs[0], SOURCES))
         scores = {job: _rescore(data, job, store.weights(job)) for job in jobs}
@@ -114,68 +153,85 @@ def _rescore_group(task):
     tables = [
         index_rows(job, arrays) for job, (_, arrays) in scores.items() if "index_bias" in arrays
     ]
-    return metrics, pd.concat(tables) if tables else None
+    table = pd.concat(tables) if tables else None
+    return Rescored(jobs[0].dataset, jobs[0].seed, metrics, table)
 
 
-def _rescore(data, job, arrays):
-    refined = {"refined": arrays.pop("refined")} if "refined" in arrays else {}
-    return data.score(restore(job, arrays, data.train), **refined)
+def _rescore(task, job, arrays):
+    """Score one stored model on its task, with its stored refined latents where it has some."""
+    if "refined" not in arrays:
+        return task.score(restore(job, arrays, task.train))
+    refined = arrays.pop("refined")
+    return task.score(restore(job, arrays, task.train), refined=refined)
 
 
-def model_checks(document, stored_table, scored):
-    """Yield name, verdict and detail for every metric that follows from weights, and for the table of the error at each index.
+def model_checks(
+    document: dict, stored_table: pd.DataFrame, rescored: Iterable[Rescored]
+) -> Iterator[Check]:
+    """Yield a check of every metric that follows from weights, and of the errors at each index.
 
     Parameters
     ----------
     document : dict
         The stored metrics.
     stored_table : DataFrame
-    scored : iterable
-        As `rescore` yields it.
+        The stored error at each index.
+    rescored : iterable of Rescored
     """
-    for data, seed, metrics, table in scored:
+    for dataset, seed, metrics, table in rescored:
         for name, value in metrics.items():
-            yield f"{name} seed {seed}", *_compare(document["metrics"].get(name), seed, name, value)
+            holds, detail = _compare(document, name, seed, value)
+            yield f"{name} seed {seed}", holds, detail
         if table is not None:
-            yield f"per_index.csv {data} seed {seed}", *_compare_tables(stored_table, table)
+            holds, detail = _compare_tables(stored_table, table)
+            yield f"per_index.csv {dataset} seed {seed}", holds, detail
 
 
-def _compare(entry, seed, name, value):
+def _compare(document, name, seed, value):
+    """Return whether a computed metric is the stored one, and both numbers as text."""
+    entry = document["metrics"].get(name)
     if entry is None or seed not in entry["seeds"]:
         return False, f"computed {value:.6g}, but none is stored"
-    stored, kind = entry["values"][entry["seeds"].index(seed)], kind_of(name)
+    stored = entry["values"][entry["seeds"].index(seed)]
+    kind = kind_of(name)
     tolerance = 0 if kind.rule == "exact" else TOLERANCE
-    return math.isclose(
-        stored, value, rel_tol=tolerance, abs_tol=kind.rounding
-    ), f"stored {stored:.8g}, computed {value:.8g}"
+    holds = math.isclose(stored, value, rel_tol=tolerance, abs_tol=kind.rounding)
+    return holds, f"stored {stored:.8g}, computed {value:.8g}"
 
 
 def _compare_tables(stored, table):
+    """Return whether the errors at each index are the stored ones, and how far they are off."""
     if not table.index.isin(stored.index).all():
         return False, "rows are missing"
     off = float((stored.loc[table.index] - table).abs().to_numpy().max())
     return off <= INDEX_TOLERANCE, f"{len(table)} rows, at most {off:.1g} z-scores off"
 
 
-def derived_checks(document, sweeps):
-    """Yield name, verdict and detail for what is measured of one run against others, from the stored metrics and sweeps."""
-    records = {}
-    for name, entry in document["metrics"].items():
-        dataset, model, kind = name.split(".")
-        for seed, value in zip(entry["seeds"], entry["values"]):
-            records.setdefault(Job(PROFILE, dataset, model, seed), {"metrics": {}})["metrics"][
-                kind
-            ] = value
-    for row in sweeps.itertuples():
-        job = Job(PROFILE, row.dataset, row.model, row.seed, f"{row.setting}={row.value:g}")
-        records.setdefault(job, {"metrics": {}})["metrics"][row.metric] = row.number
+def derived_checks(document: dict, sweeps: pd.DataFrame) -> Iterator[Check]:
+    """Yield a check of every metric that compares one run with others.
+
+    They are computed from the stored metrics and sweeps.
+    """
+    records = _stored_records(document, sweeps)
     for job, metrics in compare(records, {}).items():
         for kind, value in metrics.items():
             name = f"{job.dataset}.{job.model}.{kind}"
-            yield (
-                f"{name} seed {job.seed}",
-                *_compare(document["metrics"].get(name), job.seed, name, value),
-            )
+            holds, detail = _compare(document, name, job.seed, value)
+            yield f"{name} seed {job.seed}", holds, detail
+
+
+def _stored_records(document, sweeps) -> Mapping[Job, dict]:
+    """Return what the record of each run had as metrics, from the stored metrics and sweeps."""
+    records = defaultdict(lambda: {"metrics": {}})
+    for name, entry in document["metrics"].items():
+        dataset, model, kind = name.split(".")
+        for seed, value in zip(entry["seeds"], entry["values"]):
+            job = Job(PROFILE, dataset, model, seed)
+            records[job]["metrics"][kind] = value
+    for row in sweeps.itertuples():
+        job = Job(PROFILE, row.dataset, row.model, row.seed, f"{row.setting}={row.value:g}")
+        records[job]["metrics"][row.metric] = row.number
+    return dict(records)
 
 
 def text_checks(store, document, ledger, text):
@@ -204,8 +260,14 @@ def text_checks(store, document, ledger, text):
     )
 
 
-def verify(store, ledger, text, jobs, rescore=rescore):
-    """Run every check, print a line for each and a verdict, and tell whether all of them hold.
+def verify(
+    store: Store,
+    ledger: list[dict],
+    text: str,
+    jobs: list[Job],
+    rescore: Callable[[Store, list[Job]], Iterable[Rescored]] = rescore,
+) -> bool:
+    """Run every check, print a line for each and a verdict, and return whether all of them hold.
 
     Parameters
     ----------
@@ -215,42 +277,46 @@ def verify(store, ledger, text, jobs, rescore=rescore):
     text : str
         The README.
     jobs : list of Job
-        Whose models are scored again.
+        The jobs whose models are scored again.
     rescore : callable
-        Takes the store and these jobs.
+        Takes the store and these jobs, and scores them.
     """
-    document, stored_table = store.metrics(), store.index_table()
+    document = store.metrics()
+    index_table = store.index_table()
     print(
-        f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, {document['machine']['processor']}\n"
+        f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, "
+        f"{document['machine']['processor']}\n"
     )
-    groups = (
+    checks = itertools.chain(
         data_checks(),
         weight_checks(store),
         summary_checks(document),
         derived_checks(document, store.sweeps()),
-    )
-    failed, names = [], []
-    for checks in (
-        *groups,
         text_checks(store, document, ledger, text),
-        model_checks(document, stored_table, rescore(store, jobs)),
-    ):
-        for name, holds, detail in checks:
-            tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
-            names.append(name)
-            failed += [] if holds else [name]
+        model_checks(document, index_table, rescore(store, jobs)),
+    )
+    names, failed = _print_checks(checks)
     computed = {name.partition(" ")[0] for name in names}
     left = sorted({name.rpartition(".")[2] for name in document["metrics"].keys() - computed})
+    conclusion = f"NOT VERIFIED: {', '.join(failed)}" if failed else "VERIFIED."
     print(f"\nNot computed again, all or in part: {', '.join(left)}.")
-    print(
-        f"{len(names)} checks, {len(failed)} failed. "
-        + (f"NOT VERIFIED: {', '.join(failed)}" if failed else "VERIFIED.")
-    )
+    print(f"{len(names)} checks, {len(failed)} failed. {conclusion}")
     return not failed
 
 
-def main():
-    """Verify what is stored."""
+def _print_checks(checks):
+    """Print a line a check, and return the names of all and of those that fail."""
+    names, failed = [], []
+    for name, holds, detail in checks:
+        tqdm.write(f"{'ok' if holds else 'FAILED':7} {name:58} {detail}")
+        names.append(name)
+        if not holds:
+            failed.append(name)
+    return names, failed
+
+
+def main() -> int:
+    """Verify what is stored, and return the exit code: 0, 1 for a failure, 2 for an error."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -261,17 +327,15 @@ def main():
     )
     options = parser.parse_args()
     try:
-        jobs = kept(Store().metrics())
+        jobs = jobs_with_weights(Store().metrics())
         if not options.family:
-            jobs = [job for job in jobs if job.model in PAPER.models.get(job.dataset, ())]
-        return (
-            0
-            if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8"), jobs)
-            else 1
-        )
+            jobs = [job for job in jobs if _is_of_paper(job)]
+        text = readme.README.read_text(encoding="utf-8")
+        holds = verify(Store(), claims.read(), text, jobs)
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)
         return 2
+    return 0 if holds else 1
 
 
 if __name__ == "__main__":

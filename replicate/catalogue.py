@@ -1,4 +1,4 @@
-"""Every picture once: its name, the script that draws it, what it needs, and which studies draw it."""
+"""Every picture once: its name, its script, what it needs, and which studies draw it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Picture(NamedTuple):
     name : str
         Name of its files, without the ending.
     script : str
-        Module in `figures` that draws it, which is the name a user types: ``nox -s figures -- fig4``.
+        Module in `figures` that draws it, which is the name that a user types:
+        ``nox -s figures -- fig4``.
     needs : str
-        What must be there before: ``runs``, ``benchmark`` (a finished `nox -s bench`) or ``causal``.
+        What must be there before: ``runs``, ``benchmark`` (a finished `nox -s bench`) or
+        ``causal``.
     drawn_for : tuple of str
         Names of the studies that draw it without being asked.
     title, alt : str
@@ -60,10 +62,10 @@ PICTURES = (
         drawn_for=STUDY,
         title="Toy problem (paper Figure 1)",
         alt=(
-            "Three panels of toy spectra and a picture. In each panel one colour channel, red, green "
-            "or blue, goes from 0 to 1: red moves the step along the spectrum, green moves the whole "
-            "spectrum up or down, blue changes its shape around the step. The fourth panel is the "
-            "picture whose pixels are turned into such spectra."
+            "Three panels of toy spectra and a picture. In each panel one colour channel, red, "
+            "green or blue, goes from 0 to 1: red moves the step along the spectrum, green moves "
+            "the whole spectrum up or down, blue changes its shape around the step. The fourth "
+            "panel is the picture whose pixels are turned into such spectra."
         ),
     ),
     Picture(
@@ -73,11 +75,11 @@ PICTURES = (
         drawn_for=STUDY,
         title="Toy problem, reconstructions (paper Figure 2)",
         alt=(
-            "Two rows, dictionary learning above and the LSTM beta-VAE below. Each row has three maps"
-            " of coefficients or latents over the picture, then the pixels of least, median and "
-            "greatest error with their reconstructions over the data. Under them, violins of the "
-            "absolute error at each index of the spectrum for PCA, dictionary learning and the LSTM "
-            "beta-VAE, on a logarithmic axis."
+            "Two rows, dictionary learning above and the LSTM beta-VAE below. Each row has three "
+            "maps of coefficients or latents over the picture, then the pixels of least, median "
+            "and greatest error with their reconstructions over the data. Under them, violins of "
+            "the absolute error at each index of the spectrum for PCA, dictionary learning and the "
+            "LSTM beta-VAE, on a logarithmic axis."
         ),
     ),
     Picture(
@@ -87,10 +89,10 @@ PICTURES = (
         drawn_for=STUDY,
         title="The network (paper Figure 3)",
         alt=(
-            "Schematics of the LSTM beta-VAE, of the toy problem above and of the scan below, drawn "
-            "from the stored weights. The encoder runs from left to right, the decoder under it from "
-            "right to left. Each box is a layer, with the shape of its output and its number of "
-            "weights, coloured by kind: recurrent, dense, linear path, without weights."
+            "Schematics of the LSTM beta-VAE, of the toy problem above and of the scan below, "
+            "drawn from the stored weights. The encoder runs from left to right, the decoder under "
+            "it from right to left. Each box is a layer, with the shape of its output and its "
+            "number of weights, coloured by kind: recurrent, dense, linear path, without weights."
         ),
     ),
     Picture(
@@ -102,10 +104,10 @@ PICTURES = (
         title="Switching spectra, reconstructions (paper Figure 4)",
         alt=(
             "Dictionary learning on the left, the LSTM beta-VAE on the right. Each has three "
-            "component maps of the scan, then piezoresponse loops and resonance curves over voltage "
-            "for the pixels of least, median and greatest error, with reconstructions over the data. "
-            "At the foot, maps of the error of every pixel, on the paper's colour scale and zoomed "
-            "with PCA beside them."
+            "component maps of the scan, then piezoresponse loops and resonance curves over "
+            "voltage for the pixels of least, median and greatest error, with reconstructions over "
+            "the data. At the foot, maps of the error of every pixel, on the paper's colour scale "
+            "and zoomed with PCA beside them."
         ),
     ),
     Picture(
@@ -115,9 +117,9 @@ PICTURES = (
         drawn_for=EVERYWHERE,
         title="Generated spectra (paper Figure 5)",
         alt=(
-            "Six rows, three of dictionary learning and three of the LSTM beta-VAE. Each row is one "
-            "component: its map over the scan, and the piezoresponse loops and resonance curves "
-            "generated as its value goes from low to high, coloured as in the map."
+            "Six rows, three of dictionary learning and three of the LSTM beta-VAE. Each row is "
+            "one component: its map over the scan, and the piezoresponse loops and resonance "
+            "curves generated as its value goes from low to high, coloured as in the map."
         ),
     ),
     Picture(
@@ -127,10 +129,11 @@ PICTURES = (
         drawn_for=STUDY,
         title="Properties of the models (paper Table 1)",
         alt=(
-            "Table of properties in rows: reconstruction quality, ordinal, nonlinear, training time, "
-            "inference time, influence of hyperparameters and size. Columns are the paper's words for"
-            " dictionary learning and the VAE, then what was measured here for PCA, dictionary "
-            "learning and both LSTM beta-VAEs. The numbers are in the tables of this page."
+            "Table of properties in rows: reconstruction quality, ordinal, nonlinear, training "
+            "time, inference time, influence of hyperparameters and size. Columns are the paper's "
+            "words for dictionary learning and the VAE, then what was measured here for PCA, "
+            "dictionary learning and both LSTM beta-VAEs. The numbers are in the tables of this "
+            "page."
         ),
     ),
     Picture(
@@ -140,10 +143,10 @@ PICTURES = (
         drawn_for=EVERYWHERE,
         title="Descriptors of the switching loops (not in the paper)",
         alt=(
-            "Maps of the scan, one a descriptor measured from the loops without any model: coercive "
-            "voltages, imprint, area, remanent responses, saturation, squareness, shoulders, tilt "
-            "and, where there is a resonance, its mean, softening and hardening. Loops that do not "
-            "switch are grey."
+            "Maps of the scan, one a descriptor measured from the loops without any model: "
+            "coercive voltages, imprint, area, remanent responses, saturation, squareness, "
+            "shoulders, tilt and, where there is a resonance, its mean, softening and hardening. "
+            "Loops that do not switch are grey."
         ),
     ),
     Picture(
@@ -154,8 +157,8 @@ PICTURES = (
         title="Toy problem, error at each index (paper Figure 2m)",
         alt=(
             "Violins of the signed error at each index of the toy spectrum, one row a model on one "
-            "vertical axis, with a line at zero and the mean of each violin marked: the distance of "
-            "the marks from the line is the offset, the height of the violins the spread."
+            "vertical axis, with a line at zero and the mean of each violin marked: the distance "
+            "of the marks from the line is the offset, the height of the violins the spread."
         ),
     ),
     Picture(
@@ -165,9 +168,9 @@ PICTURES = (
         drawn_for=EVERYWHERE,
         title="Switching spectra, error at each voltage step (paper Figure S8)",
         alt=(
-            "Violins of the signed error at each step of the voltage cycle, piezoresponse on the left"
-            " and resonance on the right, one row a model, around a line at zero with the mean of "
-            "each violin marked."
+            "Violins of the signed error at each step of the voltage cycle, piezoresponse on the "
+            "left and resonance on the right, one row a model, around a line at zero with the mean "
+            "of each violin marked."
         ),
     ),
     Picture(
@@ -178,9 +181,10 @@ PICTURES = (
         is_published=True,
         title="Error of each spectrum",
         alt=(
-            "Violins of the mean squared error of each spectrum on a logarithmic axis, one a model, "
-            "with a line at the median and a point at the mean of each seed. Three panels: fresh toy "
-            "colours, the pixels of the scan the models were fitted to, and held-out blocks."
+            "Violins of the mean squared error of each spectrum on a logarithmic axis, one a "
+            "model, with a line at the median and a point at the mean of each seed. Three panels: "
+            "fresh toy colours, the pixels of the scan the models were fitted to, and held-out "
+            "blocks."
         ),
     ),
     Picture(
@@ -202,11 +206,11 @@ PICTURES = (
         is_published=True,
         title="Which ingredient does the work",
         alt=(
-            "Above, errors of every model of the family on fresh toy colours and on held-out blocks "
-            "of the scan, one point a seed with the interval of the mean; filled for the encoder's "
-            "latents, open for the best code of the decoder. Below, one row an ingredient: by how "
-            "much the error changes from the model without it to the model with it, with its "
-            "interval, coloured by whether it helps, hurts or shows no difference."
+            "Above, errors of every model of the family on fresh toy colours and on held-out "
+            "blocks of the scan, one point a seed with the interval of the mean; filled for the "
+            "encoder's latents, open for the best code of the decoder. Below, one row an "
+            "ingredient: by how much the error changes from the model without it to the model with "
+            "it, with its interval, coloured by whether it helps, hurts or shows no difference."
         ),
     ),
     Picture(
@@ -216,9 +220,9 @@ PICTURES = (
         drawn_for=BENCHMARK,
         title="Error against the number of latents",
         alt=(
-            "Held-out and training errors of the family on a logarithmic axis against the number of "
-            "latents or active channels from 1 to 16, for all of the spectrum and for each channel, "
-            "with the noise floor as a line."
+            "Held-out and training errors of the family on a logarithmic axis against the number "
+            "of latents or active channels from 1 to 16, for all of the spectrum and for each "
+            "channel, with the noise floor as a line."
         ),
     ),
     Picture(
@@ -229,10 +233,10 @@ PICTURES = (
         is_published=True,
         title="Pixels never seen: fewer spectra, and each fold",
         alt=(
-            "Two panels of held-out errors on one logarithmic axis, for PCA, dictionary learning, the"
-            " dense autoencoder, the dense and the LSTM beta-VAE; solid for the encoder, dotted for "
-            "the best code. Left, over the number of spectra fitted to, from 100 to all of four "
-            "folds. Right, for each of the five folds of spatial blocks left out."
+            "Two panels of held-out errors on one logarithmic axis, for PCA, dictionary learning, "
+            "the dense autoencoder, the dense and the LSTM beta-VAE; solid for the encoder, dotted "
+            "for the best code. Left, over the number of spectra fitted to, from 100 to all of "
+            "four folds. Right, for each of the five folds of spatial blocks left out."
         ),
     ),
     Picture(
@@ -243,9 +247,10 @@ PICTURES = (
         title="Are the factors kept apart?",
         alt=(
             "Toy problem: mutual information gap, separated attribute predictability, "
-            "disentanglement, completeness and informativeness by model; the same against beta; the "
-            "number of active channels by seed beside the true number of factors, three. Simulated "
-            "twin: how well the latents tell of the true maps, and whether a model removes noise."
+            "disentanglement, completeness and informativeness by model; the same against beta; "
+            "the number of active channels by seed beside the true number of factors, three. "
+            "Simulated twin: how well the latents tell of the true maps, and whether a model "
+            "removes noise."
         ),
     ),
     Picture(
@@ -257,11 +262,11 @@ PICTURES = (
         title="Does a model keep the two-step switching?",
         alt=(
             "Above, maps of the shoulder of the loops of each pixel, in the data and in the "
-            "reconstructions of PCA, dictionary learning, the dense and the LSTM beta-VAE. Below, for"
-            " held-out blocks of the scan and of the simulated twin, one row a model: how well the "
-            "pixels with a shoulder are told from its reconstructions, how many keep one, how many "
-            "get one they did not have, and how closely all descriptors of the loops follow the data;"
-            " filled for the encoder, open for the best code, one small point a seed."
+            "reconstructions of PCA, dictionary learning, the dense and the LSTM beta-VAE. Below, "
+            "for held-out blocks of the scan and of the simulated twin, one row a model: how well "
+            "the pixels with a shoulder are told from its reconstructions, how many keep one, how "
+            "many get one they did not have, and how closely all descriptors of the loops follow "
+            "the data; filled for the encoder, open for the best code, one small point a seed."
         ),
     ),
     Picture(
@@ -272,10 +277,10 @@ PICTURES = (
         title="Which descriptors of the loops does a model keep?",
         alt=(
             "Two tables of numbers on colours from blue, -1, over white to red, 1. Rows are the "
-            "descriptors of the loops, columns PCA, dictionary learning, the dense beta-VAE, the LSTM"
-            " beta-VAE in the paper's form and the LSTM beta-VAE, all fitted to every pixel. Left, "
-            "the correlation over the pixels of model and data; right, the bias over the spread of "
-            "the data."
+            "descriptors of the loops, columns PCA, dictionary learning, the dense beta-VAE, the "
+            "LSTM beta-VAE in the paper's form and the LSTM beta-VAE, all fitted to every pixel. "
+            "Left, the correlation over the pixels of model and data; right, the bias over the "
+            "spread of the data."
         ),
     ),
     Picture(
@@ -285,9 +290,9 @@ PICTURES = (
         drawn_for=ON_REQUEST,
         title="Dictionary learning over lambda (paper Figure S3)",
         alt=(
-            "Two panels over lambda on a logarithmic axis, with a line at the paper's 0.57. Left, the"
-            " error on fresh toy colours, coded with the lambda of the fit and with 1, beside PCA "
-            "with as many components. Right, the loss that coding minimises."
+            "Two panels over lambda on a logarithmic axis, with a line at the paper's 0.57. Left, "
+            "the error on fresh toy colours, coded with the lambda of the fit and with 1, beside "
+            "PCA with as many components. Right, the loss that coding minimises."
         ),
     ),
     Picture(
@@ -297,10 +302,10 @@ PICTURES = (
         drawn_for=ON_REQUEST,
         title="Errors over the colour gamut (paper Figure S4)",
         alt=(
-            "Three rows: PCA, dictionary learning and the LSTM beta-VAE. Each row has the mean error "
-            "of fresh toy colours over red and green, red and blue, green and blue, on one "
-            "logarithmic colour scale, and the spectra of least, median and greatest error with their"
-            " reconstructions."
+            "Three rows: PCA, dictionary learning and the LSTM beta-VAE. Each row has the mean "
+            "error of fresh toy colours over red and green, red and blue, green and blue, on one "
+            "logarithmic colour scale, and the spectra of least, median and greatest error with "
+            "their reconstructions."
         ),
     ),
     Picture(
@@ -322,9 +327,9 @@ PICTURES = (
         title="LSTM beta-VAE on the scan, all channels (paper Figure S7)",
         alt=(
             "Above, bars of the Kullback-Leibler divergence of each of the channels, with a line "
-            "where a channel counts as active. Below, for each channel in use, its map over the scan "
-            "and the distribution of its values beside the normal distribution of the prior. The "
-            "others were switched off when the model was chosen."
+            "where a channel counts as active. Below, for each channel in use, its map over the "
+            "scan and the distribution of its values beside the normal distribution of the prior. "
+            "The others were switched off when the model was chosen."
         ),
     ),
     Picture(
@@ -346,8 +351,8 @@ PICTURES = (
         title="Latents and descriptors of the loops",
         alt=(
             "Two tables of rank correlations, for dictionary learning and for the LSTM beta-VAE, "
-            "written on colours from blue, -1, to red, 1. Rows are what is read off each loop, from "
-            "coercive voltages to the hardening of the resonance; columns are the components."
+            "written on colours from blue, -1, to red, 1. Rows are what is read off each loop, "
+            "from coercive voltages to the hardening of the resonance; columns are the components."
         ),
     ),
     Picture(
@@ -357,12 +362,13 @@ PICTURES = (
         drawn_for=ON_REQUEST,
         title="The simulated twin beside the measured scan",
         alt=(
-            "One row for each of eight descriptors of the loops: its map on the measured scan and on "
-            "the twin, its distribution over the pixels of both with their Kolmogorov-Smirnov "
-            "distance, and the correlation of two pixels against their distance for both. The heading"
-            " names where they differ most. The bands, and what follows them, agree; the twin's "
-            "coercive voltages do not follow the bands as the measured ones do, its shoulders outside"
-            " of the bands are fainter than the measured, and its softening is patchier."
+            "One row for each of eight descriptors of the loops: its map on the measured scan and "
+            "on the twin, its distribution over the pixels of both with their Kolmogorov-Smirnov "
+            "distance, and the correlation of two pixels against their distance for both. The "
+            "heading names where they differ most. The bands, and what follows them, agree; the "
+            "twin's coercive voltages do not follow the bands as the measured ones do, its "
+            "shoulders outside of the bands are fainter than the measured, and its softening is "
+            "patchier."
         ),
     ),
     Picture(
@@ -373,12 +379,12 @@ PICTURES = (
         is_published=True,
         title="Beyond correlation",
         alt=(
-            "Four panels. Rate of switching and resonance over the voltage, for pixels grouped by the"
-            " hardening of their resonance; evidence for two steps over the better one-step model for"
-            " these groups, with the posterior as voltage steps arrive; how many terms it takes to "
-            "write coordinates of the toy spectra in the colours, and the rate laws of the scan; "
-            "edges that bootstrap graphs agree on, and correlations that change sign when band or row"
-            " are held."
+            "Four panels. Rate of switching and resonance over the voltage, for pixels grouped by "
+            "the hardening of their resonance; evidence for two steps over the better one-step "
+            "model for these groups, with the posterior as voltage steps arrive; how many terms it "
+            "takes to write coordinates of the toy spectra in the colours, and the rate laws of "
+            "the scan; edges that bootstrap graphs agree on, and correlations that change sign "
+            "when band or row are held."
         ),
     ),
 )

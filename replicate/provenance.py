@@ -32,7 +32,7 @@ class Sources:
     picture: str
 
     def of(self, job) -> dict[str, str]:
-        """Return the provenance of the ``spectra`` of a job, and of its ``picture`` where it has one."""
+        """Return the provenance of the ``spectra`` of a job, and of any ``picture`` that it has."""
         if job.domain == "toy":
             return {"spectra": "formula", "picture": self.picture}
         return {"spectra": "simulated twin" if job.dataset == "twin" else self.scan}

@@ -1,4 +1,7 @@
-"""``run --scan``: a scan of the user's own through models, figures and report; and the study without one as it ever was."""
+"""``run --scan``: a scan of the user's own goes through models, figures and report.
+
+Without one the study is as it ever was.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ DRAWN = PAPER.models["beps"]
 
 
 def write_scan(path, channels, shape=SHAPE, missing=(), seed=0):
-    """Write a scan of some channels that the twin has, or that are made of them, in units of their own."""
+    """Write a scan of some channels of the twin, or made of them, in units of their own."""
     scan = twin.simulate(seed, shape)
     piezoresponse, resonance = (
         scan.map(values) for values in scan.align(scan.spectra).swapaxes(0, 1)

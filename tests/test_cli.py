@@ -27,7 +27,8 @@ def start(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "replicate", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    # Tests that a shell has put in the background ignore Ctrl-C, and so would every process they start.
+    # Tests that a shell has put in the background ignore Ctrl-C, and so would every process that
+    # they start.
     return subprocess.Popen(
         command, env=environment, start_new_session=True, preexec_fn=heed_ctrl_c, **pipes
     )

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from replicate.study import sweeps
+from replicate.study.job import Job
 
+#: For each data set with its steps in order: its name with the steps shuffled, and the kind of
+#: error by which the two are compared.
 ORDERED = {"toy": ("toy_shuffled", "gamut_mse"), "beps_heldout": ("beps_shuffled", "heldout_mse")}
-"""What each data set is called with its steps shuffled, and the error that tells."""
 
 
-def compare(records, errors):
-    """Return all that is measured of one run against others.
+def compare(
+    records: Mapping[Job, dict], errors: Mapping[Job, np.ndarray]
+) -> dict[Job, dict[str, float]]:
+    """Return all that is measured of each run of the study against other runs.
 
     Parameters
     ----------
     records : dict of Job to dict
-        With ``metrics``; of the study and of its sweeps.
+        Each with ``metrics``; of the study and of its sweeps.
     errors : dict of Job to ndarray, shape (n_pixels,)
         Mean squared error of each pixel of the runs on the whole scan.
 
     Returns
     -------
     dict of Job to dict of str to float
-        Further metrics of jobs of the study.
+        Further metrics of the jobs of the study. A metric whose other run was not made is left out.
     """
     return {job: _compared(job, records, errors) for job in records if not job.variant}
 
@@ -36,24 +41,29 @@ def _compared(job, records, errors):
     if job in errors and dictionary in errors and job != dictionary:
         metrics["share_below_dictionary"] = share_below(errors[job], errors[dictionary])
     if job.dataset in ORDERED:
-        dataset, error = ORDERED[job.dataset]
-        shuffled = records.get(replace(job, dataset=dataset))
+        shuffled_dataset, kind = ORDERED[job.dataset]
+        shuffled = records.get(replace(job, dataset=shuffled_dataset))
         if shuffled:
-            metrics["shuffle_change"] = (
-                shuffled["metrics"][error] / records[job]["metrics"][error] - 1
-            )
+            in_order = records[job]["metrics"][kind]
+            metrics["shuffle_change"] = shuffled["metrics"][kind] / in_order - 1
     tried = [records[other] for other in sweeps.trials(job) if other in records]
     if tried:
         metrics["sensitivity"] = spread([records[job], *tried])
     return metrics
 
 
-def share_below(errors, reference):
-    """Return the share of pixels whose error is below that of another model (paper Figure 4t, u); both of shape (n_pixels,)."""
+def share_below(errors: np.ndarray, reference: np.ndarray) -> float:
+    """Return the share of pixels whose error is below that of another model (paper Figure 4t, u).
+
+    Parameters
+    ----------
+    errors, reference : ndarray, shape (n_pixels,)
+        Mean squared error of each pixel of the model and of the other model.
+    """
     return float(np.mean(errors < reference))
 
 
-def spread(records):
+def spread(records: Sequence[dict]) -> float:
     """Return the greatest less the least held-out error of records, over that of the first."""
     errors = [record["metrics"]["heldout_mse"] for record in records]
     return (max(errors) - min(errors)) / errors[0]

@@ -1,4 +1,8 @@
-"""Every kind of number that a run can measure: its unit, which direction is better, how it is compared, and what it is."""
+"""Every kind of number that a run can measure.
+
+A kind says in which unit a number is, which direction is better, how the number is compared with
+the stored one, and what it is.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,19 @@ from typing import NamedTuple
 class Kind(NamedTuple):
     """What a number is, and by which rule it is compared with the stored one.
 
-    The rule is ``exact`` (equal, seed by seed), ``value`` (within a tolerance) or ``reported`` (shown, never a gate). `rounding` is by
-    how much two numbers may differ by single precision alone, however small they are.
+    Attributes
+    ----------
+    unit : str
+        ``1`` for a number without unit, ``count`` for a whole number.
+    better : str
+        ``lower``, ``higher`` or ``none``.
+    rule : str
+        ``exact`` (equal for every seed), ``value`` (within a tolerance) or ``reported`` (shown, but
+        never a reason to fail).
+    description : str
+        A phrase for the report.
+    rounding : float
+        By how much two numbers may differ through single precision alone, however small they are.
     """
 
     unit: str
@@ -39,69 +54,104 @@ def _share(better, description):
     return Kind("1", better, "value", description, 1e-5)
 
 
-def _of_trees(description, better="higher"):
-    # Trees, histograms and limits split values, of which single precision may put one on the other side.
+def _split(description, better="higher"):
+    """Return the kind of a number that trees, histograms or limits make by splitting values.
+
+    Single precision may put a value on the other side of a split.
+    """
     return Kind("1", better, "value", description, 2e-3)
 
 
+#: Every kind by name. The errors and shapes of a channel are described for the piezoresponse and
+#: the resonance; `kind_of` puts the name of another channel in place of the former.
 KINDS = {
     "mse": _error("mean squared error on the spectra the model was fitted to"),
-    "mse_piezoresponse": _error("the same, piezoresponse only"),
-    "mse_resonance": _error("the same, resonance only"),
-    "mse_median": _error("the error of the median spectrum"),
-    "mse_worst": _error("the error of the worst spectrum"),
-    "heldout_mse": _error("mean squared error on spatial blocks the model never saw"),
-    "heldout_mse_piezoresponse": _error("the same, piezoresponse only"),
-    "heldout_mse_resonance": _error("the same, resonance only"),
-    "heldout_mse_refined": _error(
-        "mean squared error on these blocks, each spectrum with the best latents its decoder has"
+    "mse_piezoresponse": _error(
+        "mean squared error of the piezoresponse on the spectra the model was fitted to"
     ),
-    "heldout_mse_refined_piezoresponse": _error("the same, piezoresponse only"),
-    "heldout_mse_refined_resonance": _error("the same, resonance only"),
+    "mse_resonance": _error(
+        "mean squared error of the resonance on the spectra the model was fitted to"
+    ),
+    "mse_median": _error("median over the spectra of their mean squared error"),
+    "mse_worst": _error("greatest mean squared error of a spectrum"),
+    "heldout_mse": _error("mean squared error on spatial blocks the model never saw"),
+    "heldout_mse_piezoresponse": _error(
+        "mean squared error of the piezoresponse on spatial blocks the model never saw"
+    ),
+    "heldout_mse_resonance": _error(
+        "mean squared error of the resonance on spatial blocks the model never saw"
+    ),
+    "heldout_mse_refined": _error(
+        "mean squared error on spatial blocks the model never saw, "
+        "each spectrum with the best latents its decoder has"
+    ),
+    "heldout_mse_refined_piezoresponse": _error(
+        "mean squared error of the piezoresponse on spatial blocks the model never saw, "
+        "each spectrum with the best latents its decoder has"
+    ),
+    "heldout_mse_refined_resonance": _error(
+        "mean squared error of the resonance on spatial blocks the model never saw, "
+        "each spectrum with the best latents its decoder has"
+    ),
     "clean_mse": _error(
         "mean squared error on held-out blocks of the twin against the spectra without noise"
     ),
     "noise_mse": _error(
-        "mean squared noise of these blocks: what a model that removes none would have"
+        "mean squared noise of the held-out blocks of the twin: "
+        "the error of a model that removes no noise"
     ),
-    "maps_r2": _of_trees(
-        "variance of the maps the twin was made from that the latents in use explain, R2 of boosted trees"
+    "maps_r2": _split(
+        "variance of the maps the twin was made from that the latents in use explain, "
+        "R2 of boosted trees"
     ),
-    "mechanism_r2": _of_trees(
-        "variance of the twin's map of its mechanism that the descriptors of the reconstructions explain, the same"
+    "mechanism_r2": _split(
+        "variance of the twin's map of its mechanism that the descriptors of the reconstructions "
+        "explain, R2 of boosted trees"
     ),
     "gamut_mse": _error("mean squared error on fresh random colours"),
-    "gamut_mse_refined": _error("the same, each colour with the best latents its decoder has"),
+    "gamut_mse_refined": _error(
+        "mean squared error on fresh random colours, "
+        "each colour with the best latents its decoder has"
+    ),
     "painting_mse": _error("mean squared error over every pixel of the picture"),
     "gamut_mse_coded_at_1": _error(
-        "mean squared error on fresh random colours coded with lambda = 1, whatever it was fitted with"
+        "mean squared error on fresh random colours coded with lambda = 1, "
+        "whatever lambda the model was fitted with"
     ),
-    "painting_mse_coded_at_1": _error("the same over every pixel of the picture"),
-    "mig": _of_trees(
+    "painting_mse_coded_at_1": _error(
+        "mean squared error over every pixel of the picture coded with lambda = 1, "
+        "whatever lambda the model was fitted with"
+    ),
+    "mig": _split(
         "mutual information gap of the latents in use for R, G and B: 1 for one latent a factor"
     ),
-    "sap": _share("higher", "separated attribute predictability of the same"),
-    "dci_disentanglement": _of_trees(
-        "1 where each latent in use matters to one of R, G and B only"
+    "sap": _share(
+        "higher", "separated attribute predictability of the latents in use for R, G and B"
     ),
-    "dci_completeness": _of_trees("1 where each of R, G and B needs one latent only"),
-    "dci_informativeness": _of_trees(
-        "R2 of forests that predict R, G and B from the latents in use"
+    "dci_disentanglement": _split(
+        "disentanglement: 1 where each latent in use matters to one of R, G and B only"
     ),
-    "factors_r2": _of_trees("the same of boosted trees"),
+    "dci_completeness": _split("completeness: 1 where each of R, G and B needs one latent only"),
+    "dci_informativeness": _split(
+        "informativeness: R2 of forests that predict R, G and B from the latents in use"
+    ),
+    "factors_r2": _split("R2 of boosted trees that predict R, G and B from the latents in use"),
     "shuffle_change": _share(
         "none",
         "error with the steps shuffled over that in order, less 1: 0 for a model blind to order",
     ),
     "sensitivity": _share(
         "lower",
-        "greatest less least held-out error as one hyperparameter at a time changes, over that of the study",
+        "greatest less least held-out error as one hyperparameter at a time changes, "
+        "over the held-out error of the study",
     ),
     "index_bias": _offset(
-        "root mean square, over the indices, of the mean error there: how far the violins are off zero"
+        "root mean square, over the indices, of the mean error there: "
+        "how far the violins are off zero"
     ),
     "index_spread": _offset(
-        "mean, over the indices, of the standard deviation of the error there: how wide the violins are"
+        "mean, over the indices, of the standard deviation of the error there: "
+        "how wide the violins are"
     ),
     "index_kurtosis": _share(
         "none",
@@ -114,7 +164,9 @@ KINDS = {
         "mean distance of the reconstructed transition from the true one as R goes up",
     ),
     "shift_slope": _share(
-        "none", "steps by which it moves for each step of the true one: 0 not at all, 1 rightly"
+        "none",
+        "steps by which the reconstructed transition moves for each step of the true one: "
+        "0 not at all, 1 rightly",
     ),
     # Of many thousand colours, which is the median one hangs on the last digits of the errors.
     "shape_median": Kind(
@@ -124,15 +176,21 @@ KINDS = {
         "correlation of the median spectrum with its reconstruction, in formula units",
         1e-3,
     ),
-    "shape_worst": _share("higher", "correlation of the worst spectrum with its reconstruction"),
+    "shape_worst": _share(
+        "higher", "correlation of the worst spectrum with its reconstruction, in formula units"
+    ),
     "shape_median_piezoresponse": _share(
         "higher", "correlation of the piezoresponse of the median pixel with its reconstruction"
     ),
-    "shape_median_resonance": _share("higher", "the same, resonance"),
+    "shape_median_resonance": _share(
+        "higher", "correlation of the resonance of the median pixel with its reconstruction"
+    ),
     "shape_worst_piezoresponse": _share(
         "higher", "correlation of the piezoresponse of the worst pixel with its reconstruction"
     ),
-    "shape_worst_resonance": _share("higher", "the same, resonance"),
+    "shape_worst_resonance": _share(
+        "higher", "correlation of the resonance of the worst pixel with its reconstruction"
+    ),
     "softening_recovered": _share(
         "none", "median over pixels of the depth of the resonance dip, reconstructed over measured"
     ),
@@ -146,45 +204,55 @@ KINDS = {
     "error_moran": _share(
         "none", "Moran's I of the map of errors: 1 where neighbours are alike, 0 where they are not"
     ),
-    "error_explained": _of_trees(
+    "error_explained": _split(
         "variance of the error of a pixel that its loop's descriptors explain, R2 of boosted trees",
         "none",
     ),
     "descriptor_correlation": _share(
         "higher",
-        "mean over the descriptors of the loops: their correlation over pixels, model with data",
+        "correlation over pixels of a loop descriptor of the reconstructions with that of the "
+        "data, mean over the descriptors",
     ),
-    "shoulder_auc": _of_trees(
+    "shoulder_auc": _split(
         "area under the ROC curve of telling the pixels with a shoulder from their reconstructions"
     ),
-    "shoulder_kept": _of_trees(
+    "shoulder_kept": _split(
         "share of the pixels with a shoulder whose reconstruction has one as well"
     ),
-    "shoulder_invented": _of_trees(
+    "shoulder_invented": _split(
         "share of the pixels without a shoulder whose reconstruction has one", "lower"
     ),
     "shoulder_latents": _count("latents along whose sweep a shoulder comes or goes"),
     "descriptor_correlation_refined": _share(
-        "higher", "the same correlation, each spectrum with the best latents its decoder has"
+        "higher",
+        "correlation over pixels of a loop descriptor of the reconstructions with that of the "
+        "data, mean over the descriptors, each spectrum with the best latents its decoder has",
     ),
-    "shoulder_auc_refined": _of_trees(
-        "the same area, each spectrum with the best latents its decoder has"
+    "shoulder_auc_refined": _split(
+        "area under the ROC curve of telling the pixels with a shoulder from their "
+        "reconstructions, each spectrum with the best latents its decoder has"
     ),
-    "shoulder_kept_refined": _of_trees(
-        "the same share, each spectrum with the best latents its decoder has"
+    "shoulder_kept_refined": _split(
+        "share of the pixels with a shoulder whose reconstruction has one as well, "
+        "each spectrum with the best latents its decoder has"
     ),
-    "shoulder_invented_refined": _of_trees(
-        "the same share, each spectrum with the best latents its decoder has", "lower"
+    "shoulder_invented_refined": _split(
+        "share of the pixels without a shoulder whose reconstruction has one, "
+        "each spectrum with the best latents its decoder has",
+        "lower",
     ),
     "share_below_dictionary": _share(
         "higher", "share of pixels whose error is less than dictionary learning's of the same seed"
     ),
     "encoder_nonlinearity": _share(
         "none",
-        "distance of the latents of two spectra's mean from the mean of their latents, over half that between these",
+        "distance of the latents of two spectra's mean from the mean of their latents, over half "
+        "the distance between their latents: 0 for a linear encoder",
     ),
     "decoder_nonlinearity": _share(
-        "none", "the same of the spectra of latents: 0 for a linear decoder"
+        "none",
+        "distance of the spectrum of two latent vectors' mean from the mean of their spectra, over "
+        "half the distance between their spectra: 0 for a linear decoder",
     ),
     "principal_share": _share(
         "none",
@@ -195,21 +263,25 @@ KINDS = {
     "selected_beta": _share(
         "none", "beta at which the number of active channels was nearest its target"
     ),
-    "best_lambda": Kind("1", "none", "exact", "lambda of the least error in the search"),
-    "lambda_influence": _share("lower", "greatest over least error in that search"),
+    "best_lambda": Kind(
+        "1", "none", "exact", "lambda of the least error in the search over lambda"
+    ),
+    "lambda_influence": _share("lower", "greatest over least error in the search over lambda"),
     "authors_rms": _offset(
-        "root mean square error of dictionary learning as the authors' code sets it, the mean of each spectrum removed"
+        "root mean square error of dictionary learning as the authors' code sets it, "
+        "the mean of each spectrum removed"
     ),
     "authors_khz": Kind(
         "kHz",
         "none",
         "value",
-        "standard deviation of the resonance for which that error would be the paper's 0.36",
+        "standard deviation of the resonance for which dictionary learning as the authors' code "
+        "sets it has the paper's error, 0.36",
     ),
     "n_parameters": _count("fitted numbers"),
     "fit_seconds": _cost("s", "time to fit, one thread"),
     "transform_seconds": _cost("s", "time to encode the spectra, one thread"),
-    "inverse_seconds": _cost("s", "time to decode them, one thread"),
+    "inverse_seconds": _cost("s", "time to decode the spectra, one thread"),
     "seconds_to_paper_mse": _cost(
         "s", "training time until the error on 1000 fresh colours first fell to 0.104"
     ),
@@ -217,23 +289,31 @@ KINDS = {
 }
 
 
-PER_CHANNEL = tuple(
-    sorted(
-        (name[: -len("_piezoresponse")] for name in KINDS if name.endswith("_piezoresponse")),
-        key=len,
-        reverse=True,
-    )
-)
-"""Kinds that are measured of each channel, ``<kind>_<channel>``; a scan of the user's own may have channels of other names."""
+def _kinds_per_channel():
+    """Return the kinds that are measured of each channel, the longest names first."""
+    suffix = "_piezoresponse"
+    kinds = [name[: -len(suffix)] for name in KINDS if name.endswith(suffix)]
+    return tuple(sorted(kinds, key=len, reverse=True))
 
 
-def kind_of(name):
-    """Return the kind of the metric of this name, ``<data set>.<model>.<kind>``."""
+#: Kinds that are measured of each channel, as metrics ``<kind>_<channel>``. A user's own scan may
+#: have channels of other names than the paper's.
+PER_CHANNEL = _kinds_per_channel()
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of a metric.
+
+    Parameters
+    ----------
+    name : str
+        ``<data set>.<model>.<kind>``, or the kind alone. The kind of a channel of any name,
+        ``<kind>_<channel>``, is described as that of the piezoresponse is.
+    """
     name = name.rpartition(".")[2]
     if name in KINDS:
         return KINDS[name]
     whole = next(kind for kind in PER_CHANNEL if name.startswith(f"{kind}_"))
+    channel = name[len(whole) + 1 :]
     kind = KINDS[f"{whole}_piezoresponse"]
-    return kind._replace(
-        description=kind.description.replace("piezoresponse", name[len(whole) + 1 :])
-    )
+    return kind._replace(description=kind.description.replace("piezoresponse", channel))

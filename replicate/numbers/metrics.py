@@ -1,8 +1,13 @@
-"""metrics.json: one flat table of numbers, each with unit, better direction, seeds and provenance; its schema, writer and reader."""
+"""metrics.json: its schema, writer and reader.
+
+The file is one flat table of numbers, each with unit, better direction, seeds and provenance.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
@@ -13,9 +18,11 @@ from replicate.numbers.kinds import KINDS, PER_CHANNEL, kind_of
 from replicate.provenance import OWN_SCAN, TEXTS
 from replicate.study.job import DATASETS
 
+#: Version of the schema of metrics.json.
 SCHEMA_VERSION = 2
 
-OF_THE_PICTURE = (
+#: Kinds that the toy problem measures on the picture. It measures all others on random colours.
+PICTURE_KINDS = (
     "painting_mse",
     "painting_mse_coded_at_1",
     "index_bias",
@@ -24,8 +31,9 @@ OF_THE_PICTURE = (
     "shape_median",
     "shape_worst",
 )
-"""Kinds that the toy problem measures on the picture; its others are on colours drawn at random."""
 
+#: A kind of number, or the kind of a channel of any name.
+_KIND_PATTERN = rf"({'|'.join(KINDS)}|({'|'.join(PER_CHANNEL)})_[a-z0-9_]+)"
 _NUMBER = {"type": "number"}
 _METRIC = {
     "type": "object",
@@ -51,6 +59,8 @@ _METRIC = {
     "required": ["value", "unit", "better", "seeds", "values", "interval", "provenance"],
     "additionalProperties": False,
 }
+
+#: JSON schema of metrics.json.
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -61,9 +71,7 @@ SCHEMA = {
         "versions": {"type": "object"},
         "metrics": {
             "type": "object",
-            "propertyNames": {
-                "pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.({'|'.join(KINDS)}|({'|'.join(PER_CHANNEL)})_[a-z0-9_]+)$"
-            },
+            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.{_KIND_PATTERN}$"},
             "additionalProperties": _METRIC,
             "minProperties": 1,
         },
@@ -73,39 +81,49 @@ SCHEMA = {
 }
 
 
-def summarise(records):
-    """Gather the records of complete runs, one a seed and more than one data set and model, into metrics.
+def summarise(records: Iterable[dict]) -> dict[str, dict]:
+    """Gather the records of complete runs into metrics.
 
     Parameters
     ----------
-    records : list of dict
-        As in `record.json`.
+    records : iterable of dict
+        As in `record.json`, one a run, of any data sets, models and seeds.
 
     Returns
     -------
     dict of str to dict
-        ``<data>.<model>.<metric>`` to an entry of the schema: the mean over the seeds, each value, and a 95 % t-interval where
-        there is more than one.
+        ``<data>.<model>.<metric>`` to an entry of the schema: the mean over the seeds, the value of
+        each seed, and a 95 % t-interval where there is more than one.
+
+    Raises
+    ------
+    ReplicationError
+        If the seeds of a metric were measured on different data.
     """
     gathered = {}
     for record in sorted(records, key=lambda record: record["seed"]):
         for kind, value in record["metrics"].items():
             name = f"{record['dataset']}.{record['model']}.{kind}"
-            source = (
-                "picture"
-                if kind in OF_THE_PICTURE and "picture" in record["provenance"]
-                else "spectra"
-            )
-            provenance = record["provenance"][source]
-            gathered.setdefault(name, []).append((record["seed"], value, provenance))
+            row = (record["seed"], value, _provenance(record, kind))
+            gathered.setdefault(name, []).append(row)
     return {name: _entry(name, rows) for name, rows in sorted(gathered.items())}
+
+
+def _provenance(record, kind):
+    """Return the provenance of what a kind of number was measured on."""
+    provenance = record["provenance"]
+    if kind in PICTURE_KINDS and "picture" in provenance:
+        return provenance["picture"]
+    return provenance["spectra"]
 
 
 def _entry(name, rows):
     seeds, values, provenances = zip(*rows)
-    if len(set(provenances)) > 1:
+    different = sorted(set(provenances))
+    if len(different) > 1:
         raise ReplicationError(
-            f"{name}: its runs are on different data ({', '.join(sorted(set(provenances)))}). Run all seeds on one."
+            f"{name}: its runs are on different data ({', '.join(different)}). "
+            "Run all seeds on one."
         )
     kind = kind_of(name)
     return {
@@ -119,32 +137,38 @@ def _entry(name, rows):
     }
 
 
-def interval(values):
-    """Return the 95 % t-interval of the mean of values; None of a single one."""
+def interval(values: Sequence[float]) -> list[float] | None:
+    """Return the two ends of the 95 % t-interval of the mean of values, or None for one value."""
     if len(values) < 2:
         return None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     return [float(np.mean(values) - half), float(np.mean(values) + half)]
 
 
-def seeds_of(document):
-    """Return every seed that some metric of a document has, in order."""
+def seeds_of(document: dict) -> list[int]:
+    """Return every seed that some metric of a metrics document has, in ascending order."""
     return sorted({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
 
 
-def write_metrics(path, document):
-    """Validate a metrics document and write it atomically."""
+def write_metrics(path: Path, document: dict) -> None:
+    """Validate a metrics document and write it atomically.
+
+    Raises
+    ------
+    ReplicationError
+        If a field is wrong.
+    """
     _validate(path, document)
     write_json(path, document)
 
 
-def read_metrics(path):
+def read_metrics(path: Path) -> dict:
     """Read and validate a metrics document.
 
     Raises
     ------
     ReplicationError
-        If it is missing, not JSON, of another schema version, or a field is wrong.
+        If the file is missing, not JSON, of another schema version, or a field is wrong.
     """
     document = read_json(path)
     _validate(path, document)
@@ -155,15 +179,16 @@ def _validate(path, document):
     version = document.get("schema_version") if isinstance(document, dict) else None
     if isinstance(version, int) and version != SCHEMA_VERSION:
         raise ReplicationError(
-            f"{path}: field schema_version: {version}, expected {SCHEMA_VERSION}. Make it anew with this version."
+            f"{path}: field schema_version: {version}, expected {SCHEMA_VERSION}. "
+            "Make it anew with this version."
         )
     check_schema(path, document, SCHEMA)
     for name, entry in document["metrics"].items():
-        if not all(
-            map(math.isfinite, [entry["value"], *entry["values"], *(entry["interval"] or [])])
-        ):
+        numbers = [entry["value"], *entry["values"], *(entry["interval"] or [])]
+        if not all(math.isfinite(number) for number in numbers):
             raise ReplicationError(f"{path}: {name} is not finite.")
         if not len(entry["values"]) == len(entry["seeds"]) == len(set(entry["seeds"])):
             raise ReplicationError(
-                f"{path}: {name}: field values: one for each of its seeds {entry['seeds']} is expected."
+                f"{path}: {name}: field values: "
+                f"one for each of its seeds {entry['seeds']} is expected."
             )

@@ -343,7 +343,10 @@ def parameters(job, scan: ScanSizes = PAPER_SCAN) -> dict:
 
 
 def _of_profile(chosen: dict, design: Design, job) -> dict:
-    """Return the parameters of a network in the profile of a job, given those of the standard one."""
+    """Return the parameters of a network in the profile of a job.
+
+    `chosen` are those of the standard profile.
+    """
     if job.profile == "paper":
         variational = VAE[job.domain] | {"random_state": job.seed}
         return variational | PAPER_NETWORK | {"schedule": PAPER_SCHEDULE[job.domain]}
@@ -371,7 +374,7 @@ def _fitted_to_scan(chosen: dict, profile: str, scan: ScanSizes) -> dict:
 
 
 def _change(chosen: dict, name: str, value: float) -> dict:
-    """Return the parameters that a setting of a sweep changes; `replicate.study.sweeps` lists them."""
+    """Return the parameters that a setting of `replicate.study.sweeps` changes."""
     schedule = chosen.get("schedule")
     if name == "latents":
         is_chosen_by_beta = "target_channels" in chosen and schedule.fixed_beta is None

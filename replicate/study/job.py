@@ -50,7 +50,10 @@ class Job:
 
     @property
     def domain(self) -> str:
-        """What the spectra are of, ``toy`` or ``beps``; the twin and shuffled steps are forms of these."""
+        """What the spectra are of, ``toy`` or ``beps``.
+
+        The twin, held-out blocks and shuffled steps are forms of these.
+        """
         return "toy" if self.dataset.startswith("toy") else "beps"
 
     @property

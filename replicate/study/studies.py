@@ -222,11 +222,17 @@ OWN_SCAN = Study(
 
 
 def study_on(provenances: Iterable[str]) -> Study:
-    """Return the study that data of these provenances belong to: a user's own scan's, or the paper's."""
+    """Return the study that data of these provenances belong to.
+
+    It is that of a user's own scan if one of them is such a scan, and the paper's otherwise.
+    """
     return OWN_SCAN if any(is_own_scan(name) for name in provenances) else PAPER
 
 
 def study_in(folder: Path) -> Study:
-    """Return the study whose runs lie in the results folder of a profile; the paper's if there are none."""
+    """Return the study whose runs lie in the results folder of a profile.
+
+    It is the paper's if there are no runs.
+    """
     config = next(Path(folder).glob("beps*/*/seed*/config.json"), None)
     return PAPER if config is None else study_on([read_json(config)["provenance"]["spectra"]])

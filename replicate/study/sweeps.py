@@ -1,10 +1,12 @@
-"""What is tried beside the study itself: one setting changed at a time, and all else as in the run it is compared with.
+"""What is tried beside the study itself: one setting is changed at a time.
 
-Each sweep says on which data set, for which models and at which values. Their numbers go into ``sweeps.csv``, not into metrics.json.
+All else is as in the run of the study that it is compared with. Each sweep says on which data set,
+for which models and at which values. Its numbers go into ``sweeps.csv``, not into metrics.json.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -12,6 +14,7 @@ import pandas as pd
 from replicate.study import family
 from replicate.study.job import Job
 
+#: Columns of sweeps.csv.
 COLUMNS = (
     "sweep",
     "dataset",
@@ -24,6 +27,7 @@ COLUMNS = (
     "number",
 )
 
+#: Models without a network, whose number of latents is swept.
 LINEAR = (
     "pca",
     "ica",
@@ -33,7 +37,11 @@ LINEAR = (
     "dictionary_omp",
     "dictionary_positive",
 )
+
+#: Networks whose number of latents is swept.
 NETWORKS = ("linear_ae", "dense_ae", "dense_vae", "conv_vae", "lstm_ae", "lstm_vae")
+
+#: Models that are compared on noisier data and on fewer spectra.
 COMPARED = ("pca", "dictionary_learning", "dense_ae", "dense_vae", "lstm_vae")
 
 
@@ -44,15 +52,16 @@ class Sweep:
     Attributes
     ----------
     name : str
-        Of the question that it answers.
+        Name of the question that it answers.
     dataset : str
     models : tuple of str
     setting : str
-        As `replicate.study.family` knows it, or ``noise`` (times the twin's own) or ``n_train`` (spectra fitted to), which change the data.
+        A setting that `replicate.study.family` knows, or one that changes the data: ``noise``, in
+        units of the twin's noise, or ``n_train``, how many spectra are fitted to.
     values : tuple of float
-        Beside that of the study.
+        Values beside the one that the study has.
     n_seeds : int
-        Seeds 0 to ``n_seeds - 1``; on a scan each has its own fold.
+        Seeds 0 to ``n_seeds - 1`` are run; on a scan each holds out another fold.
     """
 
     name: str
@@ -62,8 +71,11 @@ class Sweep:
     values: tuple[float, ...]
     n_seeds: int = 1
 
-    def jobs(self, profile):
-        """List the jobs of this sweep, seed by seed and the longest first; there are none in the paper's profile, which is days long."""
+    def jobs(self, profile: str) -> list[Job]:
+        """List the jobs of this sweep, seed by seed and the longest first.
+
+        There are none in the paper's profile, which takes days without them.
+        """
         if profile == "paper":
             return []
         return [
@@ -74,6 +86,7 @@ class Sweep:
         ]
 
 
+#: Every sweep, in the order in which they are run.
 SWEEPS = (
     Sweep(
         "sensitivity",
@@ -94,7 +107,7 @@ SWEEPS = (
     ),
     Sweep("sensitivity", "beps_heldout", ("dense_ae", "dense_vae"), "hidden", (64, 256)),
     Sweep("sensitivity", "beps_heldout", ("lstm_vae",), "width", (16, 64)),
-    # The odds of 60 % halved and doubled.
+    # The study has 60 %; here its odds are halved and doubled.
     Sweep("sensitivity", "beps_heldout", ("dense_vae", "lstm_vae"), "kl_share", (0.43, 0.75)),
     Sweep("rate-distortion", "beps_heldout", LINEAR, "latents", (1, 2, 3, 4, 6, 8, 12, 16)),
     Sweep("rate-distortion", "beps_heldout", NETWORKS, "latents", (1, 2, 3, 8, 16)),
@@ -111,54 +124,57 @@ SWEEPS = (
 )
 
 
-def jobs(profile, only=()):
-    """List the jobs of every sweep, in their order; `only` names the data sets and models to keep."""
-    return [
-        job
-        for job in dict.fromkeys(job for sweep in SWEEPS for job in sweep.jobs(profile))
-        if job.is_wanted(only)
-    ]
+def jobs(profile: str, only: Sequence[str] = ()) -> list[Job]:
+    """List the jobs of every sweep, in the order of the sweeps and each job once.
+
+    Parameters
+    ----------
+    profile : str
+    only : sequence of str
+        Keep these data sets and models only; all by default.
+    """
+    listed = dict.fromkeys(job for sweep in SWEEPS for job in sweep.jobs(profile))
+    return [job for job in listed if job.is_wanted(only)]
 
 
-def trials(job):
-    """List the jobs that differ from one of the study in one hyperparameter alone, as "sensitivity" does."""
-    listed = [
-        trial
-        for sweep in SWEEPS
-        if sweep.name == "sensitivity"
-        for trial in sweep.jobs(job.profile)
-    ]
+def trials(job: Job) -> list[Job]:
+    """List the jobs that differ from a job of the study in one hyperparameter alone.
+
+    They are those of the sweeps called "sensitivity".
+    """
+    sensitivity = [sweep for sweep in SWEEPS if sweep.name == "sensitivity"]
+    listed = [trial for sweep in sensitivity for trial in sweep.jobs(job.profile)]
     return [trial for trial in listed if replace(trial, variant="") == job]
 
 
-def table(records):
+def table(records: Mapping[Job, dict]) -> pd.DataFrame:
     """Return the numbers of the sweeps, one row each.
 
     Parameters
     ----------
     records : dict of Job to dict
-        Of complete runs.
+        The records of complete runs.
 
     Returns
     -------
     DataFrame
         With `COLUMNS`; a run that answers two questions has its rows under both.
     """
-    rows = [
-        (
-            sweep.name,
-            job.dataset,
-            job.model,
-            *job.setting,
-            job.seed,
-            records[job]["provenance"]["spectra"],
-            metric,
-            number,
-        )
-        for sweep in SWEEPS
-        for profile in {job.profile for job in records}
-        for job in sweep.jobs(profile)
-        if job in records
-        for metric, number in records[job]["metrics"].items()
-    ]
+    profiles = {job.profile for job in records}
+    rows = []
+    for sweep in SWEEPS:
+        for profile in profiles:
+            for job in sweep.jobs(profile):
+                if job in records:
+                    rows += _rows(sweep, job, records[job])
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _rows(sweep, job, record):
+    """Return one row for each number of a run of a sweep."""
+    provenance = record["provenance"]["spectra"]
+    setting, value = job.setting
+    return [
+        (sweep.name, job.dataset, job.model, setting, value, job.seed, provenance, metric, number)
+        for metric, number in record["metrics"].items()
+    ]

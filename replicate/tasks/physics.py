@@ -1,4 +1,4 @@
-"""What is left of the physics of the loops in what a model makes of them (paper Section 2, Figures 4 and 5)."""
+"""How much of the physics of the loops a model keeps (paper Section 2, Figures 4 and 5)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from replicate.analysis import mechanism
 from replicate.analysis.loops import describe_spectra
 from replicate.analysis.spatial import morans_i, variance_explained
 from replicate.data.heldout import spatial_folds
+from replicate.data.scan import Scan
 
 
 class Physics:
-    """Descriptors of the loops of a scan, which those of any model's reconstructions are compared with.
+    """The loops of a scan by their descriptors, to compare the reconstructions of a model with.
 
-    Where the truth is known, a pixel has a shoulder if it is in a band, and otherwise if it is among the quarter with the greatest. What a
-    scan of the user's own leaves undefined is left out of the metrics.
+    Where the truth is known, the pixels with a shoulder are those of the bands; otherwise they are
+    the quarter with the greatest shoulder. A metric that a scan leaves undefined is left out.
 
     Parameters
     ----------
@@ -24,86 +25,120 @@ class Physics:
         With a channel called ``piezoresponse``.
     """
 
-    def __init__(self, scan):
+    def __init__(self, scan: Scan):
         self.scan = scan
 
     @cached_property
     def _described(self):
+        """Descriptors of every loop of the scan, and which loops switch."""
         return describe_spectra(self.scan, self.scan.spectra)
 
     @cached_property
-    def limit(self):
+    def limit(self) -> float:
         """The shoulder above which a loop has one; infinite where no loop switches."""
-        values, switches = self._described
-        return mechanism.shoulder_limit(values, switches) if switches.any() else np.inf
+        descriptors, switches = self._described
+        return mechanism.shoulder_limit(descriptors, switches) if switches.any() else np.inf
 
     @cached_property
-    def has_shoulder(self):
+    def has_shoulder(self) -> np.ndarray:
         """Which pixels have a shoulder, bool, shape (n_pixels,)."""
         if self.scan.truth is not None:
             return self.scan.truth["band"].ravel()
-        return mechanism.shoulder(self._described[0]) > self.limit
+        descriptors, _ = self._described
+        return mechanism.shoulder(descriptors) > self.limit
 
-    def kept(self, reconstructions, pixels=slice(None)):
-        """Return how much of shoulders and descriptors reconstructions of some pixels keep.
+    def agreement(
+        self, reconstructions: np.ndarray, pixels: np.ndarray | slice = slice(None)
+    ) -> dict[str, float]:
+        """Return how well the loops of reconstructions agree with those of the scan.
 
         Parameters
         ----------
         reconstructions : ndarray, shape (n, n_channels * n_steps)
+            Spectra in the units of the scan.
         pixels : ndarray of bool, shape (n_pixels,), optional
-            Which those are; all by default.
+            The n pixels that were reconstructed; all by default.
 
         Returns
         -------
         dict of str to float
-            ``shoulder_auc``, ``shoulder_kept``, ``shoulder_invented`` and ``descriptor_correlation``; nothing where fewer than two loops
-            switch, or shoulders are on all of the pixels or on none.
+            ``shoulder_auc``, ``shoulder_kept``, ``shoulder_invented`` and
+            ``descriptor_correlation``. It is empty where fewer than two loops switch, or where all
+            of the pixels have a shoulder or none has.
         """
-        data, switches = self._described
-        data, switches, has_shoulder = (
-            {name: values[pixels] for name, values in data.items()},
-            switches[pixels],
-            self.has_shoulder[pixels],
-        )
+        descriptors, switches = self._described
+        measured = {name: values[pixels] for name, values in descriptors.items()}
+        switches = switches[pixels]
+        has_shoulder = self.has_shoulder[pixels]
         if np.count_nonzero(switches) < 2 or has_shoulder.all() or not has_shoulder.any():
             return {}
-        found, _ = describe_spectra(self.scan, reconstructions)
-        detection = mechanism.detect(found, has_shoulder, self.limit)
-        agreements = mechanism.agree(data, found, switches)
+        reconstructed, _ = describe_spectra(self.scan, reconstructions)
+        detection = mechanism.detect(reconstructed, has_shoulder, self.limit)
+        agreements = mechanism.agree(measured, reconstructed, switches)
+        correlations = [each.correlation for each in agreements.values()]
         return {
-            **{f"shoulder_{name}": value for name, value in detection._asdict().items()},
-            "descriptor_correlation": float(
-                np.mean([agreement.correlation for agreement in agreements.values()])
-            ),
+            "shoulder_auc": detection.auc,
+            "shoulder_kept": detection.kept,
+            "shoulder_invented": detection.invented,
+            "descriptor_correlation": float(np.mean(correlations)),
         }
 
-    def shown(self, generated):
-        """Tell in how many of the sweeps of one latent each, (n_latents, n_values, n_features), a shoulder appears or goes."""
-        sweeps = (describe_spectra(self.scan, spectra)[0] for spectra in generated)
-        return {
-            "shoulder_latents": sum(
-                mechanism.traverse(sweep, self.limit).appears for sweep in sweeps
-            )
-        }
+    def count_shoulder_latents(self, generated: np.ndarray) -> dict[str, int]:
+        """Return in how many sweeps of one latent a shoulder appears or goes (paper Figure 5).
 
-    def truth(self, reconstructions):
-        """Return how much of the twin's mechanism the descriptors of the reconstructions of all pixels explain, block by block."""
-        found, _ = describe_spectra(self.scan, reconstructions)
-        return {
-            "mechanism_r2": variance_explained(
-                self.scan.truth["mechanism"].ravel(), found, spatial_folds(self.scan.shape)
-            )
-        }
+        Parameters
+        ----------
+        generated : ndarray, shape (n_latents, n_values, n_channels * n_steps)
+            The spectra that the model decodes as it sweeps each latent.
 
-    def errors(self, mse):
-        """Return how much the map of errors, (n_pixels,), has of the order of the domains (paper Figure 4 t, u)."""
-        explained = variance_explained(
-            mse, self._described[0], spatial_folds(self.scan.shape, mask=self.scan.mask)
-        )
-        # On a grid with blank pixels neighbours are not what they are elsewhere.
-        moran = (
-            {}
-            if self.scan.mask is not None
-            else {"error_moran": float(morans_i(self.scan.map(mse)))}
-        )
-        return {**moran, "error_explained": explained}
+        Returns
+        -------
+        dict of str to int
+            ``shoulder_latents``.
+        """
+        count = 0
+        for spectra in generated:
+            descriptors, _ = describe_spectra(self.scan, spectra)
+            count += mechanism.traverse(descriptors, self.limit).appears
+        return {"shoulder_latents": count}
+
+    def mechanism_explained(self, reconstructions: np.ndarray) -> dict[str, float]:
+        """Return how much of the twin's map of its mechanism the reconstructions explain.
+
+        Parameters
+        ----------
+        reconstructions : ndarray, shape (n_pixels, n_channels * n_steps)
+            Spectra of all pixels, in the units of the scan.
+
+        Returns
+        -------
+        dict of str to float
+            ``mechanism_r2``: R2 of boosted trees on the descriptors, on held-out spatial blocks.
+        """
+        descriptors, _ = describe_spectra(self.scan, reconstructions)
+        truth = self.scan.truth["mechanism"].ravel()
+        folds = spatial_folds(self.scan.shape)
+        return {"mechanism_r2": variance_explained(truth, descriptors, folds)}
+
+    def error_structure(self, mse: np.ndarray) -> dict[str, float]:
+        """Return how far the map of errors follows the domains (paper Figure 4 t, u).
+
+        Parameters
+        ----------
+        mse : ndarray, shape (n_pixels,)
+            Mean squared error of each pixel.
+
+        Returns
+        -------
+        dict of str to float
+            ``error_moran``, Moran's I of the map, which is left out on a grid with blank pixels:
+            neighbours there are not what they are elsewhere. ``error_explained``, the variance of
+            the errors that the descriptors of the loops explain.
+        """
+        descriptors, _ = self._described
+        metrics = {}
+        if self.scan.mask is None:
+            metrics["error_moran"] = float(morans_i(self.scan.map(mse)))
+        folds = spatial_folds(self.scan.shape, mask=self.scan.mask)
+        metrics["error_explained"] = variance_explained(mse, descriptors, folds)
+        return metrics

@@ -11,6 +11,7 @@ from replicate.analysis.residuals import best_median_worst, per_channel_mse, per
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
 from replicate.data import sources
 from replicate.data.heldout import ChannelScaler, spatial_folds
+from replicate.data.scan import Scan
 from replicate.tasks.physics import Physics
 from replicate.tasks.scores import (
     channels,
@@ -23,82 +24,112 @@ from replicate.tasks.scores import (
 
 
 class ScanTask:
-    """Fit on all pixels of the scan and score on the same, as the paper does (Figures 4 and 5)."""
+    """Fit to all pixels of the scan and score on the same, as the paper does (Figures 4 and 5).
+
+    Parameters
+    ----------
+    config : dict
+        As `execute.configuration` returns it.
+
+    Attributes
+    ----------
+    scan : Scan
+    train : ndarray, shape (n_pixels, n_channels * n_steps)
+        Spectra to fit to, z-scores.
+    validation : None
+        No other spectra are scored while a network trains.
+    """
 
     validation = None
 
-    def __init__(self, config):
+    def __init__(self, config: dict):
         self.scan = sources.load_scan(config["provenance"]["spectra"])
         self.physics = Physics(self.scan)
         self.train = self.scan.spectra
 
-    def score(self, model):
-        """Return metrics and arrays of a fitted model."""
+    def score(self, model) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Return metrics and arrays of a fitted model.
+
+        Parameters
+        ----------
+        model : transformer
+
+        Returns
+        -------
+        metrics : dict of str to float
+            Kinds of `replicate.numbers.kinds`.
+        arrays : dict of str to ndarray
+            What the figures draw.
+        """
         latents = model.transform(self.train)
         reconstructions = model.inverse_transform(latents)
         mse = per_spectrum_mse(self.train, reconstructions)
-        by_channel = per_channel_mse(self.train, reconstructions, self.scan.n_channels)
-        by_index, table = distribution(self.train, reconstructions)
-        metrics = {
-            "mse": float(mse.mean()),
-            "mse_median": float(np.median(mse)),
-            "mse_worst": float(mse.max()),
-            **size(model),
-        }
-        metrics |= {
-            f"mse_{name}": float(value) for name, value in zip(self.scan.channels, by_channel)
-        }
-        metrics |= (
-            by_index
-            | self._shapes(reconstructions, mse)
-            | self._domains(latents, mse)
-            | nonlinearities(model, self.train)
-        )
+        by_index, index_table = distribution(self.train, reconstructions)
+        metrics = self._errors(reconstructions, mse)
+        metrics |= size(model)
+        metrics |= by_index
+        metrics |= self._shapes(reconstructions, mse)
+        metrics |= self._domains(latents, mse)
+        metrics |= nonlinearities(model, self.train)
         if hasattr(model, "active_") and model.active_.any():
             metrics["principal_share"] = principal_share(latents[:, model.active_], self.train)
         components = shown_components(model, latents)
-        values, generated = (
-            zip(*(generate(model, latents, component) for component in components))
-            if len(components)
-            else ((), ())
-        )
+        swept = _swept(model, latents, components)
+        metrics |= self.physics.agreement(reconstructions)
+        metrics |= self.physics.count_shoulder_latents(swept["generated"])
+        metrics |= self.physics.error_structure(mse)
         arrays = {
             "latents": latents.astype(np.float32),
             "components": components,
             "mse": mse,
-            **channels(model),
         }
-        arrays |= {"reconstructions": reconstructions.astype(np.float32), **table}
-        arrays |= {
-            "generated_values": np.array(values),
-            "generated": np.array(generated, dtype=np.float32),
-        }
-        metrics |= (
-            self.physics.kept(reconstructions)
-            | self.physics.shown(arrays["generated"])
-            | self.physics.errors(mse)
-        )
+        arrays |= channels(model)
+        arrays |= {"reconstructions": reconstructions.astype(np.float32)}
+        arrays |= index_table
+        arrays |= swept
         return metrics, arrays
 
-    def _shapes(self, reconstructions, mse):
-        """Correlate each channel of the median and the worst pixel with its reconstruction, and compare the dips of the resonance."""
-        measured, found = (
-            dict(zip(self.scan.channels, np.split(array, self.scan.n_channels, axis=1)))
-            for array in (self.train, reconstructions)
-        )
-        _, *shown = best_median_worst(mse)
+    def _errors(self, reconstructions, mse):
+        """Return the mean squared error of all spectra and of each channel."""
         metrics = {
-            f"shape_{name}_{channel}": correlation(measured[channel][pixel], found[channel][pixel])
-            for name, pixel in zip(("median", "worst"), shown)
-            for channel in self.scan.channels
+            "mse": float(mse.mean()),
+            "mse_median": float(np.median(mse)),
+            "mse_worst": float(mse.max()),
         }
-        if "resonance" not in measured:
-            return metrics
-        recovered = np.median(dip_depth(found["resonance"]) / dip_depth(measured["resonance"]))
-        return metrics | {"softening_recovered": float(recovered)}
+        by_channel = per_channel_mse(self.train, reconstructions, self.scan.n_channels)
+        for channel, error in zip(self.scan.channels, by_channel):
+            metrics[f"mse_{channel}"] = float(error)
+        return metrics
+
+    def _shapes(self, reconstructions, mse):
+        """Return how well the shapes of the spectra are reconstructed.
+
+        They are the correlation of each channel of the median and of the worst pixel with its
+        reconstruction, and how much of the dips of the resonance is recovered.
+        """
+        measured = self._by_channel(self.train)
+        reconstructed = self._by_channel(reconstructions)
+        _, median, worst = best_median_worst(mse)
+        metrics = {}
+        for name, pixel in (("median", median), ("worst", worst)):
+            for channel in self.scan.channels:
+                metrics[f"shape_{name}_{channel}"] = correlation(
+                    measured[channel][pixel], reconstructed[channel][pixel]
+                )
+        if "resonance" in measured:
+            depths = dip_depth(reconstructed["resonance"]) / dip_depth(measured["resonance"])
+            metrics["softening_recovered"] = float(np.median(depths))
+        return metrics
+
+    def _by_channel(self, spectra):
+        """Return the part of spectra that each channel has, each of shape (n, n_steps)."""
+        return dict(zip(self.scan.channels, np.split(spectra, self.scan.n_channels, axis=1)))
 
     def _domains(self, latents, mse):
-        """Relate latents and errors to the domain structure, for which the area of the piezoresponse loop stands."""
+        """Return how latents and errors follow the domains.
+
+        The area of the piezoresponse loop stands for the domain that a pixel is in.
+        """
         area = loop_area(self.scan.voltages[0], self.train[:, : self.scan.n_steps])
         explained = LinearRegression().fit(latents, area).score(latents, area)
         return {
@@ -107,15 +138,47 @@ class ScanTask:
         }
 
 
-class HeldoutTask:
-    """Fit on four folds of spatial blocks, channels scaled on those alone, and score on the fold left out. Not in the paper.
+def _swept(model, latents, components):
+    """Return the values at which each component is swept, and the spectra decoded there."""
+    sweeps = [generate(model, latents, component) for component in components]
+    return {
+        "generated_values": np.array([values for values, _ in sweeps]),
+        "generated": np.array([spectra for _, spectra in sweeps], dtype=np.float32),
+    }
 
-    Where asked, the voltage steps are in another order, the same for all spectra and both channels, or only a few spectra are fitted to.
+
+class HeldoutTask:
+    """Fit to four folds of spatial blocks and score on the fold left out, which the paper does not.
+
+    Channels are scaled on the four folds alone. Where the configuration says so, the voltage steps
+    are in another order, the same for all spectra and all channels, or only a few spectra are
+    fitted to.
+
+    Parameters
+    ----------
+    config : dict
+        As `execute.configuration` returns it.
+
+    Attributes
+    ----------
+    scan : Scan
+    heldout : ndarray of bool, shape (n_pixels,)
+        The pixels that are left out.
+    fitted : ndarray of int, shape (n_fitted,)
+        The pixels that are fitted to.
+    columns : ndarray of int, shape (n_channels * n_steps,)
+        Where in a spectrum of the scan each value of a spectrum of this task stands.
+    spectra : ndarray, shape (n_pixels, n_channels * n_steps)
+        All spectra, scaled, in the order of `columns`.
+    train : ndarray, shape (n_fitted, n_channels * n_steps)
+        Spectra to fit to.
+    validation : None
+        No other spectra are scored while a network trains.
     """
 
     validation = None
 
-    def __init__(self, config):
+    def __init__(self, config: dict):
         split = config["data"]
         self.scan = self._load(config)
         folds = spatial_folds(
@@ -124,28 +187,33 @@ class HeldoutTask:
         self.heldout = folds == split["fold"]
         self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
         self.columns = np.arange(self.scan.spectra.shape[1])
-        # Loops out of order have no branches to be described.
-        self.physics = None if "shuffle_seed" in split else Physics(self.scan)
         if "shuffle_seed" in split:
-            order = np.random.default_rng(split["shuffle_seed"]).permutation(self.scan.n_steps)
-            self.columns = self.columns.reshape(self.scan.n_channels, -1)[:, order].ravel()
+            self.columns = self._shuffled(split["shuffle_seed"])
+            # Loops out of order have no branches to be described.
+            self.physics = None
+        else:
+            self.physics = Physics(self.scan)
         self.spectra = self._scaled(self.scan.spectra)
         self.fitted = np.flatnonzero(~self.heldout)
         if "n_train" in split:
-            self.fitted = np.sort(
-                np.random.default_rng(config["seed"]).choice(
-                    self.fitted, split["n_train"], replace=False
-                )
-            )
+            rng = np.random.default_rng(config["seed"])
+            self.fitted = np.sort(rng.choice(self.fitted, split["n_train"], replace=False))
         self.train = self.spectra[self.fitted]
 
-    def _load(self, config):
+    def _load(self, config) -> Scan:
         return sources.load_scan(config["provenance"]["spectra"])
+
+    def _shuffled(self, seed):
+        """Return the columns of a spectrum with the steps of every channel in one other order."""
+        order = np.random.default_rng(seed).permutation(self.scan.n_steps)
+        return self.columns.reshape(self.scan.n_channels, -1)[:, order].ravel()
 
     def _scaled(self, spectra):
         return np.ascontiguousarray(self.scaler.transform(spectra)[:, self.columns])
 
-    def score(self, model, refined=None):
+    def score(
+        self, model, refined: np.ndarray | None = None
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         """Return metrics and arrays of a fitted model.
 
         Parameters
@@ -153,39 +221,43 @@ class HeldoutTask:
         model : transformer
         refined : ndarray, shape (n_heldout, n_components), optional
             Refined latents of the spectra left out, where they are known already.
+
+        Returns
+        -------
+        metrics : dict of str to float
+            Kinds of `replicate.numbers.kinds`.
+        arrays : dict of str to ndarray
+            What the figures draw.
         """
-        heldout, latents = self.heldout, model.transform(self.spectra)
+        heldout = self.heldout
+        latents = model.transform(self.spectra)
         reconstructions = model.inverse_transform(latents)
         mse = per_spectrum_mse(self.spectra, reconstructions)
+        best_latents, best_spectra = refinement(
+            model, latents[heldout], self.spectra[heldout], refined
+        )
+        best_mse = per_spectrum_mse(self.spectra[heldout], best_spectra)
+        by_index, index_table = distribution(self.spectra[heldout], reconstructions[heldout])
         metrics = {
             "heldout_mse": float(mse[heldout].mean()),
             "mse": float(mse[self.fitted].mean()),
-            **size(model),
+            "heldout_mse_refined": float(best_mse.mean()),
         }
-        metrics |= self._by_channel("heldout_mse", heldout, reconstructions[heldout])
-        metrics |= self._by_channel("mse", self.fitted, reconstructions[self.fitted])
-        best, found = refinement(model, latents[heldout], self.spectra[heldout], refined)
-        metrics |= {
-            "heldout_mse_refined": float(per_spectrum_mse(self.spectra[heldout], found).mean())
-        }
-        metrics |= self._by_channel("heldout_mse_refined", heldout, found)
+        metrics |= self._channel_errors("heldout_mse", heldout, reconstructions[heldout])
+        metrics |= self._channel_errors("mse", self.fitted, reconstructions[self.fitted])
+        metrics |= self._channel_errors("heldout_mse_refined", heldout, best_spectra)
+        metrics |= size(model)
+        metrics |= by_index
         if self.physics is not None:
-            metrics |= self.physics.kept(reconstructions[heldout], heldout)
-            metrics |= {
-                f"{name}_refined": value
-                for name, value in self.physics.kept(found, heldout).items()
-            }
-        by_index, table = distribution(self.spectra[heldout], reconstructions[heldout])
-        return metrics | by_index, {
-            "mse": mse,
-            "heldout": heldout,
-            "refined": best,
-            **table,
-            **channels(model),
-        }
+            refined_agreement = self.physics.agreement(best_spectra, heldout)
+            metrics |= self.physics.agreement(reconstructions[heldout], heldout)
+            metrics |= {f"{name}_refined": value for name, value in refined_agreement.items()}
+        arrays = {"mse": mse, "heldout": heldout, "refined": best_latents}
+        return metrics, arrays | index_table | channels(model)
 
-    def _by_channel(self, name, pixels, reconstructions):
+    def _channel_errors(self, kind, pixels, reconstructions):
+        """Return the mean squared error of each channel over some pixels, ``<kind>_<channel>``."""
         errors = per_channel_mse(self.spectra[pixels], reconstructions, self.scan.n_channels)
         return {
-            f"{name}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)
+            f"{kind}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)
         }

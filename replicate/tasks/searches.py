@@ -56,7 +56,10 @@ def _search_lambda(task, config):
 
 
 def _follow_authors(task, config):
-    """Look for what gives the paper's error on the scan, which lambda = 1 on these arrays does not."""
+    """Look for what gives the paper's error on the scan.
+
+    Dictionary learning with lambda = 1 on these arrays does not.
+    """
     few = task.train[:: AUTHORS_STRIDE[config["profile"]]]
     n_components = config["parameters"]["n_components"]
     khz = np.array(RESONANCE_KHZ)

@@ -22,36 +22,53 @@ from replicate.tasks.scores import (
     size,
 )
 
+#: Pixels of the picture whose residuals are stored.
 N_RESIDUALS = 2000
+
+#: Fresh colours on which the error is followed while a network trains.
 N_VALIDATION = 1000
+
+#: Values of R at which the phase shift is looked at; G and B are one half.
 SWEEP = np.linspace(0.1, 0.9, 81)
-"""Values of R at which the phase shift is looked at, G and B being one half."""
 
 
 class ColoursTask:
-    """Fit on random colours and score on fresh ones; where asked, with the time steps in another order, the same for all spectra.
+    """Fit to random colours and score on fresh ones.
 
-    A model blind to order does not notice.
+    Where the configuration says so, the time steps are in another order, the same for all spectra:
+    a model that is blind to order does not notice.
+
+    Parameters
+    ----------
+    config : dict
+        As `execute.configuration` returns it.
+
+    Attributes
+    ----------
+    data : ToyColours
+    train : ndarray, shape (n_train, 25)
+        Spectra to fit to, z-scores.
+    validation : None
+        No other spectra are scored while a network trains.
     """
 
     validation = None
 
-    def __init__(self, config):
+    def __init__(self, config: dict):
         sizes = dict(config["data"])
         shuffle_seed = sizes.pop("shuffle_seed", None)
         sizes.pop("on_picture", None)
         self.data = self._make(config, sizes)
         if shuffle_seed is not None:
-            order = np.random.default_rng(shuffle_seed).permutation(self.data.train.shape[1])
-            self.data = replace(
-                self.data, train=self.data.train[:, order], gamut=self.data.gamut[:, order]
-            )
+            self.data = _shuffled(self.data, shuffle_seed)
         self.train = self.data.train
 
     def _make(self, config, sizes):
         return toy.draw(config["seed"], **sizes)
 
-    def score(self, model, refined=None):
+    def score(
+        self, model, refined: np.ndarray | None = None
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         """Return metrics and arrays of a fitted model.
 
         Parameters
@@ -59,92 +76,135 @@ class ColoursTask:
         model : transformer
         refined : ndarray, shape (n_gamut, n_components), optional
             Refined latents of the fresh colours, where they are known already.
+
+        Returns
+        -------
+        metrics : dict of str to float
+            Kinds of `replicate.numbers.kinds`.
+        arrays : dict of str to ndarray
+            What the figures draw.
         """
         data = self.data
         latents = model.transform(data.gamut)
-        train = per_spectrum_mse(data.train, reconstruct(model, data.train))
-        gamut = per_spectrum_mse(data.gamut, model.inverse_transform(latents))
-        metrics = {"mse": float(train.mean()), "gamut_mse": float(gamut.mean()), **size(model)}
-        best, found = refinement(model, latents, data.gamut, refined)
-        metrics |= {"gamut_mse_refined": float(per_spectrum_mse(data.gamut, found).mean())}
+        train_mse = per_spectrum_mse(data.train, reconstruct(model, data.train))
+        gamut_mse = per_spectrum_mse(data.gamut, model.inverse_transform(latents))
+        best_latents, best_spectra = refinement(model, latents, data.gamut, refined)
+        best_mse = per_spectrum_mse(data.gamut, best_spectra)
+        metrics = {
+            "mse": float(train_mse.mean()),
+            "gamut_mse": float(gamut_mse.mean()),
+            "gamut_mse_refined": float(best_mse.mean()),
+        }
+        metrics |= size(model)
         used = latents[:, in_use(model, latents)]
         if used.shape[1]:
             metrics |= disentangled(used, data.colours["gamut"])
-        return metrics, {"gamut_mse": gamut, "refined": best, **channels(model)}
+        arrays = {"gamut_mse": gamut_mse, "refined": best_latents}
+        return metrics, arrays | channels(model)
+
+
+def _shuffled(data, seed):
+    """Return toy data with the time steps of all spectra in one other order."""
+    order = np.random.default_rng(seed).permutation(data.train.shape[1])
+    return replace(data, train=data.train[:, order], gamut=data.gamut[:, order])
 
 
 class PictureTask(ColoursTask):
-    """The same, scored on every pixel of the picture as well (paper Figures 2 and S4)."""
+    """Fit to random colours, and score on fresh ones and on every pixel of the picture.
+
+    The pictures are those of paper Figures 2 and S4.
+    """
 
     @property
-    def validation(self):
-        """Fresh colours whose error goes into the history of a training."""
+    def validation(self) -> np.ndarray:
+        """Fresh colours whose error goes into the history of a training, (`N_VALIDATION`, 25)."""
         return self.data.gamut[:N_VALIDATION]
 
     def _make(self, config, sizes):
-        return toy.make(
-            sources.load_picture(config["provenance"]["picture"]), config["seed"], **sizes
-        )
+        picture = sources.load_picture(config["provenance"]["picture"])
+        return toy.make(picture, config["seed"], **sizes)
 
-    def score(self, model, refined=None):
-        """Return metrics and arrays of a fitted model."""
-        data, counts = self.data, self.data.image.counts
+    def score(
+        self, model, refined: np.ndarray | None = None
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Return metrics and arrays of a fitted model.
+
+        Parameters
+        ----------
+        model : transformer
+        refined : ndarray, shape (n_gamut, n_components), optional
+            Refined latents of the fresh colours, where they are known already.
+
+        Returns
+        -------
+        metrics : dict of str to float
+            Kinds of `replicate.numbers.kinds`.
+        arrays : dict of str to ndarray
+            What the figures draw.
+        """
+        data = self.data
+        counts = data.image.counts
         metrics, arrays = super().score(model, refined)
         latents = model.transform(data.painting)
         painting = model.inverse_transform(latents).astype(np.float32)
         errors = per_spectrum_mse(data.painting, painting)
-        shown = best_median_worst(errors, counts)
-        by_index, table = distribution(data.painting, painting, counts)
-        metrics |= {
-            "painting_mse": float(data.image.mean(errors)),
-            **by_index,
-            **self._shift(model),
-        }
-        metrics |= self._shapes(data.painting[shown], painting[shown]) | nonlinearities(
-            model, data.train
-        )
+        examples = best_median_worst(errors, counts)
+        by_index, index_table = distribution(data.painting, painting, counts)
+        metrics |= {"painting_mse": float(data.image.mean(errors))}
+        metrics |= by_index
+        metrics |= self._shift(model)
+        metrics |= self._shapes(data.painting[examples], painting[examples])
+        metrics |= nonlinearities(model, data.train)
         if getattr(model, "transform_algorithm", None) == "lasso_cd":
             metrics |= self._coded_at_1(model)
-        sample = np.random.default_rng(0).choice(
-            len(painting), N_RESIDUALS, p=counts / counts.sum()
-        )
+        share = counts / counts.sum()
+        sample = np.random.default_rng(0).choice(len(painting), N_RESIDUALS, p=share)
         arrays |= {
             "latents": latents.astype(np.float32),
             "components": shown_components(model, latents),
-        }
-        arrays |= {
             "painting_mse": errors,
-            "examples": shown,
-            "example_reconstructions": painting[shown],
-            **table,
+            "examples": examples,
+            "example_reconstructions": painting[examples],
         }
+        arrays |= index_table
         arrays |= {"residual_sample": sample, "residuals": painting[sample] - data.painting[sample]}
         return metrics, arrays
 
     def _shift(self, model):
-        """Tell how well the transition of the reconstruction follows that of the spectrum as R grows."""
-        colours = np.stack([SWEEP, np.full_like(SWEEP, 0.5), np.full_like(SWEEP, 0.5)], axis=1)
-        spectra = toy.spectra(colours)
+        """Return how well the reconstructed transition follows that of the spectrum as R grows."""
+        half = np.full_like(SWEEP, 0.5)
+        spectra = toy.spectra(np.stack([SWEEP, half, half], axis=1))
         reconstructions = self.data.unscale(reconstruct(model, self.data.standardise(spectra)))
-        true, found = transitions(spectra), transitions(reconstructions)
+        true = transitions(spectra)
+        reconstructed = transitions(reconstructions)
         return {
-            "shift_error": float(np.abs(found - true).mean()),
-            "shift_slope": float(np.polyfit(true, found, 1)[0]),
+            "shift_error": float(np.abs(reconstructed - true).mean()),
+            "shift_slope": float(np.polyfit(true, reconstructed, 1)[0]),
         }
 
     def _shapes(self, spectra, reconstructions):
-        """Correlate the median and the worst spectrum, in the units of the formula, with their reconstructions."""
-        pairs = zip(self.data.unscale(spectra), self.data.unscale(reconstructions))
-        _, median, worst = (correlation(*pair) for pair in pairs)
-        return {"shape_median": median, "shape_worst": worst}
+        """Correlate the median and the worst spectrum with their reconstructions.
+
+        Both are taken in the units of the formula. The arguments have shape (3, 25): the best, the
+        median and the worst spectrum.
+        """
+        _, median, worst = self.data.unscale(spectra)
+        _, median_reconstructed, worst_reconstructed = self.data.unscale(reconstructions)
+        return {
+            "shape_median": correlation(median, median_reconstructed),
+            "shape_worst": correlation(worst, worst_reconstructed),
+        }
 
     def _coded_at_1(self, model):
-        """Score dictionary learning coded as scikit-learn before 1.2 did, with lambda = 1 whatever it was fitted with."""
+        """Score dictionary learning coded with lambda = 1, whatever lambda it was fitted with.
+
+        This is how scikit-learn coded before version 1.2.
+        """
         old_default = copy.copy(model)
         old_default.transform_alpha = 1.0
-        gamut, painting = (
-            per_spectrum_mse(spectra, reconstruct(old_default, spectra))
-            for spectra in (self.data.gamut, self.data.painting)
+        gamut = per_spectrum_mse(self.data.gamut, reconstruct(old_default, self.data.gamut))
+        painting = per_spectrum_mse(
+            self.data.painting, reconstruct(old_default, self.data.painting)
         )
         return {
             "gamut_mse_coded_at_1": float(gamut.mean()),

@@ -1,4 +1,7 @@
-"""The baseline is rewritten as a whole, after the difference was shown, and never from simulated data."""
+"""The baseline is rewritten as a whole, after the difference was shown.
+
+It is never rewritten from simulated data.
+"""
 
 from __future__ import annotations
 

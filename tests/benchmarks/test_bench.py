@@ -1,4 +1,7 @@
-"""The benchmark sweep: rows that outlive every interruption, and the same numbers wherever it runs. Simulated data, linear models."""
+"""The benchmark sweep: rows outlive every interruption, and numbers are the same wherever it runs.
+
+Data are simulated and models linear.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The regression check: each planted fault is caught by the rule of its metric, and nothing else is."""
+"""The regression check: the rule of a metric catches each planted fault, and nothing else."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_another_order_of_summation_is_forgiven_and_no_more():
 
 
 def test_zero_but_for_rounding():
-    """The nonlinearity of a linear decoder is rounding alone; a tenth of a per cent of that means nothing."""
+    """A linear decoder has a nonlinearity of rounding, of which 0.1 % means nothing."""
     name = "beps.pca.decoder_nonlinearity"
     stored, rounded, nonlinear = document(), document(), document()
     for one, value in ((stored, 2e-8), (rounded, 3e-7), (nonlinear, 1e-4)):
@@ -360,7 +360,7 @@ def test_too_few_seeds_are_said(run):
 
 
 def test_time_is_shown_and_never_a_gate(run):
-    """Seconds of the document are 2 to 6, so of median 4; the mean would be drawn by one slow seed."""
+    """The document has 2 to 6 seconds, with median 4; one slow seed would draw the mean."""
     values = document()["metrics"][SECONDS]["values"]
     code, output, _ = run(planted(SECONDS, values=[10 * value for value in values[:-1]] + [1e6]))
     (row,) = [line.split() for line in output.splitlines() if line.startswith(SECONDS)]

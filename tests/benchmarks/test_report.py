@@ -1,4 +1,7 @@
-"""The report: verdicts judged from the run, nothing fetched, nothing unescaped; in a browser, filters that work and no overflow."""
+"""The report: verdicts are judged from the run, and nothing is fetched or left unescaped.
+
+In a browser filters work and nothing overflows.
+"""
 
 from __future__ import annotations
 
@@ -220,9 +223,9 @@ def test_measured_data_are_not_shouted(page):
 def test_failures_are_listed_or_said_to_be_none(tmp_path, page):
     assert "Failed runs: none." in page.text
     assert (
-        "Figures not drawn: toy, fig2, fig3, fig5, descriptors, violins_toy, violins_beps, violins_pixels, cost, "
-        "ablation, rate_distortion, generalisation, disentanglement, mechanism, agreement."
-        in page.text
+        "Figures not drawn: toy, fig2, fig3, fig5, descriptors, violins_toy, violins_beps, "
+        "violins_pixels, cost, ablation, rate_distortion, generalisation, disentanglement, "
+        "mechanism, agreement." in page.text
     )
     folder = tmp_path / "smoke"
     failed = {"key": "0", "status": "failed", "metrics": {}}
@@ -357,17 +360,23 @@ def test_statements_of_the_second_source_are_there_once_they_were_judged(tmp_pat
 
 
 def browse(folder, width, script, planted=""):
-    """Open the report in a frame of some width, and return what `script` evaluates to there and what the console says.
+    """Open the report in a frame of some width and run a script there.
 
-    A window cannot be as narrow as a telephone; a frame can.
+    A window cannot be as narrow as a telephone; a frame can. Return what the script evaluates to,
+    and what the console says.
     """
     source = (folder / "report.html").read_text(encoding="utf-8")
-    tell = f'addEventListener("load", () => setTimeout(() => parent.postMessage(JSON.stringify((() => {{ {script} }})()), "*"), 200))'
+    tell = f"""
+    const answer = () => {{ {script} }};
+    const post = () => parent.postMessage(JSON.stringify(answer()), "*");
+    addEventListener("load", () => setTimeout(post, 200));
+    """
     (folder / "copy.html").write_text(
         source.replace("</body>", f"{planted}<script>{tell}</script></body>"), encoding="utf-8"
     )
     (folder / "frame.html").write_text(
-        f'<title></title><iframe src="copy.html" style="border:0" width="{width}" height="800"></iframe>'
+        f'<title></title><iframe src="copy.html" style="border:0" width="{width}" height="800">'
+        "</iframe>"
         '<script>addEventListener("message", (event) => (document.title = event.data))</script>'
     )
     flags = [
@@ -427,11 +436,16 @@ def test_filters_show_what_is_asked_for(folder):
       const field = document.querySelector(selector);
       if (field.type === "radio") field.click();
       else { field.value = value; field.dispatchEvent(new Event("input", {bubbles: true})); }
-      const ids = (items) => [...document.querySelectorAll(items)].filter((item) => item.checkVisibility()).map((item) => item.id);
-      return [ids(".claim"), document.querySelector("#claims-shown").textContent, ids(".group").length];
+      const visible = (items) =>
+        [...document.querySelectorAll(items)].filter((item) => item.checkVisibility());
+      const ids = (items) => visible(items).map((item) => item.id);
+      const count = document.querySelector("#claims-shown").textContent;
+      return [ids(".claim"), count, ids(".group").length];
     };
     const seen = [set("#words", "FALLING"), set("#words", "")];
-    seen.push(set("[name=verdict][value=partly]"), set("#section", "Scan"), set("[name=verdict][value='not replicated']"));
+    seen.push(set("[name=verdict][value=partly]"));
+    seen.push(set("#section", "Scan"));
+    seen.push(set("[name=verdict][value='not replicated']"));
     document.querySelector("#metrics").open = true;
     set("#metric-words", "pca fitted");
     seen.push(document.querySelector("#metrics-shown").textContent);

@@ -1,4 +1,7 @@
-"""A wrong weight, metric, table, verdict, README number or byte of data must be caught; on the measured scan, without MXNet."""
+"""A wrong weight, metric, table, verdict, README number or byte of data must be caught.
+
+All runs on the measured scan, without MXNet.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ def test_what_is_stored_is_verified(failures):
     ],
 )
 def test_a_wrong_weight_is_caught(stored, failures, name):
-    """By its file's hash, and by what it does to some number of that model alone, even one of 4096 recurrent weights."""
+    """Its file's hash catches it, and so does some number of that model alone.
+
+    This holds even for one of 4096 recurrent weights.
+    """
     path = stored.weights_path(Job("standard", "beps", "lstm_vae", 0))
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05

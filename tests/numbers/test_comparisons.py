@@ -1,4 +1,4 @@
-"""One model against another: planted errors give planted numbers, and what has no partner gives none."""
+"""One model against another: planted errors give planted numbers, and no partner gives none."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_sensitivity_is_over_the_trials_of_a_model():
 
 @pytest.fixture
 def results(tmp_path):
-    """Runs of PCA whose errors are written by hand: in order and shuffled, of two seeds, and of a sweep."""
+    """Runs of PCA with errors written by hand: in order and shuffled, two seeds, and a sweep."""
     write(tmp_path, job_of("beps_heldout"), 2.0)
     write(tmp_path, job_of("beps_shuffled"), 3.0)
     write(tmp_path, job_of("beps_heldout", seed=1), 4.0)

@@ -1,4 +1,7 @@
-"""The results table: known numbers rounded as they should be, escaped for LaTeX, and every metric back from the CSV."""
+"""The results table: known numbers are rounded as they should be and escaped for LaTeX.
+
+Every metric comes back from the CSV.
+"""
 
 from __future__ import annotations
 

@@ -160,7 +160,10 @@ def test_configuration_changes_with_what_the_numbers_depend_on():
 
 
 def test_weights_are_kept_at_each_beta_of_the_ramp_for_the_movies(tmp_path):
-    """Of the LSTM beta-VAE on the data of the paper alone; those of the selected beta are no others than the training went on from."""
+    """Only the LSTM beta-VAE on the data of the paper has them.
+
+    Those of the selected beta are the ones that the training went on from.
+    """
     pytest.importorskip("mxnet")
     filmed = run(Job("smoke", "beps", "lstm_vae", 0), tmp_path)
     ramp = [row for row in filmed.history if row["phase"] == "ramp"]

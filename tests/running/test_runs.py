@@ -1,4 +1,7 @@
-"""A run folder: its key, what a new configuration removes and the same one keeps, and its status at every moment."""
+"""A run folder: its key, and its status at every moment.
+
+A new configuration removes what is there, and the same one keeps it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The family of models: each builds what it describes, and differs from the LSTM beta-VAE by nothing but what its name says."""
+"""The family of models: each builds what it describes.
+
+Each differs from the LSTM beta-VAE by nothing but what its name says.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from replicate.study.studies import FAMILY, PAPER
 
 EVERY_JOB = [job for profile in PROFILES for job in FAMILY.jobs(profile)]
 every_job = pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: f"{job.profile}-{job}")
+#: In what each network differs, beside its shape and its schedule: from `lstm_vae` if it is
+#: recurrent, and from `dense_vae` if it is not.
 BY_NAME = {
     "linear_ae": {"variational", "n_components", "linear_path"},
     "dense_ae": {"variational", "n_components"},
@@ -27,7 +32,6 @@ BY_NAME = {
     "lstm_vae_plain": {"linear_path", "batch_size", "input_noise", "weight_decay"},
     "lstm_vae": set(),
 }
-"""In what each network differs from `lstm_vae` if it is recurrent, and from `dense_vae` if it is not, beside its shape and its schedule."""
 
 
 def every_network(test):
@@ -44,7 +48,10 @@ def job_of(model="lstm_vae", dataset="beps_heldout", profile="standard", variant
 
 
 def built(*arguments, **names):
-    """Return the parameters of a built network, defaults and all: those of every autoencoder, and those of its shape."""
+    """Return the parameters of a built network, with their defaults.
+
+    They are in two parts: those of every autoencoder, and those of its shape.
+    """
     pytest.importorskip("mxnet")
     from replicate.models.autoencoder import Autoencoder
 
@@ -88,7 +95,7 @@ def test_every_model_has_as_many_latents(job):
 
 @every_job
 def test_a_description_is_plain(job):
-    """It makes the round trip through the configuration file, and every number of the schedule is in it."""
+    """It makes the round trip through the configuration file, with every number of the schedule."""
     description = describe(job)
     assert json.loads(json.dumps(description, allow_nan=False)) == description
     assert {
@@ -136,7 +143,7 @@ def test_linear_models_are_those_of_one_module_and_networks_are_the_rest():
 def test_dictionary_learning_is_the_paper_s_in_every_profile(
     profile, dataset, n_components, penalty
 ):
-    """And spectra are coded with the penalty of the fit, which the library did not do before version 1.2."""
+    """Spectra are coded with the penalty of the fit, as the library does from version 1.2 on."""
     model = family.build(job_of("dictionary_learning", dataset, profile))
     assert (model.n_components, model.alpha, model.transform_alpha) == (n_components, penalty, None)
 
@@ -155,7 +162,10 @@ def test_dictionaries_differ_in_how_they_code_alone(dataset):
     [("toy", 1, 3, 2000, 6500), ("beps", 2, 5, 1000, 20_000), ("beps_heldout", 2, 5, 1000, 20_000)],
 )
 def test_the_paper_s_numbers(dataset, n_channels, target, warmup, epochs):
-    """3 blocks of 2 bidirectional layers of 128 units, 16 latents, ADAM at 3e-5, batches of 300; no settling."""
+    """3 blocks of 2 bidirectional layers of 128 units, 16 latents, ADAM at 3e-5, batches of 300.
+
+    There are no settling epochs.
+    """
     parameters = family.parameters(job_of(dataset=dataset, profile="paper"))
     schedule = parameters.pop("schedule")
     assert parameters == {
@@ -175,7 +185,7 @@ def test_the_paper_s_numbers(dataset, n_channels, target, warmup, epochs):
     assert (schedule.kl_share, schedule.l1_scale, schedule.fixed_beta) == (0.6, 1e-5, None)
 
 
-def test_the_paper_s_network_has_neither_noise_nor_decay_and_its_embedding_is_as_wide_as_its_latents():
+def test_the_paper_s_network_has_neither_noise_nor_decay_and_an_embedding_as_wide_as_its_latents():
     model, shape = built(profile="paper")
     assert (
         model["variational"],
@@ -196,7 +206,10 @@ def test_the_duration_of_every_training_of_the_paper_is_told(dataset):
 
 @every_network
 def test_a_network_differs_from_the_others_by_what_its_name_says(profile, dataset, model):
-    """All see the same noise, take steps of the same length on batches of the same size, and start at the same components."""
+    """All see the same noise and start at the same components.
+
+    They take steps of the same length on batches of the same size.
+    """
     if model == "lstm_vae_plain" and dataset == "toy":
         pytest.skip("on the toy problem lstm_vae is the plain form")
     (first, _), (this, _) = (
@@ -222,7 +235,11 @@ def test_without_recurrence_the_training_is_the_same_but_for_its_rate(dataset, c
 
 @every_network
 def test_shapes_go_with_the_architecture(profile, dataset, model):
-    """Variational or not, beta fixed or not; only the linear one has no layers, and the paper's form neither patches nor own features."""
+    """Each is variational or not, with beta fixed or not.
+
+    Only the linear one has no layers, and only the paper's form has neither patches nor features of
+    each step.
+    """
     whole = {"linear_ae": "dense_vae", "dense_ae": "dense_vae"}.get(
         model, "lstm_vae" if model.startswith("lstm") else model
     )
@@ -238,7 +255,7 @@ def test_shapes_go_with_the_architecture(profile, dataset, model):
 @pytest.mark.parametrize("dataset", FAMILY.models)
 @pytest.mark.parametrize("profile", ["smoke", "standard"])
 def test_schedules_go_with_the_recurrence(profile, dataset):
-    """And plain autoencoders and a fixed beta train as long as the scheduled model does around its ramp."""
+    """Plain autoencoders and a fixed beta train as long as the others do around their ramp."""
 
     def schedule(model):
         return family.parameters(job_of(model, dataset, profile))["schedule"]

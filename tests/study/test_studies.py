@@ -29,7 +29,10 @@ some = st.lists(st.sampled_from(NAMES), unique=True)
 
 @every_study
 def test_the_longest_first(profile, study):
-    """Networks before linear models, and of each model the scans before the toy: a long job must not start last."""
+    """Networks come before linear models, and the scans of a model before its toy problem.
+
+    A long job must not start last.
+    """
     listed = study.jobs(profile)
     assert [job.is_network for job in listed] == sorted(
         (job.is_network for job in listed), reverse=True

@@ -1,4 +1,7 @@
-"""Folds of the scan, shuffled steps, fewer spectra and the simulated twin, on models whose faults are known."""
+"""Folds of the scan, shuffled steps, fewer spectra and the simulated twin.
+
+The models have known faults.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ def task_of(dataset="beps_heldout", seed=0, variant=""):
 
 
 def scaled(spectra, fold=0, like=None):
-    """Scale each channel of spectra by the mean and the deviation of the other folds, of `like` where that is another array."""
+    """Scale each channel of spectra by the mean and the deviation of the other folds.
+
+    Both are taken from `like` where that is another array.
+    """
     others = (spectra if like is None else like)[fold != FOLDS].astype(float)
     mean, std = (
         np.repeat([function(others[:, :96]), function(others[:, 96:])], 96)
@@ -193,7 +199,7 @@ def test_fewer_spectra_are_some_of_the_same(task):
 
 
 def test_fewer_spectra_are_fitted_better_and_others_worse(task):
-    """The error of the training is that of the spectra fitted to, not of all that are not left out."""
+    """The training error is that of the spectra fitted to, not of all that are not left out."""
     few = task_of(variant="n_train=20")
     (of_all, errors), (metrics, arrays) = (
         form.score(PCA(5).fit(form.train)) for form in (task, few)
@@ -208,7 +214,7 @@ def test_fewer_spectra_are_fitted_better_and_others_worse(task):
 
 @pytest.mark.parametrize("noise", [1, 3])
 def test_a_model_that_takes_the_noise_away(noise):
-    """What it decodes comes from another simulation, scaled by hand: as the noisy spectra to be fitted are."""
+    """What it decodes comes from another simulation, scaled by hand as the noisy spectra are."""
     task = task_of("twin", seed=1, variant=f"noise={noise}" if noise > 1 else "")
     parameters = twin.TwinParameters(
         noise=tuple(noise * level for level in twin.TwinParameters().noise)
@@ -238,7 +244,10 @@ def test_a_model_that_takes_no_noise_away(twin_task, scan):
 
 
 def test_three_times_the_noise(twin_task):
-    """Nine times its mean square, but for the z-scores, whose unit grows with it by less than 1 %."""
+    """The mean square is nine times as great, but for the unit of the z-scores.
+
+    That unit grows with the noise, by less than 1 %.
+    """
     once, thrice = (
         form.score(Known(form.spectra), np.zeros((720, 1)))[0]["noise_mse"]
         for form in (twin_task, task_of("twin", variant="noise=3"))

@@ -63,7 +63,10 @@ def test_an_offset_is_an_offset_and_no_spread(task):
 
 
 def test_a_model_that_is_late_by_two_steps(task):
-    """Moved in z-scores and not in the units of the formula, so that only the middle of the axis is exactly two steps late."""
+    """Spectra are moved in z-scores and not in the units of the formula.
+
+    So only the middle of the axis is exactly two steps late.
+    """
     metrics, _ = task.score(Identity(shift=2))
     assert metrics["shift_error"] == pytest.approx(2, abs=0.5)
 
@@ -152,7 +155,7 @@ def test_colours_alone_are_the_same_colours(task, colours, monkeypatch):
 
 
 def test_a_model_whose_latents_are_the_colours(colours):
-    """Of 500 colours the measures fall short of 1 by what their histograms and forests cannot tell."""
+    """On 500 colours the measures fall short of 1 by what histograms and forests cannot tell."""
     metrics, _ = colours.score(Decoded(colours, lambda colours: colours))
     assert max(metrics["mse"], metrics["gamut_mse"], metrics["gamut_mse_refined"]) < 1e-10
     told = {name: metrics[name] for name in disentangled(np.eye(9), np.eye(9))}
