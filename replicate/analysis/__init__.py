@@ -1,1 +1,1 @@
-"""What is computed from fitted models and their reconstructions."""
+"""Measures of fitted models and of what they make: errors, shapes, latents, descriptors."""

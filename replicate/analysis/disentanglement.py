@@ -1,92 +1,138 @@
-"""How well latents keep known factors apart: mutual information gap, separated attribute predictability, DCI, and nonlinear R2.
+"""How well latents keep known factors apart: MIG, SAP, DCI and a nonlinear R2.
 
-Every measure takes latents, shape (n, n_latents), and the true factors, shape (n, n_factors), both continuous, and is 0 for latents
-that say nothing. Pass posterior means of active channels only: what is left in a channel that has been switched off is tiny, but some of
-these measures do not look at size. Each raises ValueError if the lengths differ, a value is not finite, or a factor does not vary.
+Every measure takes latents, shape (n, n_latents), and the true factors, shape (n, n_factors). Both
+are continuous. A measure is 0 for latents that say nothing about the factors. Each measure raises
+ValueError if the lengths differ, a value is not finite, or a factor does not vary.
+
+Pass the posterior means of active channels only. What is left in a channel that has been switched
+off is tiny, but some of these measures do not look at size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.stats import entropy, rankdata
+from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.metrics import mutual_info_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_X_y
 
+#: Number of bins of the histograms of the mutual information, as in Locatello et al., ICML 2019.
 N_BINS = 20
-"""Bins of the mutual information, as in Locatello et al., ICML 2019."""
 
+#: Number of trees in the random forest of each factor.
 N_TREES = 20
-"""Trees in the forest of each factor."""
 
 
-def disentangled(latents, factors):
-    """Return all of the measures below by the name of their metric."""
-    parts = dci(latents, factors)
-    measured = {
-        "mig": mutual_information_gap(latents, factors),
-        "sap": sap(latents, factors),
-        "factors_r2": nonlinear_r2(latents, factors),
-    }
-    return measured | {f"dci_{name}": value for name, value in parts.items()}
+def disentangled(latents: np.ndarray, factors: np.ndarray) -> dict[str, float]:
+    """Compute all measures of this module.
 
-
-def mutual_information_gap(latents, factors):
-    """Return how much more the best latent of a factor tells of it than the second best, in parts of the entropy of the factor.
-
-    Chen et al., NeurIPS 2018, Eq. 6, averaged over the factors. The mutual information is that of histograms of 20 bins of equal counts,
-    so a monotone function of a latent does not change it. It is biased upwards by about 19^2 / (2 n) nats, which the gap mostly cancels.
-
-    Returns
-    -------
-    float
-        1 where each factor has a latent of its own, 0 where two latents tell of it alike.
-    """
-    latents, factors = (_bins(values) for values in _checked(latents, factors))
-    information = np.array(
-        [[mutual_info_score(factor, latent) for factor in factors.T] for latent in latents.T]
-    )
-    entropies = [mutual_info_score(factor, factor) for factor in factors.T]
-    return _mean_gap(information / entropies)
-
-
-def sap(latents, factors):
-    """Return the separated attribute predictability: how much better the best latent predicts a factor than the second best.
-
-    Kumar et al., ICLR 2018, Section 3, averaged over the factors. The score of a latent is the R2 of a straight line through the values as
-    they are, not their ranks: any shift, scale or sign of a latent leaves it alone, a curved function of it does not.
-
-    Returns
-    -------
-    float
-        1 where each factor is a straight function of one latent and of no other, 0 where two latents predict it alike.
-    """
-    latents, factors = (_standardised(values) for values in _checked(latents, factors))
-    return _mean_gap((latents.T @ factors / len(latents)) ** 2)
-
-
-def dci(latents, factors):
-    """Return disentanglement, completeness and informativeness.
-
-    Eastwood and Williams, ICLR 2018, Section 2. The importance of a latent for a factor is that of a random forest, fitted to one half of
-    the points, drawn at random.
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_latents)
+    factors : ndarray, shape (n, n_factors)
 
     Returns
     -------
     dict of str to float
-        ``disentanglement``: 1 where each latent matters to one factor only, weighted by how much it matters; ``completeness``: 1 where each
-        factor needs one latent only; ``informativeness``: R2 of the forests on the other half, not below 0, averaged over the factors
-        (in the paper it is an error).
+        The measures by the name of their metric: ``mig``, ``sap``, ``factors_r2``,
+        ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness``.
     """
-    latents, factors = _checked(latents, factors)
+    measures = {
+        "mig": mutual_information_gap(latents, factors),
+        "sap": sap(latents, factors),
+        "factors_r2": nonlinear_r2(latents, factors),
+    }
+    for name, value in dci(latents, factors).items():
+        measures[f"dci_{name}"] = value
+    return measures
+
+
+def mutual_information_gap(latents: np.ndarray, factors: np.ndarray) -> float:
+    """Return the mutual information gap (MIG): Chen et al., NeurIPS 2018, Eq. 6.
+
+    The gap of a factor is its mutual information with the best latent less that with the second
+    best, divided by the entropy of the factor. The gaps are averaged over the factors.
+
+    The mutual information is that of histograms of 20 bins of equal counts, so a monotone function
+    of a latent does not change it. It is biased upwards by about 19^2 / (2 n) nats, which the gap
+    mostly cancels.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_latents)
+    factors : ndarray, shape (n, n_factors)
+
+    Returns
+    -------
+    float
+        1 where each factor has one latent to itself, 0 where two latents share as much
+        information with it.
+    """
+    latents, factors = _check(latents, factors)
+    binned_latents = _bins(latents)
+    binned_factors = _bins(factors)
+    information = np.empty((latents.shape[1], factors.shape[1]))
+    for i, latent in enumerate(binned_latents.T):
+        for j, factor in enumerate(binned_factors.T):
+            information[i, j] = mutual_info_score(factor, latent)
+    entropies = [mutual_info_score(factor, factor) for factor in binned_factors.T]
+    return _mean_gap(information / entropies)
+
+
+def sap(latents: np.ndarray, factors: np.ndarray) -> float:
+    """Return the separated attribute predictability (SAP): Kumar et al., ICLR 2018, Section 3.
+
+    The gap of a factor is the score of the latent that predicts it best less that of the second
+    best. The gaps are averaged over the factors. The score of a latent is the R2 of a straight line
+    through the values as they are, not through their ranks: any shift, scale or sign of a latent
+    leaves it alone, a curved function of the latent does not.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_latents)
+    factors : ndarray, shape (n, n_factors)
+
+    Returns
+    -------
+    float
+        1 where each factor is a straight function of one latent and of no other, 0 where two
+        latents predict it equally well.
+    """
+    latents, factors = _check(latents, factors)
+    correlation = _standardised(latents).T @ _standardised(factors) / len(latents)
+    return _mean_gap(correlation**2)
+
+
+def dci(latents: np.ndarray, factors: np.ndarray) -> dict[str, float]:
+    """Return disentanglement, completeness and informativeness: Eastwood and Williams, ICLR 2018.
+
+    The measures are defined in Section 2 there. The importance of a latent for a factor is that of
+    a random forest, fitted to one half of the points, drawn at random.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_latents)
+    factors : ndarray, shape (n, n_factors)
+
+    Returns
+    -------
+    dict of str to float
+        ``disentanglement``: 1 where each latent matters to one factor only; latents are weighted by
+        how much they matter. ``completeness``: 1 where each factor needs one latent only.
+        ``informativeness``: R2 of the forests on the other half of the points, not below 0,
+        averaged over the factors (in the paper it is an error).
+    """
+    latents, factors = _check(latents, factors)
     forest = RandomForestRegressor(N_TREES, random_state=0)
-    scores, importances = zip(
-        *(
-            (score, model.feature_importances_)
-            for score, model in _predict(forest, latents, factors)
-        )
-    )
+    scores = []
+    importances = []
+    for score, fitted in _predict(forest, latents, factors):
+        scores.append(score)
+        importances.append(fitted.feature_importances_)
     importances = np.array(importances).T
     weights = importances.sum(axis=1) / max(importances.sum(), 1)
     return {
@@ -96,18 +142,28 @@ def dci(latents, factors):
     }
 
 
-def nonlinear_r2(latents, factors):
+def nonlinear_r2(latents: np.ndarray, factors: np.ndarray) -> float:
     """Return how well all latents together predict the factors, whichever way they are mixed.
 
-    R2 of gradient-boosted trees, fitted to one half of the points, drawn at random, and scored on the other; not below 0, averaged over
-    the factors.
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_latents)
+    factors : ndarray, shape (n, n_factors)
+
+    Returns
+    -------
+    float
+        R2 of gradient-boosted trees, fitted to one half of the points, drawn at random, and scored
+        on the other half; not below 0, averaged over the factors.
     """
+    latents, factors = _check(latents, factors)
     booster = HistGradientBoostingRegressor(random_state=0)
-    return float(np.mean([score for score, _ in _predict(booster, *_checked(latents, factors))]))
+    scores = [score for score, _ in _predict(booster, latents, factors)]
+    return float(np.mean(scores))
 
 
-def _checked(latents, factors):
-    """Return both in double precision, if they can be measured."""
+def _check(latents, factors):
+    """Return both in double precision, or raise ValueError if they cannot be measured."""
     latents, factors = check_X_y(
         latents, factors, dtype=np.float64, multi_output=True, y_numeric=True
     )
@@ -131,26 +187,39 @@ def _standardised(values):
 
 
 def _mean_gap(scores):
-    """Return the best less the second best score of each factor, averaged over these, for scores (n_latents, n_factors)."""
-    *_, second, best = np.sort(np.vstack([np.zeros_like(scores[:1]), scores]), axis=0)
+    """Average the gap between the best and the second best latent over the factors.
+
+    `scores` has the shape (n_latents, n_factors). Where there is one latent only, the second best
+    score is 0.
+    """
+    with_zero = np.vstack([np.zeros_like(scores[:1]), scores])
+    *_, second, best = np.sort(with_zero, axis=0)
     return float(np.mean(best - second))
 
 
-def _predict(regressor, latents, factors):
-    """Fit each factor on one half of the points, and yield its R2 on the other, not below 0, and the fitted regressor."""
-    fitted, scored, factors_fitted, factors_scored = train_test_split(
+def _predict(
+    regressor: RegressorMixin, latents: np.ndarray, factors: np.ndarray
+) -> Iterator[tuple[float, RegressorMixin]]:
+    """Fit each factor on one half of the points and score it on the other.
+
+    Yield the R2 of each factor, not below 0, and the regressor fitted to it.
+    """
+    fitted_latents, scored_latents, fitted_factors, scored_factors = train_test_split(
         latents, factors, test_size=0.5, random_state=0
     )
-    for known, wanted in zip(factors_fitted.T, factors_scored.T):
-        model = regressor.fit(fitted, known)
-        yield max(r2_score(wanted, model.predict(scored)), 0.0), model
+    for fitted_factor, scored_factor in zip(fitted_factors.T, scored_factors.T):
+        model = regressor.fit(fitted_latents, fitted_factor)
+        score = r2_score(scored_factor, model.predict(scored_latents))
+        yield max(score, 0.0), model
 
 
 def _concentration(importances):
-    """Return 1 less the entropy of each row, relative to the greatest there can be; 0 for a row that is 0."""
+    """Return 1 less the relative entropy of each row; 0 for a row that is 0 throughout.
+
+    The entropy is relative to the greatest that a row of this length can have.
+    """
     matters = importances.any(axis=1)
+    greatest = np.log(max(importances.shape[1], 2))
     concentration = np.zeros(len(importances))
-    concentration[matters] = 1 - entropy(importances[matters], axis=1) / np.log(
-        max(importances.shape[1], 2)
-    )
+    concentration[matters] = 1 - entropy(importances[matters], axis=1) / greatest
     return concentration

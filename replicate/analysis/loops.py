@@ -1,27 +1,39 @@
-"""Descriptors of switching loops: what a spectroscopist reads off each loop, as numbers; `switching` says how each is defined.
+"""Descriptors of switching loops: what a spectroscopist reads off each loop, as numbers.
 
-"Negative" is the branch on which the voltage falls, "positive" that on which it rises.
+`switching` says how each descriptor is defined. In the names, "negative" is the branch on which the
+voltage falls, "positive" the branch on which it rises.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from replicate.analysis.branches import checked
+from replicate.analysis.branches import check_loops
 from replicate.analysis.shapes import loop_area
 from replicate.analysis.switching import Loops, resonance_extremes
 from replicate.errors import ReplicationError
 
+if TYPE_CHECKING:
+    from replicate.data.scan import Scan
+
 
 class Descriptor(NamedTuple):
-    """How a descriptor is called, and its unit, with ``{response}`` and ``{resonance}`` for those of the channels."""
+    """The label and the unit of a descriptor.
+
+    Attributes
+    ----------
+    label : str
+    unit : str
+        ``{response}`` and ``{resonance}`` stand for the units of the two channels.
+    """
 
     label: str
     unit: str
 
 
+#: Every descriptor by name, in the order of tables and figures.
 DESCRIPTORS = {
     "coercive_negative": Descriptor("coercive voltage −", "V"),
     "coercive_positive": Descriptor("coercive voltage +", "V"),
@@ -41,6 +53,8 @@ DESCRIPTORS = {
     "hardening_positive": Descriptor("hardening, rising", "{resonance}"),
 }
 
+#: Descriptors of the switching steps. They mean nothing for a loop that does not switch, and are 0
+#: there.
 OF_STEPS = (
     "coercive_negative",
     "coercive_positive",
@@ -48,25 +62,27 @@ OF_STEPS = (
     "shoulder_negative",
     "shoulder_positive",
 )
-"""Descriptors that mean nothing for a loop that does not switch, and are 0 there."""
 
 
-def describe(voltage, piezoresponse, resonance=None):
+def describe(
+    voltage: np.ndarray, piezoresponse: np.ndarray, resonance: np.ndarray | None = None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Measure every descriptor of each loop.
 
     Parameters
     ----------
     voltage : ndarray, shape (n_steps,)
-        One cycle between a negative and a positive extreme, from any step on, whose last step leads to the first, V.
+        One cycle between a negative and a positive extreme, V. It may start at any step; the last
+        step leads to the first.
     piezoresponse : ndarray, shape (n, n_steps)
         Against `voltage`; any unit.
     resonance : ndarray, shape (n, n_steps), optional
-        Against the same voltages (see `Scan.align`).
+        Against the same voltages (see `Scan.align`); any unit.
 
     Returns
     -------
     values : dict of str to ndarray of float, each of shape (n,)
-        In the order of `DESCRIPTORS`, those of the resonance if it is given. All are finite.
+        In the order of `DESCRIPTORS`, those of the resonance only if it is given. All are finite.
     switches : ndarray of bool, shape (n,)
         Where false, no step stands out of the noise, and the descriptors `OF_STEPS` are 0.
 
@@ -76,37 +92,50 @@ def describe(voltage, piezoresponse, resonance=None):
         If the voltage is not one such cycle, the shapes do not match it, or a value is not finite.
     """
     loops = Loops(voltage, piezoresponse)
-    values = dict(zip(("coercive_negative", "coercive_positive"), loops.coercive_voltages().T))
-    values["imprint"] = loops.imprint()
-    values["area"] = loop_area(loops.cycle, np.asarray(piezoresponse, dtype=np.float64))
-    values |= dict(zip(("remanent_positive", "remanent_negative"), loops.remanent_responses().T))
-    values |= {
+    coercive = loops.coercive_voltages()
+    remanent = loops.remanent_responses()
+    shoulders = loops.shoulders()
+    values = {
+        "coercive_negative": coercive[:, 0],
+        "coercive_positive": coercive[:, 1],
+        "imprint": loops.imprint(),
+        "area": loop_area(loops.cycle, np.asarray(piezoresponse, dtype=np.float64)),
+        # The falling branch crosses 0 V in the positive state.
+        "remanent_negative": remanent[:, 1],
+        "remanent_positive": remanent[:, 0],
         "saturation": loops.saturation(),
         "squareness": loops.squareness(),
+        "shoulder_negative": shoulders[:, 0],
+        "shoulder_positive": shoulders[:, 1],
         "tilt": loops.tilt,
     }
-    values |= dict(zip(("shoulder_negative", "shoulder_positive"), loops.shoulders().T))
     if resonance is not None:
-        values["resonance_mean"] = np.mean(
-            checked("resonance", resonance, len(loops.cycle)), axis=1
-        )
-        for name, both in zip(("softening", "hardening"), resonance_extremes(voltage, resonance)):
-            values |= {f"{name}_negative": both[:, 0], f"{name}_positive": both[:, 1]}
-    return {name: values[name] for name in DESCRIPTORS if name in values}, loops.switches
+        softening, hardening = resonance_extremes(voltage, resonance)
+        checked_resonance = check_loops("resonance", resonance, len(loops.cycle))
+        values["resonance_mean"] = np.mean(checked_resonance, axis=1)
+        values["softening_negative"] = softening[:, 0]
+        values["softening_positive"] = softening[:, 1]
+        values["hardening_negative"] = hardening[:, 0]
+        values["hardening_positive"] = hardening[:, 1]
+    return values, loops.switches
 
 
-def describe_spectra(scan, spectra):
-    """Describe spectra in the order a scan is stored in: its own, or any model's reconstructions of them.
+def describe_spectra(scan: Scan, spectra: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Describe spectra that are stored in the order of a scan.
 
     Parameters
     ----------
     scan : Scan
-        Its channels are told by their names; one without a resonance has fewer descriptors.
+        Channels are known by their names. A scan without a channel called ``resonance`` has
+        fewer descriptors.
     spectra : ndarray, shape (n, n_channels * n_steps)
+        Spectra of the scan, or any model's reconstructions of them.
 
     Returns
     -------
-    values, switches
+    values : dict of str to ndarray of float, each of shape (n,)
+        As `describe` returns them.
+    switches : ndarray of bool, shape (n,)
         As `describe` returns them.
 
     Raises
@@ -116,14 +145,29 @@ def describe_spectra(scan, spectra):
     """
     if "piezoresponse" not in scan.channels:
         raise ReplicationError(
-            f"scan: no channel 'piezoresponse' among {', '.join(scan.channels)}; loops are described from that."
+            f"scan: no channel 'piezoresponse' among {', '.join(scan.channels)}; loops are "
+            "described from that."
         )
     aligned = dict(zip(scan.channels, scan.align(spectra).swapaxes(0, 1)))
     return describe(scan.voltages[0], aligned["piezoresponse"], aligned.get("resonance"))
 
 
-def units(scan):
-    """Return the unit of each descriptor of a scan, a dict of str."""
-    channels = dict(zip(scan.channels, scan.units))
-    own = {"response": channels.get("piezoresponse"), "resonance": channels.get("resonance")}
-    return {name: descriptor.unit.format(**own) for name, descriptor in DESCRIPTORS.items()}
+def units(scan: Scan) -> dict[str, str]:
+    """Return the unit of each descriptor of a scan by the name of the descriptor.
+
+    Parameters
+    ----------
+    scan : Scan
+
+    Returns
+    -------
+    dict of str to str
+        In the order of `DESCRIPTORS`.
+    """
+    unit_of = dict(zip(scan.channels, scan.units))
+    response = unit_of.get("piezoresponse")
+    resonance = unit_of.get("resonance")
+    return {
+        name: descriptor.unit.format(response=response, resonance=resonance)
+        for name, descriptor in DESCRIPTORS.items()
+    }

@@ -1,7 +1,9 @@
-"""Does a model keep the physics? Descriptors of reconstructed loops against those of the data, and shoulders along a traversal.
+"""Does a model keep the physics? Descriptors and shoulders of loops that it makes.
 
-The paper says that the VAE shows the two-step, three-state switching of the a1/a2 bands and that dictionary learning hides it (Section 2,
-Figures 4 and 5). Here that is a measurement: whether the pixels with a shoulder can be told from the reconstruction alone.
+The paper says that the VAE shows the two-step, three-state switching of the a1/a2 bands and that
+dictionary learning hides it (Section 2, Figures 4 and 5). Here that is measured: whether the pixels
+with a shoulder can be told from the reconstruction alone, and whether a shoulder appears as one
+latent sweeps its range.
 """
 
 from __future__ import annotations
@@ -15,12 +17,21 @@ from sklearn.metrics import roc_auc_score
 from replicate.analysis.shapes import correlation
 from replicate.errors import ReplicationError
 
+#: Quantile of the measured shoulders above which a pixel counts as one with a shoulder, where no
+#: truth is known: a quarter of the pixels. Bands fill about a third of the scan.
 SHOULDER_QUANTILE = 0.75
-"""Of the measured shoulders, where no truth is known: the quarter of the pixels above it has one. Bands fill about a third of the scan."""
 
 
 class Agreement(NamedTuple):
-    """Pearson's correlation over the pixels (0 where one side is constant), and the mean of reconstruction less data."""
+    """How well one descriptor of reconstructed loops agrees with that of the data.
+
+    Attributes
+    ----------
+    correlation : float
+        Pearson's correlation over the pixels; 0 where one side is constant.
+    bias : float
+        Mean of reconstruction less data, in the unit of the descriptor.
+    """
 
     correlation: float
     bias: float
@@ -29,9 +40,17 @@ class Agreement(NamedTuple):
 class Detection(NamedTuple):
     """How well the pixels with a shoulder are told from their reconstructions.
 
-    `auc` is the area under the ROC curve: 1 if every pixel with a shoulder has a greater one in its reconstruction than every pixel
-    without, 0.5 if there is no telling. It looks at ranks alone, so that traces too small to be seen count. `kept` does not: it is the
-    share of the pixels with a shoulder whose reconstruction has one above the limit of the data; `invented` is that share of the others.
+    Attributes
+    ----------
+    auc : float
+        Area under the ROC curve: 1 if every pixel with a shoulder has a greater one in its
+        reconstruction than every pixel without, 0.5 for chance. It looks at ranks alone, so that
+        traces too small to be seen count.
+    kept : float
+        Share of the pixels with a shoulder whose reconstruction has a shoulder above the limit of
+        the data.
+    invented : float
+        Share of the pixels without a shoulder whose reconstruction has one above that limit.
     """
 
     auc: float
@@ -42,8 +61,15 @@ class Detection(NamedTuple):
 class Traversal(NamedTuple):
     """How the shoulder changes as one latent sweeps its range.
 
-    `change` is the greatest less the least shoulder, `trend` Spearman's correlation with the latent (1 or -1 where the shoulder only
-    grows or only shrinks, 0 where it is constant), `appears` whether the sweep goes through the limit above which a loop has a shoulder.
+    Attributes
+    ----------
+    change : float
+        The greatest less the least shoulder.
+    trend : float
+        Spearman's correlation of shoulder and latent: 1 or -1 where the shoulder only grows or only
+        shrinks, 0 where it is constant.
+    appears : bool
+        Whether the sweep crosses the limit above which a loop has a shoulder.
     """
 
     change: float
@@ -51,12 +77,25 @@ class Traversal(NamedTuple):
     appears: bool
 
 
-def shoulder(values):
-    """Return the shoulder of each loop, shape (n,), the mean of both branches, from descriptors as `loops.describe` returns them."""
+def shoulder(values: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the shoulder of each loop, the mean of both branches.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray, each of shape (n,)
+        As `loops.describe` returns them.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Dimensionless.
+    """
     return (values["shoulder_negative"] + values["shoulder_positive"]) / 2
 
 
-def agree(data, reconstructed, switches):
+def agree(
+    data: dict[str, np.ndarray], reconstructed: dict[str, np.ndarray], switches: np.ndarray
+) -> dict[str, Agreement]:
     """Compare each descriptor of reconstructed loops with that of the data, pixel by pixel.
 
     Parameters
@@ -64,54 +103,72 @@ def agree(data, reconstructed, switches):
     data, reconstructed : dict of str to ndarray, each of shape (n,)
         As `loops.describe` returns them.
     switches : ndarray of bool, shape (n,)
-        Loops of the data that switch. Only they are compared, with whatever became of them: a loop that switches no more in the
-        reconstruction counts with its zeros.
+        Which loops of the data switch. Only these are compared. A loop that no longer switches in
+        the reconstruction counts with its zeros.
 
     Returns
     -------
     dict of str to Agreement
-        Of the descriptors of the data; the bias has the unit of the descriptor.
+        One for each descriptor of the data.
 
     Raises
     ------
     ReplicationError
-        If a descriptor is missing from the reconstruction, the lengths differ, or fewer than two loops switch.
+        If a descriptor is missing from the reconstruction, the lengths differ, or fewer than two
+        loops switch.
     """
-    if missing := sorted(set(data) - set(reconstructed)):
+    missing = sorted(set(data) - set(reconstructed))
+    if missing:
         raise ReplicationError(
             f"reconstructed: no {', '.join(missing)}; describe the same channels as of the data."
         )
-    if any(
-        len(reconstructed[name]) != len(switches) or len(values) != len(switches)
-        for name, values in data.items()
-    ):
+    lengths = {len(values) for values in data.values()}
+    lengths |= {len(reconstructed[name]) for name in data}
+    if lengths - {len(switches)}:
         raise ReplicationError(
-            f"reconstructed: descriptors of another number of pixels than the {len(switches)} of the data."
+            "reconstructed: descriptors of another number of pixels than the "
+            f"{len(switches)} of the data."
         )
     if np.count_nonzero(switches) < 2:
         raise ReplicationError("data: fewer than two loops switch, so there is nothing to compare.")
-    pairs = {
-        name: (values[switches], reconstructed[name][switches]) for name, values in data.items()
-    }
-    return {
-        name: Agreement(correlation(a, b), float(np.mean(b - a))) for name, (a, b) in pairs.items()
-    }
+    agreements = {}
+    for name, values in data.items():
+        measured = values[switches]
+        rebuilt = reconstructed[name][switches]
+        bias = float(np.mean(rebuilt - measured))
+        agreements[name] = Agreement(correlation(measured, rebuilt), bias)
+    return agreements
 
 
-def shoulder_limit(data, switches):
-    """Return the shoulder above which a loop of the data counts as one with a shoulder, by `SHOULDER_QUANTILE` of those that switch."""
+def shoulder_limit(data: dict[str, np.ndarray], switches: np.ndarray) -> float:
+    """Return the shoulder above which a loop of the data counts as one with a shoulder.
+
+    Parameters
+    ----------
+    data : dict of str to ndarray, each of shape (n,)
+        As `loops.describe` returns them.
+    switches : ndarray of bool, shape (n,)
+        Which loops of the data switch.
+
+    Returns
+    -------
+    float
+        The quantile `SHOULDER_QUANTILE` of the shoulders of the loops that switch.
+    """
     return float(np.quantile(shoulder(data)[switches], SHOULDER_QUANTILE))
 
 
-def detect(reconstructed, has_shoulder, limit):
-    """Say how well the pixels with a shoulder are told from their reconstructions.
+def detect(
+    reconstructed: dict[str, np.ndarray], has_shoulder: np.ndarray, limit: float
+) -> Detection:
+    """Measure how well the pixels with a shoulder are told from their reconstructions.
 
     Parameters
     ----------
     reconstructed : dict of str to ndarray, each of shape (n,)
         As `loops.describe` returns them.
     has_shoulder : ndarray of bool, shape (n,)
-        On the twin from its truth; otherwise ``shoulder(data) > limit``.
+        From the truth of the twin; otherwise ``shoulder(data) > limit``.
     limit : float
         As `shoulder_limit` returns it.
 
@@ -124,7 +181,8 @@ def detect(reconstructed, has_shoulder, limit):
     ReplicationError
         If the lengths differ, or all pixels have a shoulder or none has.
     """
-    shoulders, has_shoulder = shoulder(reconstructed), np.asarray(has_shoulder, dtype=bool)
+    shoulders = shoulder(reconstructed)
+    has_shoulder = np.asarray(has_shoulder, dtype=bool)
     if shoulders.shape != has_shoulder.shape:
         raise ReplicationError(
             f"has_shoulder: shape {has_shoulder.shape}, expected {shoulders.shape}, one a pixel."
@@ -133,14 +191,16 @@ def detect(reconstructed, has_shoulder, limit):
         raise ReplicationError(
             "has_shoulder: every pixel is of one kind, so there is nothing to detect."
         )
-    kept, invented = (
-        float(np.mean(shoulders[pixels] > limit)) for pixels in (has_shoulder, ~has_shoulder)
+    above = shoulders > limit
+    return Detection(
+        auc=float(roc_auc_score(has_shoulder, shoulders)),
+        kept=float(np.mean(above[has_shoulder])),
+        invented=float(np.mean(above[~has_shoulder])),
     )
-    return Detection(float(roc_auc_score(has_shoulder, shoulders)), kept, invented)
 
 
-def traverse(generated, limit):
-    """Say whether a shoulder appears along a traversal.
+def traverse(generated: dict[str, np.ndarray], limit: float) -> Traversal:
+    """Measure whether a shoulder appears along a traversal of one latent.
 
     Parameters
     ----------
@@ -155,5 +215,8 @@ def traverse(generated, limit):
     """
     shoulders = shoulder(generated)
     change = np.ptp(shoulders)
-    trend = spearmanr(np.arange(len(shoulders)), shoulders)[0] if change > 0 else 0.0
-    return Traversal(float(change), float(trend), bool(shoulders.min() < limit <= shoulders.max()))
+    trend = 0.0
+    if change > 0:
+        trend = spearmanr(np.arange(len(shoulders)), shoulders)[0]
+    appears = shoulders.min() < limit <= shoulders.max()
+    return Traversal(float(change), float(trend), bool(appears))

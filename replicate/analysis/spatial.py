@@ -1,4 +1,4 @@
-"""How much of a map is domain structure: its spatial autocorrelation, and how much of it the descriptors of the loops explain.
+"""How much of a map is domain structure: Moran's I, and the variance that descriptors explain.
 
 The paper compares the maps of the error by eye (Figure 4t, u).
 """
@@ -12,15 +12,19 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from replicate.errors import ReplicationError
 
-NEIGHBOURS = {"rook": ((0, 1), (1, 0)), "queen": ((0, 1), (1, 0), (1, 1), (1, -1))}
-"""Steps in rows and columns to one neighbour of each pair: of the four pixels beside a pixel, or of the eight around it."""
+#: Steps in rows and columns from a pixel to its neighbours, one of each pair of opposite ones.
+#: Rooks are the four pixels beside a pixel, queens the eight around it.
+NEIGHBOURS = {
+    "rook": ((0, 1), (1, 0)),
+    "queen": ((0, 1), (1, 0), (1, 1), (1, -1)),
+}
 
 
-def morans_i(values, neighbours="rook"):
-    """Return Moran's I of maps: the mean product of the deviations of neighbours, over the variance.
+def morans_i(values: np.ndarray, neighbours: str = "rook") -> float | np.ndarray:
+    """Return Moran's I of maps: Moran, Biometrika 37, 17 (1950).
 
-    Moran, Biometrika 37, 17 (1950), with weights 1 for neighbours and 0 for others. 1 for a map that is smooth on the scale of a pixel,
-    -1 / (n_pixels - 1) on average for one without any order, -1 for a chequered one between rooks.
+    It is the mean product of the deviations of neighbours over the variance, with weights 1 for
+    neighbours and 0 for others.
 
     Parameters
     ----------
@@ -30,6 +34,8 @@ def morans_i(values, neighbours="rook"):
     Returns
     -------
     float or ndarray, shape (...)
+        1 for a map that is smooth on the scale of a pixel, -1 / (n_pixels - 1) on average for one
+        without any order, -1 for a chequered one between rooks.
 
     Raises
     ------
@@ -41,21 +47,19 @@ def morans_i(values, neighbours="rook"):
         raise ReplicationError(
             f"map: shape {values.shape}, expected at least two rows and two columns."
         )
-    if not np.isfinite(values).all():
-        raise ReplicationError(
-            f"map: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite."
-        )
+    n_bad = np.count_nonzero(~np.isfinite(values))
+    if n_bad:
+        raise ReplicationError(f"map: {n_bad} values are NaN or infinite.")
     if (np.ptp(values, axis=(-2, -1)) == 0).any():
         raise ReplicationError("map: constant, so that nothing in it can be alike or unlike.")
     deviations = values - values.mean(axis=(-2, -1), keepdims=True)
-    products = [
-        here * there
-        for here, there in (_pairs(deviations, step) for step in NEIGHBOURS[neighbours])
-    ]
-    mean = sum(each.sum(axis=(-2, -1)) for each in products) / sum(
-        np.prod(each.shape[-2:]) for each in products
-    )
-    return mean / (deviations**2).mean(axis=(-2, -1))
+    total = 0
+    n_pairs = 0
+    for step in NEIGHBOURS[neighbours]:
+        here, there = _pairs(deviations, step)
+        total = total + (here * there).sum(axis=(-2, -1))
+        n_pairs += np.prod(here.shape[-2:])
+    return total / n_pairs / (deviations**2).mean(axis=(-2, -1))
 
 
 def _pairs(maps, step):
@@ -63,55 +67,32 @@ def _pairs(maps, step):
     down, right = step
     rows, cols = maps.shape[-2:]
     here = maps[..., : rows - down, max(-right, 0) : cols - max(right, 0)]
-    return here, maps[..., down:, max(right, 0) : cols + min(right, 0)]
+    there = maps[..., down:, max(right, 0) : cols + min(right, 0)]
+    return here, there
 
 
-def morans_test(values, neighbours="rook", n_permutations=999, seed=0):
-    """Test a map for spatial autocorrelation against permutations of its pixels.
+def variance_explained(
+    values: np.ndarray, descriptors: dict[str, np.ndarray], folds: np.ndarray
+) -> float:
+    """Return how much of the variance of values per pixel the descriptors of the loops explain.
 
-    Parameters
-    ----------
-    values : ndarray, shape (rows, cols)
-    neighbours : {"rook", "queen"}
-    n_permutations, seed : int
-
-    Returns
-    -------
-    moran : float
-        Moran's I.
-    p_value : float
-        Of no or negative autocorrelation: the share of the maps, the given one among them, whose I is as great. It is
-        1 / (n_permutations + 1) at the least.
-
-    Raises
-    ------
-    ReplicationError
-        As for `morans_i`.
-    """
-    moran = morans_i(values, neighbours)
-    shuffled = np.random.default_rng(seed).permuted(
-        np.tile(np.ravel(values), (n_permutations, 1)), axis=1
-    )
-    as_great = morans_i(shuffled.reshape(n_permutations, *np.shape(values)), neighbours) >= moran
-    return float(moran), float((1 + np.count_nonzero(as_great)) / (1 + n_permutations))
-
-
-def variance_explained(values, descriptors, folds):
-    """Return how much of the variance of values per pixel descriptors of the loops explain, on blocks of pixels not fitted to.
+    Each pixel is predicted from blocks of pixels that it is not in. Neighbours are alike: pixels
+    held out one by one would be as good as fitted to.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
         Errors of a model, or a map of the truth.
     descriptors : dict of str to ndarray, each of shape (n,)
-        As `loops.describe` returns them: of the data, to explain an error; of a reconstruction, to see whether the truth is still in it.
+        As `loops.describe` returns them. Those of the data explain an error; those of a
+        reconstruction show whether the truth is still in it.
     folds : ndarray of int, shape (n,)
-        As `heldout.spatial_folds` returns them. Neighbours are alike: pixels held out one by one would be as good as fitted to.
+        As `heldout.spatial_folds` returns them.
 
     Returns
     -------
     float
-        R2 of boosted trees, each pixel predicted from the other folds; 0 or below where the descriptors explain nothing.
+        R2 of boosted trees; 0 or below where the descriptors explain nothing.
 
     Raises
     ------
@@ -119,7 +100,8 @@ def variance_explained(values, descriptors, folds):
         If the lengths differ, or the values are not finite or constant.
     """
     values = np.asarray(values, dtype=np.float64)
-    lengths = {len(folds), *map(len, descriptors.values())}
+    lengths = {len(folds)}
+    lengths |= {len(descriptor) for descriptor in descriptors.values()}
     if lengths != {len(values)}:
         raise ReplicationError(
             f"values: {len(values)} pixels, but descriptors and folds are of {sorted(lengths)}."
@@ -128,8 +110,10 @@ def variance_explained(values, descriptors, folds):
         raise ReplicationError(
             "values: constant, NaN or infinite, so that there is no variance to explain."
         )
-    trees = HistGradientBoostingRegressor(random_state=0)
     predicted = cross_val_predict(
-        trees, np.column_stack(list(descriptors.values())), values, cv=PredefinedSplit(folds)
+        HistGradientBoostingRegressor(random_state=0),
+        np.column_stack(list(descriptors.values())),
+        values,
+        cv=PredefinedSplit(folds),
     )
     return float(r2_score(values, predicted))

@@ -1,9 +1,13 @@
-"""Compute the causal extension: ``python -m replicate.causal --results results``, then ``python figures/causal.py`` draws it."""
+"""Compute the causal extension: ``python -m replicate.causal --results results``.
+
+``python figures/causal.py`` then draws it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from replicate.causal import folder, library, page, record
@@ -11,11 +15,41 @@ from replicate.data import sources
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 
+#: Modules of the extra `causal`. They are looked for before anything is computed.
 LIBRARIES = ("dynesty", "lingam", "causallearn")
 
 
-def main(argv=None):
-    """Run the command line; return its exit code, 2 for what the user can mend."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 2 for what the user can mend, 130 if it was stopped.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        if options.page:
+            _write_page(options)
+        else:
+            _compute(options)
+    except ReplicationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "stopped; the map and what was sampled are kept. Run again to go on.", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+def _parser():
     parser = argparse.ArgumentParser(prog="python -m replicate.causal", description=__doc__)
     parser.add_argument(
         "--results",
@@ -34,27 +68,16 @@ def main(argv=None):
         metavar="FILE",
         help="write the page from the record that is there, and compute nothing",
     )
-    options = parser.parse_args(argv)
-    try:
-        if options.page:
-            write_text(
-                Path(options.page), page.render(read_json(folder(options.results) / "causal.json"))
-            )
-            return 0
-        for name in LIBRARIES:
-            library(name)
-        record.compute(options.results, options.profile, sources.resolve(options.data).scan)
-        print(folder(options.results) / "causal.json")
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "stopped; the map and what was sampled are kept. Run again to go on.", file=sys.stderr
-        )
-        return 130
-    return 0
+    return parser
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _write_page(options):
+    stored = read_json(folder(options.results) / "causal.json")
+    write_text(Path(options.page), page.render(stored))
+
+
+def _compute(options):
+    for name in LIBRARIES:
+        library(name)
+    record.compute(options.results, options.profile, sources.resolve(options.data).scan)
+    print(folder(options.results) / "causal.json")

@@ -1,8 +1,10 @@
-"""Three models of how a loop switches, with priors: one step, one skewed step, two resolved steps through a shared middle state.
+"""Three models of how a loop switches, with priors: one step, one skewed step, two resolved steps.
 
-The response lies between two saturation lines, at the fraction g(V) that has switched. Only the two quarter cycles on which switching
-happens are modelled. `marginal` integrates lines and noise out; what is left, the AR coefficient of the noise and a few parameters of the
-step, is u, standard normal a priori.
+The two steps share a middle state. The response lies between two saturation lines, at the fraction
+g(V) that has switched. Only the two quarter cycles on which switching happens are modelled.
+
+`marginal` integrates lines and noise out. What is left, the AR coefficient of the noise and a few
+parameters of the step, is `u`, standard normal a priori.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy.special import expit
 
+#: Separation of two equal logistic steps, over their width, beyond which the slope has two peaks.
 RESOLVED = 2 * np.log(2 + np.sqrt(3))
-"""Separation of two equal logistic steps over their width beyond which the slope has two peaks."""
+
+#: Voltage in units of which the slope of a saturation line is given, V: the extreme of the cycle.
+EXTREME = 16.0
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,22 @@ class Prior:
     separation: tuple[float, float] = (-1.2, 0.8)
     middle: tuple[float, float] = (0.0, 0.5)
 
-    def scaled(self, factor):
-        """Return these priors with every standard deviation multiplied by `factor`."""
+    def scaled(self, factor: float) -> Prior:
+        """Return these priors with every standard deviation multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : float
+
+        Returns
+        -------
+        Prior
+        """
         return Prior(**{name: (mean, factor * sd) for name, (mean, sd) in vars(self).items()})
 
 
+#: The prior of every parameter of each model, in the order of `u`. Where a name stands twice, the
+#: first parameter is that of the falling and the second that of the rising quarter.
 PARAMETERS = {
     "one": ("correlation", "negative", "positive", "width", "width"),
     "skewed": ("correlation", "negative", "positive", "width", "width", "skew", "skew"),
@@ -64,72 +80,149 @@ PARAMETERS = {
         "middle",
     ),
 }
+
+#: Names of the models: one step, one skewed step, two steps.
 MODELS = tuple(PARAMETERS)
 
 
 @dataclass(frozen=True)
 class Quarters:
-    """The switching quarter cycles of a loop, in the order they are run through.
+    """The switching quarter cycles of a loop, in the order in which they are run through.
 
     Attributes
     ----------
     voltage : ndarray, shape (n_points,)
         0 V to the negative extreme, then 0 V to the positive one, V.
     rising : ndarray of bool, shape (n_points,)
+        Whether a point is on the rising quarter.
     """
 
     voltage: np.ndarray
     rising: np.ndarray
 
     @classmethod
-    def of(cls, voltage):
-        """Return the quarters of a cycle that starts at its positive extreme, and which of its steps they are."""
+    def of(cls, voltage: np.ndarray) -> tuple[Quarters, np.ndarray]:
+        """Cut the quarters out of a cycle.
+
+        Parameters
+        ----------
+        voltage : ndarray, shape (n_steps,)
+            A cycle that starts at its positive extreme, V.
+
+        Returns
+        -------
+        quarters : Quarters
+        steps : ndarray of int, shape (n_points,)
+            Which steps of the cycle they are.
+        """
         steps = np.arange(len(voltage))
         half = len(voltage) // 2
-        chosen = np.where(steps <= half, voltage <= 0, voltage >= 0)
-        return cls(
-            np.asarray(voltage, dtype=np.float64)[chosen], (steps > half)[chosen]
-        ), np.flatnonzero(chosen)
+        switching = np.where(steps <= half, voltage <= 0, voltage >= 0)
+        voltage = np.asarray(voltage, dtype=np.float64)
+        rising = steps > half
+        return cls(voltage[switching], rising[switching]), np.flatnonzero(switching)
 
     @cached_property
-    def inner(self):
-        """Whether a point has the one before it on its own quarter, bool, shape (n_points - 1,)."""
+    def inner(self) -> np.ndarray:
+        """Which points are on the quarter of the point before them, bool, shape (n_points - 1,)."""
         return self.rising[1:] == self.rising[:-1]
 
-    def first(self, n):
-        """Return the first `n` points: what was known then."""
+    def first(self, n: int) -> Quarters:
+        """Return the first `n` points: those that were measured by then.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        Quarters
+        """
         return Quarters(self.voltage[:n], self.rising[:n])
 
 
-def natural(model, u, prior):
-    """Return the parameters of standard normal `u`, shape (..., n_parameters), by their order in `PARAMETERS`."""
+def natural(model: str, u: np.ndarray, prior: Prior) -> np.ndarray:
+    """Turn standard normal parameters into those of the model.
+
+    Parameters
+    ----------
+    model : {"one", "skewed", "two"}
+    u : ndarray, shape (..., n_parameters)
+    prior : Prior
+
+    Returns
+    -------
+    ndarray, shape (..., n_parameters)
+        In the order of `PARAMETERS`, in the units of `Prior`.
+    """
     mean, sd = moments(model, prior)
     return mean + sd * u
 
 
 @lru_cache
-def moments(model, prior):
-    """Return prior means and standard deviations, each (n_parameters,), by their order in `PARAMETERS`."""
-    return tuple(np.array([getattr(prior, name) for name in PARAMETERS[model]]).T)
+def moments(model: str, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
+    """Return the prior means and standard deviations of a model's parameters.
+
+    Parameters
+    ----------
+    model : {"one", "skewed", "two"}
+    prior : Prior
+
+    Returns
+    -------
+    mean, sd : ndarray, shape (n_parameters,)
+        In the order of `PARAMETERS`, in the units of `Prior`.
+    """
+    mean, sd = np.array([getattr(prior, name) for name in PARAMETERS[model]]).T
+    return mean, sd
 
 
-def switched(model, parameters, quarters):
-    """Return the fraction that has switched up, (..., n_points), for natural `parameters`, (..., n_parameters)."""
+def switched(model: str, parameters: np.ndarray, quarters: Quarters) -> np.ndarray:
+    """Return the fraction that has switched up.
+
+    Parameters
+    ----------
+    model : {"one", "skewed", "two"}
+    parameters : ndarray, shape (..., n_parameters)
+        As `natural` returns them.
+    quarters : Quarters
+
+    Returns
+    -------
+    ndarray, shape (..., n_points)
+        Between 0 and 1.
+    """
     rising = quarters.rising.astype(int)
-    centre, width = parameters[..., 1 + rising], np.exp(parameters[..., 3 + rising])
+    centre = parameters[..., 1 + rising]
+    width = np.exp(parameters[..., 3 + rising])
     if model == "two":
         half = RESOLVED * width * (1 + np.exp(parameters[..., 5 + rising])) / 2
         middle = expit(parameters[..., 7:8])
-        lower, upper = (
-            expit((quarters.voltage - centre + shift) / width) for shift in (half, -half)
-        )
+        lower = expit((quarters.voltage - centre + half) / width)
+        upper = expit((quarters.voltage - centre - half) / width)
         return middle * lower + (1 - middle) * upper
     up = expit((quarters.voltage - centre) / width)
-    return up ** np.exp(parameters[..., 5 + rising]) if model == "skewed" else up
+    if model == "skewed":
+        return up ** np.exp(parameters[..., 5 + rising])
+    return up
 
 
-def design(model, parameters, quarters):
-    """Return the mean's columns, (..., n_points, 4): level and rise of the lower and of the upper line, weighted by what is there."""
+def design(model: str, parameters: np.ndarray, quarters: Quarters) -> np.ndarray:
+    """Return the columns whose linear combination is the mean response.
+
+    Parameters
+    ----------
+    model : {"one", "skewed", "two"}
+    parameters : ndarray, shape (..., n_parameters)
+        As `natural` returns them.
+    quarters : Quarters
+
+    Returns
+    -------
+    ndarray, shape (..., n_points, 4)
+        Level and rise of the lower line, then of the upper line, each weighted by the fraction that
+        is in that state.
+    """
     up = switched(model, parameters, quarters)
-    field = quarters.voltage / 16.0
+    field = quarters.voltage / EXTREME
     return np.stack([1 - up, (1 - up) * field, up, up * field], axis=-1)

@@ -1,4 +1,4 @@
-"""What the pathways find on one scan, measured or simulated: plain numbers for the record."""
+"""What every pathway gives on one scan, measured or simulated: plain numbers for the record."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ from sklearn.metrics import roc_auc_score
 from replicate.analysis.switching import Loops
 from replicate.causal import confounding, evidence, laws, maps, marginal, networks
 from replicate.causal.alignment import lag_profile
-from replicate.causal.loop_models import MODELS, Prior
-from replicate.causal.pixels import BAND, GROUPS
+from replicate.causal.evidence import Fit
+from replicate.causal.loop_models import MODELS, Prior, Quarters
+from replicate.causal.pixels import BAND, GROUPS, Pixels
 from replicate.data.heldout import spatial_folds
+from replicate.data.scan import Scan
 
+#: Variables of the causal graphs: the place of a pixel, then descriptors of its loop.
 NODES = (
-    *("row", "band", "saturation", "coercive_positive", "imprint", "shoulder_positive"),
-    *("hardening_positive", "softening_positive", "resonance_mean"),
+    "row",
+    "band",
+    "saturation",
+    "coercive_positive",
+    "imprint",
+    "shoulder_positive",
+    "hardening_positive",
+    "softening_positive",
+    "resonance_mean",
 )
+
+#: The nodes that nothing causes, row and band: no descriptor of a pixel causes where it is.
 FIRST = (0, 1)
-"""Row and band: nothing measured on a pixel causes where it is."""
 
+#: Share of the bootstrap graphs that an edge must be in to be counted.
 SURVIVES = 0.85
-"""Share of the bootstrap graphs that an edge must be in."""
 
+#: Priors under which the evidence is weighed again, by what is said of them.
 PRIORS = {
     "as stated": Prior(),
     "half as wide": Prior().scaled(0.5),
@@ -32,9 +44,30 @@ PRIORS = {
     "noise nearly white": Prior(correlation=(0.0, 0.1)),
 }
 
+#: Number of steps of the switching quarters after which the evidence of one pixel is first weighed.
+FIRST_ARRIVAL = 6
 
-def alignment(scan):
-    """Find the lag between the channels of a scan from the data alone."""
+#: Number of steps that arrive before the evidence of that pixel is weighed again.
+STEPS_A_TIME = 4
+
+#: Number of pixels in which the searches for graphs are tried where nothing causes anything.
+N_PLACEBO = 900
+
+
+def alignment(scan: Scan) -> dict[str, object]:
+    """Find the lag between the channels of a scan from the data alone.
+
+    Parameters
+    ----------
+    scan : Scan
+        With a piezoresponse and a resonance.
+
+    Returns
+    -------
+    dict
+        ``lag`` in steps, and ``voltage_lag``, the one of the voltage axes; the partial correlations
+        ``at_lag``, ``as_stored`` and, over all lags, ``profile``.
+    """
     profile = lag_profile(
         scan.voltages[0], scan.channel("piezoresponse"), scan.channel("resonance")
     )
@@ -48,166 +81,354 @@ def alignment(scan):
     }
 
 
-def mean_loops(pixels, n_boot=20):
-    """Weigh the evidence for the mean loop of each group, with an interval over blocks drawn again."""
-    rng, loops = np.random.default_rng(0), []
+def _resampled_means(pixels, loops, group, n_boot, rng):
+    """Return the mean loop of a group, then its means with blocks drawn again: (1 + n_boot, n)."""
+    weights = [group.astype(float)]
+    for _ in range(n_boot):
+        weights.append(pixels.resampled(group, rng).astype(float))
+    return [np.average(loops, axis=0, weights=weight) for weight in weights]
+
+
+def mean_loops(pixels: Pixels, n_boot: int = 20) -> dict[str, object]:
+    """Weigh the evidence for the mean loop of each group of pixels.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    n_boot : int
+        Number of times that the blocks are drawn again.
+
+    Returns
+    -------
+    dict
+        ``log_bayes``, shape (n_groups,), for two steps, nats; ``interval``, shape (n_groups, 2),
+        its 95 % interval over blocks drawn again; ``log_evidence``, model to nats (n_groups,);
+        ``loops``, shape (n_groups, n_points), and ``fits``, model to the `Fit` of these loops.
+    """
+    rng = np.random.default_rng(0)
+    loops = []
     for group in pixels.groups():
-        weights = [group.astype(float)] + [
-            pixels.resampled(group, rng).astype(float) for _ in range(n_boot)
-        ]
-        loops += [np.average(pixels.loops, axis=0, weights=own) for own in weights]
-    fits = evidence.laplace(np.array(loops), pixels.quarters)
-    bayes = evidence.log_bayes_factor(fits).reshape(len(GROUPS), -1)
-    first = slice(None, None, n_boot + 1)
+        loops += _resampled_means(pixels, pixels.loops, group, n_boot, rng)
+    loops = np.array(loops)
+    fits = evidence.laplace(loops, pixels.quarters)
+    log_bayes = evidence.log_bayes_factor(evidence.stacked(fits)).reshape(len(GROUPS), -1)
+    not_resampled = slice(None, None, n_boot + 1)
+    fits = {model: fit.of_loops(not_resampled) for model, fit in fits.items()}
     return {
-        "log_bayes": bayes[:, 0],
-        "interval": np.percentile(bayes[:, 1:], [2.5, 97.5], axis=1).T,
-        "log_evidence": {model: fits[model].log_evidence[first] for model in MODELS},
-        "loops": np.array(loops)[first],
-        "fits": {
-            model: evidence.Fit(*(part[first] for part in vars(fit).values()))
-            for model, fit in fits.items()
-        },
+        "log_bayes": log_bayes[:, 0],
+        "interval": np.percentile(log_bayes[:, 1:], [2.5, 97.5], axis=1).T,
+        "log_evidence": {model: fits[model].log_evidence for model in MODELS},
+        "loops": loops[not_resampled],
+        "fits": fits,
     }
 
 
-def prior_sensitivity(loops, quarters):
-    """Weigh the evidence for each of `loops` again under other priors: name to nats, (n_loops,)."""
-    return {
-        name: evidence.log_bayes_factor(evidence.laplace(loops, quarters, prior))
-        for name, prior in PRIORS.items()
-    }
+def prior_sensitivity(loops: np.ndarray, quarters: Quarters) -> dict[str, np.ndarray]:
+    """Weigh the evidence for two steps again under other priors.
+
+    Parameters
+    ----------
+    loops : ndarray, shape (n_loops, n_points)
+        z-scores.
+    quarters : Quarters
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_loops,)
+        Nats, by the names of `PRIORS`.
+    """
+    log_bayes = {}
+    for name, prior in PRIORS.items():
+        fits = evidence.laplace(loops, quarters, prior)
+        log_bayes[name] = evidence.log_bayes_factor(evidence.stacked(fits))
+    return log_bayes
 
 
-def predictive(loops, fits, quarters, seed=0):
-    """Ask of each model how often it predicts a valley between two peaks of the slope as deep as that measured: its p-values."""
-    rng, rising = np.random.default_rng(seed), np.flatnonzero(quarters.rising)
+def predictive(
+    loops: np.ndarray, fits: dict[str, Fit], quarters: Quarters, seed: int = 0
+) -> dict[str, object]:
+    """Check how often each model predicts a valley of the slope as deep as the one measured.
 
-    def depth(loop):
-        slope = np.diff(loop[..., rising], axis=-1)
-        return laws.valley((slope[..., :-2] + slope[..., 1:-1] + slope[..., 2:]) / 3)
+    Parameters
+    ----------
+    loops : ndarray, shape (n_loops, n_points)
+        z-scores.
+    fits : dict of str to Fit
+        Fits of these loops by model.
+    quarters : Quarters
+    seed : int
 
-    found = {"measured": depth(loops)}
+    Returns
+    -------
+    dict
+        ``measured``, the depth of the valley between two peaks of the slope on the rising quarter,
+        shape (n_loops,); for each model a list of n_loops posterior predictive p-values.
+    """
+    rng = np.random.default_rng(seed)
+    rising = np.flatnonzero(quarters.rising)
+    measured = _depth_of_valley(loops[..., rising])
+    checked = {"measured": measured}
     for model, fit in fits.items():
-        drawn = [
-            depth(evidence.replicate_loops(model, fit, i, loop, quarters, rng))
-            for i, loop in enumerate(loops)
-        ]
-        found[model] = [np.mean(own >= depth(loop)) for own, loop in zip(drawn, loops)]
-    return found
+        checked[model] = []
+        for i, loop in enumerate(loops):
+            drawn = evidence.replicate_loops(model, fit, i, loop, quarters, rng)
+            checked[model].append(np.mean(_depth_of_valley(drawn[..., rising]) >= measured[i]))
+    return checked
 
 
-def noise_needed(loops, fits, quarters):
-    """Return how large a noise each model needs to explain each loop, its posterior root mean square, z-scores: name to (n_loops,)."""
-    found = {}
+def _depth_of_valley(quarter):
+    """Return the depth of the valley of the slope of quarters, (..., n), averaged over 3 steps."""
+    slope = np.diff(quarter, axis=-1)
+    return laws.valley((slope[..., :-2] + slope[..., 1:-1] + slope[..., 2:]) / 3)
+
+
+def noise_needed(
+    loops: np.ndarray, fits: dict[str, Fit], quarters: Quarters
+) -> dict[str, np.ndarray]:
+    """Return how large a noise each model needs to explain each loop.
+
+    Parameters
+    ----------
+    loops : ndarray, shape (n_loops, n_points)
+        z-scores.
+    fits : dict of str to Fit
+        Fits of these loops by model.
+    quarters : Quarters
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_loops,)
+        Posterior root mean square of the noise by model, z-scores.
+    """
+    needed = {}
     for model, fit in fits.items():
-        known = marginal.integrate(model, fit.u, loops, quarters, Prior())
-        found[model] = np.sqrt(known.scale / known.shape)
-    return found
+        conjugate = marginal.integrate(model, fit.u, loops, quarters, Prior())
+        needed[model] = np.sqrt(conjugate.scale / conjugate.shape)
+    return needed
 
 
-def noise_there(pixels):
-    """Return the noise of the mean loop of each group, z-scores, from that of its pixels, were theirs independent."""
+def noise_there(pixels: Pixels) -> list[float]:
+    """Return the noise of the mean loop of each group if the noise of its pixels is independent.
+
+    Parameters
+    ----------
+    pixels : Pixels
+
+    Returns
+    -------
+    list of float, length n_groups
+        Standard deviation, z-scores.
+    """
     noise = Loops(pixels.scan.voltages[0], pixels.piezoresponse).noise
     return [
         np.sqrt(np.mean(noise[group] ** 2) / np.count_nonzero(group)) for group in pixels.groups()
     ]
 
 
-def of_map(pixels, log_evidence):
-    """Summarise the map of the evidence: whether it knows the bands and the hardening, and how prevalent three states are."""
-    bayes, odds = maps.log_bayes(log_evidence), maps.log_odds(log_evidence)
-    hardening = pixels.descriptors["hardening_negative"] + pixels.descriptors["hardening_positive"]
-    regions = {"bands": pixels.in_band, "rest": ~pixels.in_band}
+def of_map(pixels: Pixels, log_evidence: np.ndarray) -> dict[str, object]:
+    """Summarise the map of the evidence.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    log_evidence : ndarray, shape (n_models, n_pixels)
+        As `maps.evidence_map` returns it.
+
+    Returns
+    -------
+    dict
+        ``share_positive``, the share of the pixels with evidence for two steps; ``auc_band`` and
+        ``auc_hardening``, how well that evidence tells the pixels in bands and those that harden
+        most; ``prevalence`` of three states and, as scan rows arrive, ``by_row``, both in the
+        ``bands`` and in the ``rest``.
+    """
+    log_bayes = evidence.log_bayes_factor(log_evidence)
+    odds = evidence.log_odds(log_evidence)
+    descriptors = pixels.descriptors
+    hardening = descriptors["hardening_negative"] + descriptors["hardening_positive"]
+    hardens_most = hardening >= np.quantile(hardening, BAND)
+    prevalence = {}
+    by_row = {}
+    for name, region in (("bands", pixels.in_band), ("rest", ~pixels.in_band)):
+        prevalence[name] = maps.prevalence(odds[region], pixels.blocks[region])
+        by_row[name] = maps.updated(odds[region], pixels.rows[region])
     return {
-        "share_positive": (bayes > 0).mean(),
-        "auc_band": roc_auc_score(pixels.in_band, bayes),
-        "auc_hardening": roc_auc_score(hardening >= np.quantile(hardening, BAND), bayes),
-        "prevalence": {
-            name: maps.prevalence(odds[own], pixels.blocks[own]) for name, own in regions.items()
-        },
-        "by_row": {
-            name: maps.updated(odds[own], pixels.rows[own]) for name, own in regions.items()
-        },
+        "share_positive": (log_bayes > 0).mean(),
+        "auc_band": roc_auc_score(pixels.in_band, log_bayes),
+        "auc_hardening": roc_auc_score(hardens_most, log_bayes),
+        "prevalence": prevalence,
+        "by_row": by_row,
     }
 
 
-def example(pixels, log_evidence):
-    """Return the pixel in a band whose evidence for three states is the median of those that have some."""
-    bayes = maps.log_bayes(log_evidence)
-    chosen = np.flatnonzero(pixels.in_band & (bayes > 0))
-    return int(chosen[np.argsort(bayes[chosen])[len(chosen) // 2]])
+def example(pixels: Pixels, log_evidence: np.ndarray) -> int:
+    """Choose a pixel in a band: the median one of those with evidence for three states.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    log_evidence : ndarray, shape (n_models, n_pixels)
+        As `maps.evidence_map` returns it.
+
+    Returns
+    -------
+    int
+        Index of the pixel.
+    """
+    log_bayes = evidence.log_bayes_factor(log_evidence)
+    candidates = np.flatnonzero(pixels.in_band & (log_bayes > 0))
+    return int(candidates[np.argsort(log_bayes[candidates])[len(candidates) // 2]])
 
 
-def arriving(pixels, index):
-    """Follow what is believed of one pixel as its voltage steps arrive."""
-    counts = np.append(np.arange(6, len(pixels.quarters.voltage), 4), len(pixels.quarters.voltage))
-    believed, coercive = evidence.arrival(pixels.loops[index], pixels.quarters, counts)
-    return {"pixel": index, "steps": counts, "probability": believed, "coercive": coercive}
+def arriving(pixels: Pixels, index: int) -> dict[str, object]:
+    """Follow what is believed of one pixel as its voltage steps arrive.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    index : int
+        Index of the pixel.
+
+    Returns
+    -------
+    dict
+        ``pixel``, its index; ``steps``, shape (n_counts,), the numbers of steps that have arrived;
+        ``probability`` and ``coercive``, as `evidence.arrival` returns them.
+    """
+    n_points = len(pixels.quarters.voltage)
+    counts = np.append(np.arange(FIRST_ARRIVAL, n_points, STEPS_A_TIME), n_points)
+    probability, coercive = evidence.arrival(pixels.loops[index], pixels.quarters, counts)
+    return {"pixel": index, "steps": counts, "probability": probability, "coercive": coercive}
 
 
-def rate_laws(pixels, n_boot=60):
-    """Find the rate law of the mean loop of each group, on both quarters, with the valley's interval over blocks drawn again."""
-    rng, found = np.random.default_rng(0), []
+def rate_laws(pixels: Pixels, n_boot: int = 60) -> list[list[dict[str, object]]]:
+    """Find the rate laws of the mean loop of each group of pixels.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    n_boot : int
+        Number of times that the blocks are drawn again.
+
+    Returns
+    -------
+    list of list of dict
+        For each group the law of the falling and of the rising quarter, as `laws.rate_law` returns
+        it, with ``branch`` and the 5 to 95 % ``interval`` of its valley over blocks drawn again.
+    """
+    rng = np.random.default_rng(0)
+    voltage = pixels.scan.voltages[0]
+    by_group = []
     for group in pixels.groups():
-        weights = [group.astype(float)] + [
-            pixels.resampled(group, rng).astype(float) for _ in range(n_boot)
-        ]
-        loops = np.array([np.average(pixels.piezoresponse, axis=0, weights=own) for own in weights])
-        for name, fits in zip(
-            ("falling", "rising"), laws.rate_laws(pixels.scan.voltages[0], loops)
-        ):
-            interval = np.percentile([fit["valley"] for fit in fits[1:]], [5, 95])
-            found.append({"branch": name, **fits[0], "interval": interval})
-    return [found[i : i + 2] for i in range(0, len(found), 2)]
+        loops = np.array(_resampled_means(pixels, pixels.piezoresponse, group, n_boot, rng))
+        falling, rising = laws.rate_laws(voltage, loops)
+        by_group.append([_with_interval("falling", falling), _with_interval("rising", rising)])
+    return by_group
 
 
-def nodes(pixels):
-    """Return the variables of the networks, (n_pixels, n_nodes), as normal scores."""
-    own = {"row": pixels.rows, "band": pixels.band, **pixels.descriptors}
-    return confounding.normal_scores(np.column_stack([own[name] for name in NODES]))
+def _with_interval(branch, rate_laws):
+    """Return the first rate law of a branch with the interval of the valley of the others."""
+    valleys = [law["valley"] for law in rate_laws[1:]]
+    return {"branch": branch, **rate_laws[0], "interval": np.percentile(valleys, [5, 95])}
 
 
-def graphs(pixels, progress=None, n_boot=20):
-    """Search for graphs of the descriptors, one and several pixels a block; try to falsify the searches."""
-    values, rng = nodes(pixels), np.random.default_rng(0)
-    found = {}
+def nodes(pixels: Pixels) -> np.ndarray:
+    """Return the variables of the causal graphs as normal scores.
+
+    Parameters
+    ----------
+    pixels : Pixels
+
+    Returns
+    -------
+    ndarray, shape (n_pixels, n_nodes)
+        In the order of `NODES`.
+    """
+    variables = {"row": pixels.rows, "band": pixels.band, **pixels.descriptors}
+    return confounding.normal_scores(np.column_stack([variables[name] for name in NODES]))
+
+
+def graphs(pixels: Pixels, n_boot: int = 20) -> dict[str, object]:
+    """Search for graphs of the descriptors, and try to falsify the searches.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    n_boot : int
+        Number of searches of PC with other blocks; LiNGAM, which is slower, makes half as many.
+
+    Returns
+    -------
+    dict
+        ``nodes``; ``pc_1`` and ``pc_9``, shape (n_nodes, n_nodes), the share of the graphs of PC
+        that have each edge, from one and from nine pixels a block; ``lingam``, the same share of
+        LiNGAM's arrows with row and band put first; ``parents_of_row`` and ``parents_of_band``, the
+        mean number of causes that LiNGAM gives them without that knowledge; ``placebo``, the number
+        of edges that ``pc`` and ``lingam`` find in shuffled columns.
+
+    Raises
+    ------
+    ReplicationError
+        If causal-learn or lingam is not installed.
+    """
+    values = nodes(pixels)
+    shares = {}
     for per_block in (1, 9):
-        drawn = networks.resampled(
-            networks.pc, values, pixels.blocks, per_block, n_boot, FIRST, progress=progress
-        )
-        found[f"pc_{per_block}"] = networks.skeleton(drawn).mean(axis=0)
-    told = networks.resampled(
-        networks.direct_lingam, values, pixels.blocks, 9, n_boot // 2, FIRST, progress=progress
+        by_pc = networks.resampled(networks.pc, values, pixels.blocks, per_block, n_boot, FIRST)
+        shares[f"pc_{per_block}"] = networks.skeleton(by_pc).mean(axis=0)
+    with_knowledge = networks.resampled(
+        networks.direct_lingam, values, pixels.blocks, 9, n_boot // 2, FIRST
     )
-    untold = networks.resampled(
-        networks.direct_lingam, values, pixels.blocks, 9, n_boot // 2, progress=progress
+    without_knowledge = networks.resampled(
+        networks.direct_lingam, values, pixels.blocks, 9, n_boot // 2
     )
-    nothing = networks.placebo(values, rng)[rng.permutation(len(values))[:900]]
+    rng = np.random.default_rng(0)
+    shuffled = networks.placebo(values, rng)[rng.permutation(len(values))[:N_PLACEBO]]
     return {
         "nodes": NODES,
-        **found,
-        "lingam": told.mean(axis=0),
-        "parents_of_row": untold[:, :, 0].sum(axis=1).mean(),
-        "parents_of_band": untold[:, :, 1].sum(axis=1).mean(),
+        **shares,
+        "lingam": with_knowledge.mean(axis=0),
+        "parents_of_row": without_knowledge[:, :, 0].sum(axis=1).mean(),
+        "parents_of_band": without_knowledge[:, :, 1].sum(axis=1).mean(),
         "placebo": {
-            "pc": int(networks.pc(nothing).sum()),
-            "lingam": int(networks.direct_lingam(nothing).sum()),
+            "pc": int(networks.pc(shuffled).sum()),
+            "lingam": int(networks.direct_lingam(shuffled).sum()),
         },
     }
 
 
-def reversals(pixels):
-    """Look for descriptors whose correlation changes sign within band and scan row."""
-    return confounding.reversals(
-        pixels.descriptors, pixels.rows, confounding.quantiles(pixels.band), pixels.blocks
-    )
+def reversals(pixels: Pixels) -> dict[str, object]:
+    """Look for descriptors whose correlation changes sign within band and scan row.
+
+    Parameters
+    ----------
+    pixels : Pixels
+
+    Returns
+    -------
+    dict
+        As `confounding.reversals` returns it.
+    """
+    bands = confounding.quantiles(pixels.band)
+    return confounding.reversals(pixels.descriptors, pixels.rows, bands, pixels.blocks)
 
 
-def drift(pixels):
-    """Return what row and domain explain of each descriptor: name to `confounding.shares`."""
-    domain = confounding.domain_basis(pixels.descriptors["saturation"], pixels.scan.shape)
-    row, folds = confounding.one_hot(pixels.rows), spatial_folds(pixels.scan.shape)
+def drift(pixels: Pixels) -> dict[str, dict[str, float]]:
+    """Return how much of each descriptor scan row and domain explain.
+
+    Parameters
+    ----------
+    pixels : Pixels
+
+    Returns
+    -------
+    dict of str to dict
+        `confounding.shares` by the name of the descriptor.
+    """
+    shape = pixels.scan.shape
+    row = confounding.one_hot(pixels.rows)
+    domain = confounding.domain_basis(pixels.descriptors["saturation"], shape)
+    folds = spatial_folds(shape)
     return {
         name: confounding.shares(values, row, domain, folds)
         for name, values in pixels.descriptors.items()

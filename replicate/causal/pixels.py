@@ -10,22 +10,43 @@ from replicate.analysis.loops import describe_spectra
 from replicate.causal import confounding
 from replicate.causal.loop_models import Quarters
 from replicate.data.heldout import square_blocks
+from replicate.data.scan import Scan
 
+#: Groups of pixels over which loops are averaged: quantiles of the hardening on the rising branch,
+#: a number of the resonance alone.
 GROUPS = ((0.0, 0.5), (0.8, 0.9), (0.9, 0.95), (0.95, 1.0))
-"""Quantiles of the hardening on the rising branch, a number of the resonance alone, between which loops are averaged."""
 
+#: Quantile of the band score above which a pixel counts as in a band.
 BAND = 0.8
-"""Quantile of the band score above which a pixel counts as in a band."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """Aligned channels, descriptors, rows, blocks and band score of a scan, and its switching quarters; one entry a pixel."""
+    """A scan taken apart, with one entry a pixel.
 
-    scan: object
+    Attributes
+    ----------
+    scan : Scan
+    piezoresponse, resonance : ndarray of float64, shape (n_pixels, n_steps)
+        Both against the voltage of the first channel.
+    descriptors : dict of str to ndarray, each of shape (n_pixels,)
+        As `loops.describe` returns them.
+    rows : ndarray of int, shape (n_pixels,)
+        Scan row.
+    blocks : ndarray of int, shape (n_pixels,)
+        Spatial block.
+    band : ndarray, shape (n_pixels,)
+        Band score: high where the pixel is in a band.
+    quarters : Quarters
+        The switching quarters of the voltage.
+    loops : ndarray, shape (n_pixels, n_points)
+        Piezoresponse in these quarters.
+    """
+
+    scan: Scan
     piezoresponse: np.ndarray
     resonance: np.ndarray
-    descriptors: dict
+    descriptors: dict[str, np.ndarray]
     rows: np.ndarray
     blocks: np.ndarray
     band: np.ndarray
@@ -33,42 +54,63 @@ class Pixels:
     loops: np.ndarray
 
     @classmethod
-    def of(cls, scan):
-        """Take a scan apart."""
+    def of(cls, scan: Scan) -> Pixels:
+        """Take a scan apart.
+
+        Parameters
+        ----------
+        scan : Scan
+            With a piezoresponse and a resonance.
+
+        Returns
+        -------
+        Pixels
+        """
         aligned, voltage = scan.aligned()
+        piezoresponse = aligned[:, 0].astype(np.float64)
         descriptors, _ = describe_spectra(scan, scan.spectra)
         quarters, steps = Quarters.of(voltage)
-        piezoresponse = aligned[:, 0].astype(np.float64)
-        # Loops are low in the bands, hence the sign.
-        band = -confounding.band_score(descriptors["saturation"], scan.shape)
-        places = confounding.rows_of(scan.shape), square_blocks(scan.shape)
         return cls(
-            scan,
-            piezoresponse,
-            aligned[:, 1].astype(np.float64),
-            descriptors,
-            *places,
-            band,
-            quarters,
-            piezoresponse[:, steps],
+            scan=scan,
+            piezoresponse=piezoresponse,
+            resonance=aligned[:, 1].astype(np.float64),
+            descriptors=descriptors,
+            rows=confounding.rows_of(scan.shape),
+            blocks=square_blocks(scan.shape),
+            # Loops are low in the bands, hence the sign.
+            band=-confounding.band_score(descriptors["saturation"], scan.shape),
+            quarters=quarters,
+            loops=piezoresponse[:, steps],
         )
 
     @property
-    def in_band(self):
-        """Which pixels count as in a band."""
+    def in_band(self) -> np.ndarray:
+        """Which pixels count as in a band, bool, shape (n_pixels,)."""
         return self.band >= np.quantile(self.band, BAND)
 
-    def groups(self):
-        """Return which pixels are in each of `GROUPS`, a list of bool arrays."""
+    def groups(self) -> list[np.ndarray]:
+        """Return which pixels are in each of `GROUPS`.
+
+        Returns
+        -------
+        list of ndarray of bool, each of shape (n_pixels,)
+        """
         rank = np.argsort(np.argsort(self.descriptors["hardening_positive"])) / len(self.rows)
         return [(rank >= low) & (rank < high) for low, high in GROUPS]
 
-    def resampled(self, group, rng):
-        """Return weights of the pixels of a group with its blocks drawn again, (n_pixels,)."""
+    def resampled(self, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw the blocks again and return how often each pixel of a group then counts.
+
+        Parameters
+        ----------
+        group : ndarray of bool, shape (n_pixels,)
+        rng : Generator
+
+        Returns
+        -------
+        ndarray of int, shape (n_pixels,)
+            0 for the pixels outside the group.
+        """
         labels, member = np.unique(self.blocks, return_inverse=True)
-        return (
-            group
-            * np.bincount(rng.integers(len(labels), size=len(labels)), minlength=len(labels))[
-                member
-            ]
-        )
+        drawn = rng.integers(len(labels), size=len(labels))
+        return group * np.bincount(drawn, minlength=len(labels))[member]

@@ -15,10 +15,8 @@ class Linear:
     """Decodes by a matrix and an offset, and remembers what it was asked for."""
 
     def __init__(self, rng, n_components=3, n_features=8):
-        self.matrix, self.offset = (
-            rng.normal(size=(n_components, n_features)),
-            rng.normal(size=n_features),
-        )
+        self.matrix = rng.normal(size=(n_components, n_features))
+        self.offset = rng.normal(size=n_features)
 
     def inverse_transform(self, latents):
         self.asked = latents
@@ -27,7 +25,8 @@ class Linear:
 
 def test_the_paper_takes_a_hundred_neighbours(rng):
     assert NEIGHBOURS == 100
-    latents, values = rng.normal(size=(300, 2)), np.array([0.0, 1.0])
+    latents = rng.normal(size=(300, 2))
+    values = np.array([0.0, 1.0])
     np.testing.assert_array_equal(
         neighbour_means(latents, 0, values), neighbour_means(latents, 0, values, n_neighbours=100)
     )
@@ -36,17 +35,16 @@ def test_the_paper_takes_a_hundred_neighbours(rng):
 @pytest.mark.parametrize("component", range(3))
 @pytest.mark.parametrize("n_neighbours", [1, 7, 100])
 def test_neighbours_by_brute_force(rng, component, n_neighbours):
-    latents, values = rng.normal(size=(150, 3)), np.linspace(-2, 2, 5)
-    found = neighbour_means(latents, component, values, n_neighbours)
-    np.testing.assert_array_equal(found[:, component], values)
-    for row, value in zip(found, values):
-        nearest = sorted(latents.tolist(), key=lambda latent: abs(latent[component] - value))[
-            :n_neighbours
-        ]
+    latents = rng.normal(size=(150, 3))
+    values = np.linspace(-2, 2, 5)
+    means = neighbour_means(latents, component, values, n_neighbours)
+    np.testing.assert_array_equal(means[:, component], values)
+    for row, value in zip(means, values):
+        by_distance = sorted(latents.tolist(), key=lambda latent: abs(latent[component] - value))
+        nearest = by_distance[:n_neighbours]
         for other in {0, 1, 2} - {component}:
-            assert row[other] == pytest.approx(
-                sum(latent[other] for latent in nearest) / n_neighbours
-            )
+            mean = sum(latent[other] for latent in nearest) / n_neighbours
+            assert row[other] == pytest.approx(mean)
 
 
 def test_all_that_are_as_near_count():
@@ -68,8 +66,8 @@ def test_nearest_in_that_latent_only():
 @given(st.integers(1, 30))
 def test_fewer_spectra_than_neighbours(n):
     latents = np.random.default_rng(n).normal(size=(n, 2))
-    found = neighbour_means(latents, 0, np.array([-1.0, 3.0]))
-    np.testing.assert_allclose(found, [[-1, latents[:, 1].mean()], [3, latents[:, 1].mean()]])
+    means = neighbour_means(latents, 0, np.array([-1.0, 3.0]))
+    np.testing.assert_allclose(means, [[-1, latents[:, 1].mean()], [3, latents[:, 1].mean()]])
 
 
 def test_latents_are_left_as_they_were(rng):
@@ -81,8 +79,9 @@ def test_latents_are_left_as_they_were(rng):
 
 @pytest.mark.parametrize("component", range(3))
 def test_a_linear_model_changes_along_its_own_atom(rng, component):
-    """With every spectrum a neighbour, the other latents stay at their mean, and the spectra lie on a line."""
-    model, latents = Linear(rng), rng.normal(size=(60, 3))
+    """Every spectrum is a neighbour: other latents stay at their mean, spectra lie on a line."""
+    model = Linear(rng)
+    latents = rng.normal(size=(60, 3))
     values, spectra = generate(model, latents, component, n_values=5)
     rest = latents.mean(axis=0)
     rest[component] = 0
@@ -99,7 +98,8 @@ def test_the_sweep_is_even_over_the_range(rng):
 
 
 def test_the_model_is_given_the_neighbours_in_single_precision(rng):
-    model, latents = Linear(rng), rng.normal(size=(250, 3))
+    model = Linear(rng)
+    latents = rng.normal(size=(250, 3))
     values, _ = generate(model, latents, 0, n_values=4)
     assert model.asked.dtype == np.float32
     np.testing.assert_allclose(model.asked, neighbour_means(latents, 0, values), rtol=1e-6)

@@ -1,4 +1,7 @@
-"""Descriptors of loops whose values are known: of formulas, of the twin's truth, and of loops that do nothing."""
+"""Descriptors of loops whose values are known.
+
+They are loops of formulas, of the twin with its truth, and loops that do nothing.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,11 @@ def cycle(n_steps=96, extreme=16.0):
 
 
 def switched(voltage, centre, width, separation=0.0, second=0.5):
-    """Return the switched fraction of one or two logistic steps; `second` is the share of the later one."""
+    """Return the switched fraction of one or two logistic steps, `second` the later one's share."""
     first = centre - second * separation
-    return (1 - second) * expit((voltage - first) / width) + second * expit(
-        (voltage - first - separation) / width
-    )
+    earlier = expit((voltage - first) / width)
+    later = expit((voltage - first - separation) / width)
+    return (1 - second) * earlier + second * later
 
 
 def loop(voltage, negative, positive, amplitude=1.0, offset=0.0, tilt=0.0):
@@ -41,18 +44,13 @@ def loop(voltage, negative, positive, amplitude=1.0, offset=0.0, tilt=0.0):
 
 
 def test_an_analytic_loop_within_one_percent():
-    amplitude, offset, tilt, voltage = 1.3, 0.4, 0.02, cycle()
-    values, switches = describe(
-        voltage,
-        loop(
-            voltage,
-            {"centre": -6.4, "width": 1.1},
-            {"centre": 8.0, "width": 1.2},
-            amplitude,
-            offset,
-            tilt,
-        ),
-    )
+    voltage = cycle()
+    amplitude = 1.3
+    offset = 0.4
+    tilt = 0.02
+    negative = {"centre": -6.4, "width": 1.1}
+    positive = {"centre": 8.0, "width": 1.2}
+    values, switches = describe(voltage, loop(voltage, negative, positive, amplitude, offset, tilt))
     remanent = {
         name: offset + amplitude * np.tanh(-centre / width / 2)
         for name, centre, width in (("positive", -6.4, 1.1), ("negative", 8, 1.2))
@@ -78,16 +76,13 @@ def test_an_analytic_loop_within_one_percent():
 def exact_shoulder(width, separation, second):
     """Return the shoulder of two steps from the inverse of their switched fraction."""
     fractions = np.round(np.linspace(0.1, 0.9, 17), 2)
-    reached = [
-        brentq(lambda v, f=f: switched(v, 0, width, separation, second) - f, -30, 30)
-        for f in fractions
-    ]
-    slopes = np.divide(
-        *(
-            np.array(each)[8:] - np.array(each)[:-8]
-            for each in (reached, np.log(fractions / (1 - fractions)))
-        )
-    )
+    logits = np.log(fractions / (1 - fractions))
+
+    def reach(fraction):
+        return brentq(lambda v: switched(v, 0, width, separation, second) - fraction, -30, 30)
+
+    reached = np.array([reach(fraction) for fraction in fractions])
+    slopes = (reached[8:] - reached[:-8]) / (logits[8:] - logits[:-8])
     return slopes.max() * 2 * np.log(9) / (reached[-1] - reached[0]) - 1
 
 
@@ -122,10 +117,10 @@ def test_one_step_has_no_shoulder_however_wide_and_wherever(centre, width, ampli
 
 
 def test_a_step_too_sharp_to_resolve_has_no_shoulder():
-    sharp = describe(
-        cycle(), loop(cycle(), {"centre": -6.1, "width": 0.01}, {"centre": 6.1, "width": 0.01})
-    )[0]
-    assert sharp["shoulder_negative"][0] == sharp["shoulder_positive"][0] == 0
+    negative = {"centre": -6.1, "width": 0.01}
+    positive = {"centre": 6.1, "width": 0.01}
+    values, _ = describe(cycle(), loop(cycle(), negative, positive))
+    assert values["shoulder_negative"][0] == values["shoulder_positive"][0] == 0
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +135,9 @@ def measured(scan):
 
 def test_values_do_not_hang_on_where_the_cycle_starts_nor_on_scale_and_zero(scan, measured):
     aligned, voltage = scan.aligned()
-    rolled, _ = describe(
-        np.roll(voltage, 29), *(np.roll(3 * aligned[:, i] + 7, 29, axis=1) for i in (0, 1))
-    )
+    piezoresponse = np.roll(3 * aligned[:, 0] + 7, 29, axis=1)
+    resonance = np.roll(3 * aligned[:, 1] + 7, 29, axis=1)
+    rolled, _ = describe(np.roll(voltage, 29), piezoresponse, resonance)
     for name, values in rolled.items():
         scale = 1 if DESCRIPTORS[name].unit in ("V", "1") else 3
         shift = 7 if name.startswith("remanent") or name == "resonance_mean" else 0
@@ -166,14 +161,12 @@ def test_shoulders_tell_the_mechanism_of_the_twin_at_its_noise(scan, measured):
     two_steps = scan.truth["mechanism"].ravel() > 0.5
     for branch in BRANCHES:
         assert roc_auc_score(two_steps, measured[f"shoulder_{branch}"]) > 0.97
-    assert (
-        roc_auc_score(two_steps, measured["shoulder_negative"] + measured["shoulder_positive"])
-        > 0.99
-    )
+    both = measured["shoulder_negative"] + measured["shoulder_positive"]
+    assert roc_auc_score(two_steps, both) > 0.99
 
 
 def test_noise_does_not_make_shoulders(scan, measured):
-    """A reconstruction has less noise than the data: a measure that grows with noise would find less of everything in it."""
+    """A reconstruction has less noise than the data, which must not change its shoulders."""
     clean, _ = describe_spectra(scan, twin.simulate(noise=False).spectra)
     for branch in BRANCHES:
         difference = measured[f"shoulder_{branch}"] - clean[f"shoulder_{branch}"]
@@ -191,13 +184,9 @@ def test_the_truth_of_the_twin_is_found(scan, measured):
         assert np.corrcoef(measured[name], truth[name])[0, 1] > 0.96, name
         assert np.sqrt(np.mean((measured[name] - truth[name]) ** 2)) < tolerance, name
     assert np.corrcoef(measured["saturation"], truth["amplitude"])[0, 1] > 0.9
+    true_hardening = truth["hardening"] * truth["mechanism"]
     for branch in BRANCHES:
-        assert (
-            np.corrcoef(measured[f"hardening_{branch}"], truth["hardening"] * truth["mechanism"])[
-                0, 1
-            ]
-            > 0.7
-        )
+        assert np.corrcoef(measured[f"hardening_{branch}"], true_hardening)[0, 1] > 0.7
         assert np.corrcoef(measured[f"softening_{branch}"], truth["softening"])[0, 1] > 0.5
 
 
@@ -216,12 +205,11 @@ def test_dips_and_rises_of_the_resonance_within_one_percent():
 
 def test_loops_that_do_not_switch_are_told_and_never_nan(rng):
     voltage = cycle()
-    good = loop(
-        voltage, {"centre": -6, "width": 1.3}, {"centre": 7, "width": 1.3}
-    ) + 0.02 * rng.standard_normal((1, 96))
-    still = np.stack(
-        [np.zeros(96), np.full(96, 5.0), 0.1 * voltage + 2, *rng.standard_normal((20, 96))]
-    )
+    negative = {"centre": -6, "width": 1.3}
+    positive = {"centre": 7, "width": 1.3}
+    good = loop(voltage, negative, positive) + 0.02 * rng.standard_normal((1, 96))
+    constant = np.stack([np.zeros(96), np.full(96, 5.0), 0.1 * voltage + 2])
+    still = np.concatenate([constant, rng.standard_normal((20, 96))])
     values, switches = describe(voltage, np.concatenate([good, still]), np.ones((24, 96)))
     assert switches.tolist() == [True] + [False] * 23
     assert list(values) == list(DESCRIPTORS)
@@ -233,14 +221,14 @@ def test_loops_that_do_not_switch_are_told_and_never_nan(rng):
 
 
 def test_a_scan_without_resonance_has_fewer_descriptors(scan):
-    spectra, voltages = scan.channel("piezoresponse"), scan.voltages[:1]
+    spectra = scan.channel("piezoresponse")
+    voltages = scan.voltages[:1]
     single = Scan(
         spectra, scan.shape, voltages, "measured", channels=("piezoresponse",), units=("pm",)
     )
     values, _ = describe_spectra(single, spectra)
-    assert "saturation" in values and not any(
-        "resonance" in name or "ening" in name for name in values
-    )
+    assert "saturation" in values
+    assert not any("resonance" in name or "ening" in name for name in values)
     assert (units(single)["area"], units(scan)["softening_negative"]) == ("pm V", "z-score")
     other = Scan(spectra, scan.shape, voltages, "measured", channels=("amplitude",), units=("pm",))
     with pytest.raises(ReplicationError, match="no channel 'piezoresponse'"):

@@ -27,55 +27,50 @@ def truth(scan):
 
 
 def rebuilt(scan, truth, **changes):
-    """Describe loops made from the truth, changed: what a model would reconstruct that knows all but that."""
-    return describe(
-        scan.voltages[0], twin_physics.piezoresponse(truth | changes, scan.voltages[0])
-    )[0]
+    """Describe loops made from a changed truth, as a model would that knows all but the change."""
+    voltage = scan.voltages[0]
+    values, _ = describe(voltage, twin_physics.piezoresponse(truth | changes, voltage))
+    return values
 
 
 def test_a_model_that_hides_the_second_step_is_found_out(scan, data, truth):
-    two_steps, none, limit = (
-        truth["mechanism"] > 0.5,
-        np.zeros(scan.spectra.shape[0]),
-        mechanism.shoulder_limit(*data),
-    )
+    two_steps = truth["mechanism"] > 0.5
+    none = np.zeros(scan.spectra.shape[0])
+    limit = mechanism.shoulder_limit(*data)
     for values in (data[0], rebuilt(scan, truth)):
         auc, kept, invented = mechanism.detect(values, two_steps, limit)
         assert auc > 0.99 and kept > 0.7 and invented < 0.01
     # A single step in the place of two, as wide as they are together.
-    wide = {
-        f"width_{branch}": truth[f"width_{branch}"] * (1 + truth["mechanism"])
-        for branch in ("negative", "positive")
-    }
-    auc, kept, invented = mechanism.detect(
-        rebuilt(scan, truth, mechanism=none, **wide), two_steps, limit
+    hidden = rebuilt(
+        scan,
+        truth,
+        mechanism=none,
+        width_negative=truth["width_negative"] * (1 + truth["mechanism"]),
+        width_positive=truth["width_positive"] * (1 + truth["mechanism"]),
     )
+    auc, kept, invented = mechanism.detect(hidden, two_steps, limit)
     assert auc < 0.9 and kept == invented == 0
     assert mechanism.detect(dict.fromkeys(data[0], none), two_steps, limit) == (0.5, 0, 0)
-    assert (
-        mechanism.detect({name: -values for name, values in data[0].items()}, two_steps, limit).auc
-        < 0.01
-    )
+    reversed_order = {name: -values for name, values in data[0].items()}
+    assert mechanism.detect(reversed_order, two_steps, limit).auc < 0.01
 
 
 def test_agreement_of_the_data_with_itself_shifted_and_with_its_mean(data):
     values, switches = data
-    shifted = mechanism.agree(
-        values, {name: each + 0.25 for name, each in values.items()}, switches
-    )
-    flat = mechanism.agree(
-        values, {name: np.full_like(each, each.mean()) for name, each in values.items()}, switches
-    )
+    shifted = {name: each + 0.25 for name, each in values.items()}
+    flat = {name: np.full_like(each, each.mean()) for name, each in values.items()}
+    of_shifted = mechanism.agree(values, shifted, switches)
+    of_flat = mechanism.agree(values, flat, switches)
     for name in values:
-        assert shifted[name] == pytest.approx((1, 0.25))
-        assert flat[name] == pytest.approx((0, 0), abs=1e-6)
+        assert of_shifted[name] == pytest.approx((1, 0.25))
+        assert of_flat[name] == pytest.approx((0, 0), abs=1e-6)
 
 
 def test_only_loops_that_switch_are_compared():
     switches = np.array([True, True, True, False])
-    agreement = mechanism.agree(
-        {"imprint": np.array([1.0, 2, 3, 0])}, {"imprint": np.array([2.0, 3, 4, -100])}, switches
-    )
+    measured = {"imprint": np.array([1.0, 2, 3, 0])}
+    reconstructed = {"imprint": np.array([2.0, 3, 4, -100])}
+    agreement = mechanism.agree(measured, reconstructed, switches)
     assert agreement["imprint"] == pytest.approx((1, 1))
 
 
@@ -90,27 +85,25 @@ def test_a_shoulder_appears_along_the_mechanism_and_not_along_the_amplitude(scan
     limit = mechanism.shoulder_limit(*data)
     pixel = {name: np.repeat(values[:1], 9) for name, values in truth.items()}
     sweep = np.linspace(0, 1, 9)
-    shown = mechanism.traverse(rebuilt(scan, pixel, mechanism=sweep), limit)
-    assert shown.appears and shown.trend > 0.9 and shown.change > limit
+    forth = mechanism.traverse(rebuilt(scan, pixel, mechanism=sweep), limit)
+    assert forth.appears and forth.trend > 0.9 and forth.change > limit
     back = mechanism.traverse(rebuilt(scan, pixel, mechanism=sweep[::-1]), limit)
-    assert back == pytest.approx((shown.change, -shown.trend, True))
-    hidden = mechanism.traverse(
-        rebuilt(scan, pixel, mechanism=0 * sweep, amplitude=0.5 + sweep), limit
-    )
+    assert back == pytest.approx((forth.change, -forth.trend, True))
+    without = rebuilt(scan, pixel, mechanism=0 * sweep, amplitude=0.5 + sweep)
+    hidden = mechanism.traverse(without, limit)
     assert not hidden.appears and hidden.change < 0.1 * limit
-    assert mechanism.traverse(
-        {f"shoulder_{branch}": np.zeros(9) for branch in ("negative", "positive")}, limit
-    ) == (0, 0, False)
+    constant = {"shoulder_negative": np.zeros(9), "shoulder_positive": np.zeros(9)}
+    assert mechanism.traverse(constant, limit) == (0, 0, False)
 
 
 def test_what_cannot_be_compared_is_refused(data):
     values, switches = data
+    without_area = {name: each for name, each in values.items() if name != "area"}
     with pytest.raises(ReplicationError, match="no area"):
-        mechanism.agree(
-            values, {name: each for name, each in values.items() if name != "area"}, switches
-        )
+        mechanism.agree(values, without_area, switches)
+    shorter = {name: each[:-1] for name, each in values.items()}
     with pytest.raises(ReplicationError, match="another number of pixels"):
-        mechanism.agree(values, {name: each[:-1] for name, each in values.items()}, switches)
+        mechanism.agree(values, shorter, switches)
     with pytest.raises(ReplicationError, match="fewer than two"):
         mechanism.agree(values, values, np.zeros_like(switches))
     with pytest.raises(ReplicationError, match="every pixel is of one kind"):

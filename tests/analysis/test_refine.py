@@ -1,4 +1,7 @@
-"""Refined latents: the least squares of a linear decoder, the known latents of a curved one, and never a greater error."""
+"""Refined latents of linear and curved decoders, with an error that never grows.
+
+Those of a linear decoder are its least squares; those of a curved one are known.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def errors(decode, latents, spectra):
 
 
 def steps_on_slopes(latents):
-    """Spectra of where a step is, how high, and the slope under it, in the precision of the latents."""
+    """Turn place and height of a step and the slope under it into spectra of the same dtype."""
     where, height, slope = (column[:, None] for column in latents.T)
     return (height * np.tanh(3 * (T - where)) + slope * T).astype(latents.dtype)
 
@@ -32,10 +35,16 @@ def known(rng):
 @pytest.fixture
 def linear(rng):
     """A linear decoder, spectra that it cannot make, poor latents, and the best."""
-    components, offset = rng.normal(size=(3, 12)), rng.normal(size=12)
+    components = rng.normal(size=(3, 12))
+    offset = rng.normal(size=12)
     spectra = rng.normal(size=(40, 12))
+    poor = rng.normal(size=(40, 3))
     best = np.linalg.lstsq(components.T, (spectra - offset).T, rcond=None)[0].T
-    return lambda latents: latents @ components + offset, spectra, rng.normal(size=(40, 3)), best
+
+    def decode(latents):
+        return latents @ components + offset
+
+    return decode, spectra, poor, best
 
 
 def test_of_a_linear_decoder_they_are_the_least_squares(linear):
@@ -46,11 +55,11 @@ def test_of_a_linear_decoder_they_are_the_least_squares(linear):
 def test_of_a_linear_decoder_the_first_step_goes_there(linear):
     """As far as the damping lets it: a method of gradients alone would not."""
     decode, spectra, start, best = linear
-    left, excess = (
-        errors(decode, latents, spectra) - errors(decode, best, spectra)
-        for latents in (refine(decode, start, spectra, EVERY, 1), start)
-    )
-    assert (left < 1e-4 * excess).all()
+    least = errors(decode, best, spectra)
+    excess_at_start = errors(decode, start, spectra) - least
+    after_one_step = refine(decode, start, spectra, EVERY, 1)
+    excess = errors(decode, after_one_step, spectra) - least
+    assert (excess < 1e-4 * excess_at_start).all()
 
 
 def test_known_latents_are_found_from_a_poor_start(known, rng):
@@ -62,12 +71,15 @@ def test_known_latents_are_found_from_a_poor_start(known, rng):
 
 def test_only_free_latents_move(known, rng):
     """And those make up for the others as well as they can."""
-    free, spectra = np.array([True, False, True]), steps_on_slopes(known)
+    free = np.array([True, False, True])
+    spectra = steps_on_slopes(known)
     start = known + rng.uniform(-0.2, 0.2, size=known.shape)
-    found = refine(steps_on_slopes, start, spectra, free)
-    np.testing.assert_array_equal(found[:, 1], start[:, 1])
-    assert (found[:, [0, 2]] != start[:, [0, 2]]).all()
-    assert (errors(steps_on_slopes, found, spectra) < errors(steps_on_slopes, start, spectra)).all()
+    refined = refine(steps_on_slopes, start, spectra, free)
+    np.testing.assert_array_equal(refined[:, 1], start[:, 1])
+    assert (refined[:, [0, 2]] != start[:, [0, 2]]).all()
+    assert (
+        errors(steps_on_slopes, refined, spectra) < errors(steps_on_slopes, start, spectra)
+    ).all()
     np.testing.assert_array_equal(refine(steps_on_slopes, start, spectra, ~EVERY), start)
 
 
@@ -84,11 +96,11 @@ def test_no_error_ever_grows(seed, scale, bend, free, dtype):
     first, second, third = rng.normal(size=(3, 3, 7)).astype(dtype)
 
     def decode(latents):
-        return np.sin(dtype(bend) * latents @ first) * (latents @ second) + np.maximum(
-            latents @ third, 0
-        )
+        wave = np.sin(dtype(bend) * latents @ first) * (latents @ second)
+        return wave + np.maximum(latents @ third, 0)
 
-    start, spectra = (dtype(scale) * rng.normal(size=(6, n)).astype(dtype) for n in (3, 7))
+    start = dtype(scale) * rng.normal(size=(6, 3)).astype(dtype)
+    spectra = dtype(scale) * rng.normal(size=(6, 7)).astype(dtype)
     before = errors(decode, start, spectra)
     for n_iterations in (0, 1, 2, 5):
         latents = refine(decode, start, spectra, np.array(free), n_iterations)
@@ -99,11 +111,11 @@ def test_no_error_ever_grows(seed, scale, bend, free, dtype):
 
 def test_a_spectrum_does_not_depend_on_its_neighbours(known, rng):
     start = known + rng.uniform(-0.2, 0.2, size=known.shape)
-    spectra, order = steps_on_slopes(known) + 0.1 * rng.normal(size=(40, 12)), rng.permutation(40)
-    found = refine(steps_on_slopes, start, spectra, EVERY)
-    np.testing.assert_allclose(
-        refine(steps_on_slopes, start[order], spectra[order], EVERY), found[order], atol=1e-8
-    )
+    spectra = steps_on_slopes(known) + 0.1 * rng.normal(size=(40, 12))
+    order = rng.permutation(40)
+    refined = refine(steps_on_slopes, start, spectra, EVERY)
+    reordered = refine(steps_on_slopes, start[order], spectra[order], EVERY)
+    np.testing.assert_allclose(reordered, refined[order], atol=1e-8)
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-30, 1e-9])
@@ -113,40 +125,40 @@ def test_a_latent_of_no_spread_spoils_nothing(known, rng, spread):
     start[:, 1] = 1.5 + spread * rng.normal(size=40)
     spectra = steps_on_slopes(known)
     with np.errstate(divide="raise", invalid="raise"):
-        found = refine(steps_on_slopes, start, spectra, EVERY)
-    assert np.isfinite(found).all()
-    assert (
-        errors(steps_on_slopes, found, spectra) < errors(steps_on_slopes, start, spectra)
-    ).mean() > 0.9
+        refined = refine(steps_on_slopes, start, spectra, EVERY)
+    assert np.isfinite(refined).all()
+    before = errors(steps_on_slopes, start, spectra)
+    after = errors(steps_on_slopes, refined, spectra)
+    assert (after < before).mean() > 0.9
 
 
 def test_a_latent_that_does_nothing_and_a_decoder_that_is_flat(rng):
     """Neither has a slope to go by."""
-    start, spectra = rng.normal(size=(10, 3)), rng.normal(size=(10, 5))
+    start = rng.normal(size=(10, 3))
+    spectra = rng.normal(size=(10, 5))
     components = rng.normal(size=(3, 5)) * [[1], [0], [1]]
-    found = refine(lambda latents: latents @ components, start, spectra, EVERY)
-    np.testing.assert_array_equal(found[:, 1], start[:, 1])
+    refined = refine(lambda latents: latents @ components, start, spectra, EVERY)
+    np.testing.assert_array_equal(refined[:, 1], start[:, 1])
     best = np.linalg.lstsq(components[::2].T, spectra.T, rcond=None)[0].T
-    np.testing.assert_allclose(found[:, ::2], best, atol=1e-8)
-    np.testing.assert_array_equal(
-        refine(lambda latents: np.zeros((len(latents), 5)), start, spectra, EVERY), start
-    )
+    np.testing.assert_allclose(refined[:, ::2], best, atol=1e-8)
+    flat = refine(lambda latents: np.zeros((len(latents), 5)), start, spectra, EVERY)
+    np.testing.assert_array_equal(flat, start)
 
 
 def test_single_precision_stays_and_nothing_that_was_given_changes(known, rng):
     """A network takes nothing else."""
-    start, spectra = (
-        (known + rng.uniform(-0.2, 0.2, size=known.shape)).astype(np.float32),
-        steps_on_slopes(known).astype(np.float32),
-    )
-    given, seen = (start.copy(), spectra.copy()), set()
+    start = (known + rng.uniform(-0.2, 0.2, size=known.shape)).astype(np.float32)
+    spectra = steps_on_slopes(known).astype(np.float32)
+    start_before = start.copy()
+    spectra_before = spectra.copy()
+    decoded_dtypes = set()
 
     def decode(latents):
-        seen.add(latents.dtype)
+        decoded_dtypes.add(latents.dtype)
         return steps_on_slopes(latents)
 
-    found = refine(decode, start, spectra, EVERY)
-    assert {found.dtype} == seen == {np.dtype(np.float32)}
-    np.testing.assert_allclose(found, known, atol=1e-3)
-    np.testing.assert_array_equal(start, given[0])
-    np.testing.assert_array_equal(spectra, given[1])
+    refined = refine(decode, start, spectra, EVERY)
+    assert {refined.dtype} == decoded_dtypes == {np.dtype(np.float32)}
+    np.testing.assert_allclose(refined, known, atol=1e-3)
+    np.testing.assert_array_equal(start, start_before)
+    np.testing.assert_array_equal(spectra, spectra_before)

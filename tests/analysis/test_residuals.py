@@ -42,11 +42,9 @@ def test_errors_agree_in_all(rng, n_channels):
     by_channel = per_channel_mse(spectra, reconstructions, n_channels)
     assert by_channel.shape == (n_channels,)
     assert by_channel.mean() == pytest.approx(per_spectrum_mse(spectra, reconstructions).mean())
-    channels = (
-        spectra.reshape(7, n_channels, -1)[:, 0],
-        reconstructions.reshape(7, n_channels, -1)[:, 0],
-    )
-    assert by_channel[0] == pytest.approx(np.mean((channels[0] - channels[1]) ** 2))
+    first = spectra.reshape(7, n_channels, -1)[:, 0]
+    first_reconstructed = reconstructions.reshape(7, n_channels, -1)[:, 0]
+    assert by_channel[0] == pytest.approx(np.mean((first - first_reconstructed) ** 2))
 
 
 def test_single_precision_is_added_up_in_double():
@@ -71,19 +69,18 @@ def test_single_precision_is_added_up_in_double():
     ],
 )
 def test_best_median_worst(errors, weights, expected):
-    found = best_median_worst(np.array(errors, dtype=float), weights)
-    np.testing.assert_array_equal(found, expected)
+    indices = best_median_worst(np.array(errors, dtype=float), weights)
+    np.testing.assert_array_equal(indices, expected)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(1, 7)), min_size=1, max_size=30))
 def test_a_weight_is_as_many_spectra(pairs):
     errors, weights = map(np.array, zip(*pairs))
     expanded = np.repeat(errors, weights)
-    found = errors[best_median_worst(errors, weights)]
-    np.testing.assert_array_equal(
-        found, [expanded.min(), statistics.median_low(expanded.tolist()), expanded.max()]
-    )
-    np.testing.assert_array_equal(found, expanded[best_median_worst(expanded)])
+    chosen = errors[best_median_worst(errors, weights)]
+    median = statistics.median_low(expanded.tolist())
+    np.testing.assert_array_equal(chosen, [expanded.min(), median, expanded.max()])
+    np.testing.assert_array_equal(chosen, expanded[best_median_worst(expanded)])
 
 
 # By index
@@ -92,10 +89,10 @@ def test_a_weight_is_as_many_spectra(pairs):
 def test_offset_and_spread_at_each_index_are_those_drawn(rng):
     spectra = rng.normal(size=(20_000, 3))
     errors = rng.normal([0.5, 0.0, -2.0], [1.0, 0.1, 3.0], size=spectra.shape)
-    found = per_index(spectra, spectra + errors)
-    np.testing.assert_allclose(found["bias"], [0.5, 0.0, -2.0], atol=0.05)
-    np.testing.assert_allclose(found["spread"], [1.0, 0.1, 3.0], rtol=0.02)
-    np.testing.assert_allclose(found["kurtosis"], 0, atol=0.15)
+    described = per_index(spectra, spectra + errors)
+    np.testing.assert_allclose(described["bias"], [0.5, 0.0, -2.0], atol=0.05)
+    np.testing.assert_allclose(described["spread"], [1.0, 0.1, 3.0], rtol=0.02)
+    np.testing.assert_allclose(described["kurtosis"], 0, atol=0.15)
 
 
 def test_kurtosis_is_scipy_s(rng):
@@ -106,11 +103,9 @@ def test_kurtosis_is_scipy_s(rng):
 
 
 def test_counts_stand_for_repetitions(rng):
-    spectra, reconstructions, counts = (
-        rng.normal(size=(30, 5)),
-        rng.normal(size=(30, 5)),
-        rng.integers(1, 6, 30),
-    )
+    spectra = rng.normal(size=(30, 5))
+    reconstructions = rng.normal(size=(30, 5))
+    counts = rng.integers(1, 6, 30)
     weighed = per_index(spectra, reconstructions, counts)
     repeated = per_index(
         np.repeat(spectra, counts, axis=0), np.repeat(reconstructions, counts, axis=0)
@@ -128,7 +123,7 @@ def test_perfect_reconstructions_have_no_errors_to_describe(rng):
 
 
 def smooth(n_spectra, n_steps=96):
-    """Return cycles that a cubic follows well within seven steps, of one size in the first channel and of another in the second."""
+    """Return cycles of two sizes, one a channel, that a cubic follows well within seven steps."""
     phase = 2 * np.pi * (np.arange(n_steps) / n_steps + np.linspace(0, 1, n_spectra)[:, None])
     return np.concatenate([np.sin(phase), 3 * np.cos(2 * phase)], axis=1)
 
@@ -150,8 +145,7 @@ def test_noise_does_not_depend_on_where_the_cycle_is_cut(rng):
 
 
 def test_bends_at_switching_are_not_taken_for_noise():
-    true = np.mean(
-        (twin.simulate().spectra - twin.simulate(noise=False).spectra).reshape(-1, 2, 96) ** 2,
-        axis=(0, 2),
-    )
-    np.testing.assert_allclose(noise_floor(twin.simulate().spectra, 2), true, rtol=0.1)
+    noisy = twin.simulate().spectra
+    noise = noisy - twin.simulate(noise=False).spectra
+    variance = np.mean(noise.reshape(-1, 2, 96) ** 2, axis=(0, 2))
+    np.testing.assert_allclose(noise_floor(noisy, 2), variance, rtol=0.1)

@@ -1,4 +1,4 @@
-"""Shapes with known answers: a step that moves, loops of known area, maps that are linear or not."""
+"""Shapes with known answers: a step that moves, loops of known area, linear and other maps."""
 
 from __future__ import annotations
 
@@ -57,25 +57,24 @@ def test_area_of_an_ellipse_and_of_a_line():
 def test_area_stands_for_the_domains_of_the_twin():
     """Where the true mechanism suppresses the loop its area is less."""
     scan = simulate()
-    area = loop_area(scan.voltages[0], scan.spectra[:, : scan.n_steps])
-    amplitude = scan.spectra[:, : scan.n_steps].std(axis=1)
-    assert np.corrcoef(area, amplitude)[0, 1] > 0.9
-    again = loop_area(
-        np.roll(scan.voltages[0], 7), np.roll(scan.spectra[:, : scan.n_steps], 7, axis=1)
-    )
-    np.testing.assert_allclose(again, area, rtol=1e-5)
+    voltage = scan.voltages[0]
+    loops = scan.spectra[:, : scan.n_steps]
+    area = loop_area(voltage, loops)
+    assert np.corrcoef(area, loops.std(axis=1))[0, 1] > 0.9
+    rolled = loop_area(np.roll(voltage, 7), np.roll(loops, 7, axis=1))
+    np.testing.assert_allclose(rolled, area, rtol=1e-5)
 
 
 def test_linear_maps_are_linear_and_others_are_not(rng):
-    points, matrix = rng.normal(size=(200, 6)), rng.normal(size=(6, 4))
+    points = rng.normal(size=(200, 6))
+    matrix = rng.normal(size=(6, 4))
     assert nonlinearity(lambda x: x @ matrix + 3, points) < 1e-12
     assert nonlinearity(lambda x: np.ones((len(x), 2)), points) == 0
-    slightly, strongly = (
-        nonlinearity(lambda x, a=a: x @ matrix + a * (x @ matrix) ** 2, points) for a in (0.01, 1.0)
-    )
+    slightly = nonlinearity(lambda x: x @ matrix + 0.01 * (x @ matrix) ** 2, points)
+    strongly = nonlinearity(lambda x: x @ matrix + (x @ matrix) ** 2, points)
     assert 0.001 < slightly < 0.1 < strongly
 
 
 def test_nonlinearity_of_a_square_is_known():
-    """Of x**2 between -1 and 1 at distance 0 the images are equal; between 0 and 2 the middle is 1, not 2, and half the chord 2."""
+    """Between 0 and 2, x**2 has 1 in the middle instead of 2, over half a chord of 2."""
     assert nonlinearity(np.square, np.array([[0.0], [2.0]])) == pytest.approx(0.5)

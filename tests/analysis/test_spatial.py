@@ -1,11 +1,11 @@
-"""Spatial statistics of maps with known answers: a slope, a chequer, a stripe, noise."""
+"""Spatial statistics of maps with known answers: a chequer, a wave, blocks, noise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from replicate.analysis.spatial import morans_i, morans_test, variance_explained
+from replicate.analysis.spatial import morans_i, variance_explained
 from replicate.data.heldout import spatial_folds
 from replicate.errors import ReplicationError
 
@@ -18,12 +18,9 @@ def by_hand(values, reach):
     squared = ((places[:, None] - places[None]) ** 2).sum(axis=2)
     weights = (squared > 0) & (squared <= reach)
     deviations = values.ravel() - values.mean()
-    return (
-        len(places)
-        / weights.sum()
-        * (deviations @ weights @ deviations)
-        / (deviations @ deviations)
-    )
+    covariance = deviations @ weights @ deviations / weights.sum()
+    variance = deviations @ deviations / len(places)
+    return covariance / variance
 
 
 @pytest.mark.parametrize(("neighbours", "reach"), [("rook", 1), ("queen", 2)])
@@ -39,17 +36,6 @@ def test_moran_of_a_chequer_and_of_a_smooth_map():
     assert morans_i(np.sin(np.indices((60, 60)).sum(axis=0) / 10)) > 0.98
 
 
-def test_the_null_is_met_by_noise_and_not_by_stripes(rng):
-    p_values = [morans_test(rng.normal(size=(12, 12)), n_permutations=99)[1] for _ in range(60)]
-    assert 0.35 < np.mean(p_values) < 0.65
-    assert np.mean(np.array(p_values) <= 0.05) < 0.15
-    moran, p_value = morans_test(
-        np.indices((12, 12))[0] + rng.normal(size=(12, 12)), n_permutations=199
-    )
-    assert moran > 0.5 and p_value == 1 / 200
-    assert morans_test(CHEQUER, n_permutations=99)[1] == 1
-
-
 @pytest.fixture
 def folds():
     return spatial_folds(shape=(36, 36))
@@ -63,7 +49,7 @@ def test_variance_is_explained_where_there_is_a_reason(folds, rng):
 
 
 def test_a_neighbour_does_not_tell(folds, rng):
-    """The number of its block says all of a map that differs from block to block, but nothing of blocks not seen."""
+    """The number of a block explains a map of blocks, but nothing of a block not seen."""
     blocks = np.kron(np.arange(36).reshape(6, 6), np.ones((6, 6), dtype=int)).ravel()
     values = rng.normal(size=36)[blocks]
     assert variance_explained(values, {"block": blocks}, folds) < 0.3

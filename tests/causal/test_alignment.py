@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from replicate.causal.alignment import find_lag, lag_profile, partial_correlation
+from replicate.causal.alignment import find_lag, lag_profile
+from replicate.causal.regression import partial_correlation
 from replicate.data import twin
 from replicate.errors import ReplicationError
 
@@ -30,7 +31,8 @@ def test_the_twin_is_stored_a_quarter_cycle_apart(scan):
 
 
 def test_what_is_held_does_not_correlate(rng):
-    z, noise = rng.normal(size=500), rng.normal(size=(2, 500))
+    z = rng.normal(size=500)
+    noise = rng.normal(size=(2, 500))
     assert abs(partial_correlation(z + 0.1 * noise[0], z + 0.1 * noise[1], z)) < 0.1
     assert partial_correlation(z + noise[0], z - noise[0], z) == pytest.approx(-1)
 

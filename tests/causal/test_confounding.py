@@ -1,4 +1,7 @@
-"""Row and domain are told apart where it is known which a map follows; planted paradoxes are found, and none in noise."""
+"""Row and domain are told apart where it is known which a map follows.
+
+Planted paradoxes are found, and none is found in noise.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,14 @@ def test_latents_follow_what_they_were_made_from(pixels):
     latents = np.column_stack(
         [truth["drift"] + 0.3 * noise[0], truth["mechanism"] + 0.2 * noise[1], noise[0]]
     )
-    described = pixels.descriptors["saturation"], pixels.descriptors["resonance_mean"]
-    drift, mechanism, chance = confounding.follow(latents, *described, pixels.scan.shape)
-    assert (
-        drift["follows"] == "row"
-        and drift["row_beyond_domain"] > 0.5 > 0.05 > drift["domain_beyond_row"]
+    drift, mechanism, chance = confounding.follow(
+        latents,
+        pixels.descriptors["saturation"],
+        pixels.descriptors["resonance_mean"],
+        pixels.scan.shape,
     )
+    assert drift["follows"] == "row"
+    assert drift["row_beyond_domain"] > 0.5 > 0.05 > drift["domain_beyond_row"]
     assert mechanism["follows"] == "domain" and mechanism["domain_beyond_row"] > 0.5
     assert chance["follows"] == "neither"
     assert abs(drift["resonance_given_row"]) < abs(drift["resonance"]) / 3
@@ -47,23 +52,25 @@ def test_latents_follow_what_they_were_made_from(pixels):
 
 def test_a_planted_paradox_is_found_and_noise_has_none(rng):
     blocks = square_blocks((30, 30))
-    rows, bands = confounding.rows_of((30, 30)), rng.integers(0, 5, 900)
+    rows = confounding.rows_of((30, 30))
+    bands = rng.integers(0, 5, 900)
     x = bands + rng.normal(size=900)
     values = {
         "x": x,
         "y": 3.0 * bands - 1.2 * x + 0.5 * rng.normal(size=900),
         "z": rng.normal(size=900),
     }
-    found = confounding.reversals(values, rows, bands, blocks)
-    assert found["looks"] == 9
-    assert {tuple(each["pair"]) for each in found["found"]} == {("x", "y")} and found["found"][0][
-        "survives"
-    ]
-    assert found["found"][0]["pooled"]["value"] > 0 > found["found"][0]["within"]["value"]
+    searched = confounding.reversals(values, rows, bands, blocks)
+    assert searched["looks"] == 9
+    paradoxes = searched["found"]
+    assert {tuple(paradox["pair"]) for paradox in paradoxes} == {("x", "y")}
+    assert paradoxes[0]["survives"]
+    assert paradoxes[0]["pooled"]["value"] > 0 > paradoxes[0]["within"]["value"]
 
 
 def test_weighted_correlations(rng):
-    scores, weights = rng.normal(size=(50, 3)), rng.integers(0, 3, (1, 50))
+    scores = rng.normal(size=(50, 3))
+    weights = rng.integers(0, 3, (1, 50))
     expected = np.corrcoef(np.repeat(scores, weights[0], axis=0).T)
     np.testing.assert_allclose(confounding.correlations(scores, weights)[0], expected, atol=1e-12)
 

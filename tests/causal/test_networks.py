@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from replicate.causal import known_truth as checks
-from replicate.causal import networks
+from replicate.causal import known_truth, networks
 
 for _name in ("lingam", "causallearn"):
     pytest.importorskip(_name, reason="the causal libraries are not installed")
@@ -17,9 +16,8 @@ COLLIDER = np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0]])
 
 def drawn(graph, rng, n=2000, uniform=True):
     shape = (n, len(graph))
-    return networks.simulate(
-        0.9 * graph, rng.uniform(-1, 1, shape) if uniform else rng.normal(size=shape)
-    )
+    noise = rng.uniform(-1, 1, shape) if uniform else rng.normal(size=shape)
+    return networks.simulate(0.9 * graph, noise)
 
 
 def test_distance_counts_pairs():
@@ -49,24 +47,22 @@ def test_what_comes_first_has_no_cause(rng):
 
 
 def test_known_graphs_and_where_lingam_must_fail():
-    assert checks.known_graphs("uniform", 1000, repeats=5)["lingam"] <= 0.5
-    gaussian = checks.known_graphs("Gaussian", 3600, repeats=5)
+    assert known_truth.known_graphs("uniform", 1000, repeats=5)["lingam"] <= 0.5
+    gaussian = known_truth.known_graphs("Gaussian", 3600, repeats=5)
     assert gaussian["lingam"] >= 4 > gaussian["pc"]
 
 
 def test_simpsons_paradox_with_its_cause_seen_and_hidden():
-    found = checks.simpson(seeds=5)
-    assert (
-        found["naive"] > 0.4
-        and found["hidden"] >= 0
-        and found["hidden_right"] == 0
-        and found["seen"] == pytest.approx(-0.5, abs=0.1)
-    )
+    effects = known_truth.simpson(seeds=5)
+    assert effects["naive"] > 0.4
+    assert effects["hidden"] >= 0
+    assert effects["hidden_right"] == 0
+    assert effects["seen"] == pytest.approx(-0.5, abs=0.1)
 
 
 def test_simpsons_paradox_on_a_fresh_twin():
-    found = checks.twin_simpson(213)
-    assert found["pooled"] > 0 > found["within_band_score"]
+    correlations = known_truth.twin_simpson(213)
+    assert correlations["pooled"] > 0 > correlations["within_band_score"]
 
 
 def test_nothing_is_found_where_nothing_is(rng):
@@ -83,5 +79,5 @@ def test_whole_blocks_are_drawn(rng):
 
 
 def test_a_fresh_twins_graph_from_one_pixel_a_block():
-    found = checks.twin_graph(214, per_block=1)
-    assert found["distance"] <= 4 and found["found"] >= 2
+    search = known_truth.twin_graph(214, per_block=1)
+    assert search["distance"] <= 4 and search["found"] >= 2

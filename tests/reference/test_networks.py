@@ -1,4 +1,4 @@
-"""The recurrent forward pass in NumPy: known answers, symmetries, and damaged weights. None of it needs MXNet.
+"""The recurrent forward pass in NumPy, without MXNet: known answers, symmetries, damaged weights.
 
 tests/models/test_network.py holds it against the Gluon network.
 """
@@ -55,40 +55,34 @@ def shapes(
     n_steps=STEPS,
 ):
     both = 2 * width
-    found = layer("encoder.summary", both if n_blocks else n_channels, width) | layer(
-        "decoder.first", n_latent, width
-    )
+    by_name = layer("encoder.summary", both if n_blocks else n_channels, width)
+    by_name |= layer("decoder.first", n_latent, width)
     for block in range(n_blocks):
         for index in range(n_layers):
             first = n_channels if block == index == 0 else both
-            found |= layer(f"encoder.blocks.{block}.layers.{index}", first, width)
-            found |= layer(f"decoder.blocks.{block}.layers.{index}", both, width)
-    found |= (
-        {"encoder.blocks.0.skip.weight": (both, n_channels)}
-        if n_blocks and n_channels != both
-        else {}
-    )
-    found |= dense("encoder.embedding", both, n_latent) | dense("encoder.mean", n_latent, n_latent)
-    found |= dense("encoder.log_variance", n_latent, n_latent) | dense(
-        "decoder.embedding", n_latent, n_latent
-    )
-    found |= dense("decoder.output", both, n_channels)
+            by_name |= layer(f"encoder.blocks.{block}.layers.{index}", first, width)
+            by_name |= layer(f"decoder.blocks.{block}.layers.{index}", both, width)
+    if n_blocks and n_channels != both:
+        by_name["encoder.blocks.0.skip.weight"] = (both, n_channels)
+    by_name |= dense("encoder.embedding", both, n_latent)
+    by_name |= dense("encoder.mean", n_latent, n_latent)
+    by_name |= dense("encoder.log_variance", n_latent, n_latent)
+    by_name |= dense("decoder.embedding", n_latent, n_latent)
+    by_name |= dense("decoder.output", both, n_channels)
     if linear_path:
-        found |= dense("encoder.linear", n_channels * n_steps, n_latent) | dense(
-            "decoder.linear", n_latent, n_channels * n_steps
-        )
-    return found
+        by_name |= dense("encoder.linear", n_channels * n_steps, n_latent)
+        by_name |= dense("decoder.linear", n_latent, n_channels * n_steps)
+    return by_name
 
 
 def draw(rng, **form):
-    """Random weights; the biases of the embeddings keep their ReLUs from being 0 for every spectrum."""
+    """Random weights; the biases of the embeddings keep their ReLUs from being 0 throughout."""
     weights = {
         name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes(**form).items()
     }
-    return weights | {
-        f"{name}.embedding.bias": np.full(LATENTS, 3, dtype=np.float32)
-        for name in ("encoder", "decoder")
-    }
+    for side in ("encoder", "decoder"):
+        weights[f"{side}.embedding.bias"] = np.full(LATENTS, 3, dtype=np.float32)
+    return weights
 
 
 def zeros(**form):
@@ -110,12 +104,11 @@ def sigmoid(x):
 @every_depth
 def test_zero_weights_give_the_biases(rng, n_blocks, n_layers, linear_path):
     weights = zeros(n_blocks=n_blocks, n_layers=n_layers, linear_path=linear_path)
-    weights |= {
-        name: rng.normal(size=array.shape)
-        for name, array in weights.items()
-        if name.endswith(".bias")
-    }  # all but the LSTMs'
-    network, latents = LSTMNetwork(weights), rng.normal(size=(3, LATENTS))
+    for name, array in weights.items():
+        if name.endswith(".bias"):  # all but the LSTMs'
+            weights[name] = rng.normal(size=array.shape)
+    network = LSTMNetwork(weights)
+    latents = rng.normal(size=(3, LATENTS))
     mean, log_variance = network.encode(draw_spectra(rng, 3))
     expected = weights["encoder.mean.bias"] + weights.get("encoder.linear.bias", 0)
     np.testing.assert_allclose(mean, np.tile(expected, (3, 1)))
@@ -124,27 +117,31 @@ def test_zero_weights_give_the_biases(rng, n_blocks, n_layers, linear_path):
     if linear_path:
         stacked = stacked + weights["decoder.linear.bias"].reshape(STEPS, CHANNELS).T.ravel()
     np.testing.assert_allclose(network.decode(latents, STEPS), np.tile(stacked, (3, 1)))
-    for embedding, name in (
-        (network.encoder_embedding(draw_spectra(rng, 3)), "encoder"),
-        (network.decoder_embedding(latents), "decoder"),
-    ):
-        np.testing.assert_allclose(
-            embedding, np.tile(np.maximum(weights[f"{name}.embedding.bias"], 0), (3, 1))
-        )
+    embeddings = {
+        "encoder": network.encoder_embedding(draw_spectra(rng, 3)),
+        "decoder": network.decoder_embedding(latents),
+    }
+    for side, embedding in embeddings.items():
+        expected = np.maximum(weights[f"{side}.embedding.bias"], 0)
+        np.testing.assert_allclose(embedding, np.tile(expected, (3, 1)))
 
 
+#: The gates of an LSTM, in the order of their rows in the stored weights.
 GATES = ("input", "forget", "candidate", "output")
-"""In the order of the rows in the file."""
 
 
 def by_hand(sequence, terms):
-    """The last state of an LSTM of one unit; each gate has terms ``(input weight, state weight, input bias, state bias)``."""
-    h = c = 0.0
+    """Return the last state of an LSTM of one unit.
+
+    Each gate has terms ``(input weight, state weight, input bias, state bias)``.
+    """
+    h = 0.0
+    c = 0.0
     for x in sequence:
-        total = {
-            gate: terms[gate][0] * x + terms[gate][1] * h + terms[gate][2] + terms[gate][3]
-            for gate in GATES
-        }
+        total = {}
+        for gate in GATES:
+            input_weight, state_weight, input_bias, state_bias = terms[gate]
+            total[gate] = input_weight * x + state_weight * h + input_bias + state_bias
         c = sigmoid(total["forget"]) * c + sigmoid(total["input"]) * tanh(total["candidate"])
         h = sigmoid(total["output"]) * tanh(c)
     return h
@@ -152,7 +149,7 @@ def by_hand(sequence, terms):
 
 @pytest.mark.parametrize("sequence", [[0.7], [0.7, -1.2], [0.3, 0.9, -0.4]])
 def test_scalar_lstm_by_hand(sequence):
-    """Every weight differs from every other, so that neither gates nor directions can change places unnoticed."""
+    """All weights differ, so that neither gates nor directions can change places unnoticed."""
     forward = (
         (0.3, -0.2, 0.1, 0.05),
         (-0.6, 0.4, 0.7, -0.1),
@@ -192,7 +189,7 @@ def test_scalar_lstm_by_hand(sequence):
     ],
 )
 def test_gates_open_and_closed(closed, expected):
-    """With every gate open and the candidate at 1, the cell counts the steps: forwards in one channel, backwards in the other."""
+    """With every gate open and the candidate at 1, the cell counts the steps in its direction."""
     weights = zeros(linear_path=False, width=1)
     for side in "lr":
         bias = [-50 if gate == closed else 50 for gate in GATES]
@@ -204,43 +201,35 @@ def test_gates_open_and_closed(closed, expected):
 
 def test_the_encoder_cuts_its_last_states_at_zero(rng):
     """So that an embedding that is minus the states is 0, and one that is the states is not."""
-    weights, states = (
-        draw(rng) | {"encoder.embedding.bias": np.zeros(LATENTS)},
-        np.eye(LATENTS, 2 * WIDTH),
-    )
-    assert (
-        LSTMNetwork(weights | {"encoder.embedding.weight": states})
-        .encoder_embedding(draw_spectra(rng))
-        .any()
-    )
-    assert (
-        not LSTMNetwork(weights | {"encoder.embedding.weight": -states})
-        .encoder_embedding(draw_spectra(rng))
-        .any()
-    )
+    weights = draw(rng) | {"encoder.embedding.bias": np.zeros(LATENTS)}
+    states = np.eye(LATENTS, 2 * WIDTH)
+    with_states = LSTMNetwork(weights | {"encoder.embedding.weight": states})
+    assert with_states.encoder_embedding(draw_spectra(rng)).any()
+    with_minus_states = LSTMNetwork(weights | {"encoder.embedding.weight": -states})
+    assert not with_minus_states.encoder_embedding(draw_spectra(rng)).any()
 
 
 def test_the_linear_path_reads_and_writes_step_by_step(rng):
-    """Its features are all channels of the first step, then of the second; spectra are stacked channel by channel."""
-    weights = zeros(n_latent=CHANNELS * STEPS)
-    weights["encoder.linear.weight"] = weights["decoder.linear.weight"] = np.eye(CHANNELS * STEPS)
-    network, spectra = LSTMNetwork(weights), draw_spectra(rng)
+    """All channels of the first step come first; spectra are stacked channel by channel."""
+    n_features = CHANNELS * STEPS
+    weights = zeros(n_latent=n_features)
+    weights["encoder.linear.weight"] = np.eye(n_features)
+    weights["decoder.linear.weight"] = np.eye(n_features)
+    network = LSTMNetwork(weights)
+    spectra = draw_spectra(rng)
+    step_by_step = spectra.reshape(-1, CHANNELS, STEPS).transpose(0, 2, 1)
     mean, log_variance = network.encode(spectra)
-    np.testing.assert_array_equal(
-        mean, spectra.reshape(-1, CHANNELS, STEPS).transpose(0, 2, 1).reshape(-1, CHANNELS * STEPS)
-    )
+    np.testing.assert_array_equal(mean, step_by_step.reshape(-1, n_features))
     np.testing.assert_array_equal(log_variance, 0)
-    np.testing.assert_array_equal(
-        network.reconstruct(spectra, np.ones(CHANNELS * STEPS, dtype=bool)), spectra
-    )
+    reconstructed = network.reconstruct(spectra, np.ones(n_features, dtype=bool))
+    np.testing.assert_array_equal(reconstructed, spectra)
 
 
 def test_a_block_of_dead_layers_is_its_skip(rng):
-    """A layer whose weights are 0 has states of 0; what the decoder's blocks then pass on is what they got."""
+    """A layer whose weights are 0 has states of 0; a block of the decoder is its skip."""
     shallow = draw(rng, linear_path=False)
-    deep = zeros(n_blocks=2, n_layers=2, linear_path=False) | {
-        name: array for name, array in shallow.items() if name.startswith("decoder")
-    }
+    deep = zeros(n_blocks=2, n_layers=2, linear_path=False)
+    deep |= {name: array for name, array in shallow.items() if name.startswith("decoder")}
     latents = rng.normal(size=(4, LATENTS))
     np.testing.assert_array_equal(
         LSTMNetwork(deep).decode(latents, STEPS), LSTMNetwork(shallow).decode(latents, STEPS)
@@ -248,8 +237,9 @@ def test_a_block_of_dead_layers_is_its_skip(rng):
 
 
 def test_kl():
-    """Nats from the unit normal: 0 for the prior itself; averaged over spectra, not over channels."""
-    mean, log_variance = np.array([[0, 1, -3, 0], [0, 3, -3, 0]]), np.array([[0, 0, 0, log(4)]] * 2)
+    """Nats from the unit normal, averaged over spectra, not channels; 0 for the prior itself."""
+    mean = np.array([[0, 1, -3, 0], [0, 3, -3, 0]])
+    log_variance = np.array([[0, 0, 0, log(4)]] * 2)
     np.testing.assert_allclose(kl(mean, log_variance), [0, 2.5, 4.5, (3 - log(4)) / 2])
 
 
@@ -257,25 +247,34 @@ def test_kl():
 
 
 def mirrored(weights):
-    """Weights of the network that does to reversed spectra what `weights` does to spectra: the directions change places everywhere."""
+    """Weights of the network that does to reversed spectra what `weights` does to spectra.
 
-    def halves(array, axis):
+    The directions change places everywhere.
+    """
+
+    def swap_halves(array, axis):
         return np.concatenate(np.split(array, 2, axis=axis)[::-1], axis=axis)
 
     def reverse(array):
         return array.reshape(STEPS, CHANNELS, *array.shape[1:])[::-1].reshape(array.shape)
 
+    def other_direction(name):
+        if ".l_cell." in name:
+            return name.replace(".l_cell.", ".r_cell.")
+        return name.replace(".r_cell.", ".l_cell.")
+
     changed = {}
     for name, array in weights.items():
-        from_both = array.ndim == 2 and array.shape[1] == 2 * WIDTH
-        array = halves(array, 1) if from_both else array
-        array = halves(array, 0) if ".skip." in name else array
-        array = reverse(array) if name.startswith("decoder.linear") else array
-        array = reverse(array.T).T if name == "encoder.linear.weight" else array
-        sides = {".l_cell.": ".r_cell.", ".r_cell.": ".l_cell."}
-        changed[
-            next((name.replace(side, other) for side, other in sides.items() if side in name), name)
-        ] = array
+        reads_both_directions = array.ndim == 2 and array.shape[1] == 2 * WIDTH
+        if reads_both_directions:
+            array = swap_halves(array, 1)
+        if ".skip." in name:
+            array = swap_halves(array, 0)
+        if name.startswith("decoder.linear"):
+            array = reverse(array)
+        if name == "encoder.linear.weight":
+            array = reverse(array.T).T
+        changed[other_direction(name)] = array
     return changed
 
 
@@ -285,32 +284,29 @@ def test_reversing_time_and_swapping_the_directions_changes_nothing(
     rng, n_blocks, n_layers, linear_path
 ):
     weights = draw(rng, n_blocks=n_blocks, n_layers=n_layers, linear_path=linear_path)
-    network, mirror = LSTMNetwork(weights), LSTMNetwork(mirrored(weights))
-    spectra, latents = draw_spectra(rng), rng.normal(size=(6, LATENTS))
+    network = LSTMNetwork(weights)
+    mirror = LSTMNetwork(mirrored(weights))
+    spectra = draw_spectra(rng)
+    latents = rng.normal(size=(6, LATENTS))
 
     def reverse(stacked):
         return stacked.reshape(-1, CHANNELS, STEPS)[:, :, ::-1].reshape(-1, CHANNELS * STEPS)
 
-    for found, expected in zip(mirror.encode(reverse(spectra)), network.encode(spectra)):
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+    for mirrored_part, part in zip(mirror.encode(reverse(spectra)), network.encode(spectra)):
+        np.testing.assert_allclose(mirrored_part, part, atol=1e-12)
     np.testing.assert_allclose(
         mirror.decode(latents, STEPS), reverse(network.decode(latents, STEPS)), atol=1e-12
     )
     # Neither half of it is enough.
-    assert (
-        np.abs(
-            network.encoder_embedding(reverse(spectra)) - network.encoder_embedding(spectra)
-        ).max()
-        > 1e-6
-    )
-    assert (
-        np.abs(mirror.encoder_embedding(spectra) - network.encoder_embedding(spectra)).max() > 1e-6
-    )
+    embedding = network.encoder_embedding(spectra)
+    assert np.abs(network.encoder_embedding(reverse(spectra)) - embedding).max() > 1e-6
+    assert np.abs(mirror.encoder_embedding(spectra) - embedding).max() > 1e-6
 
 
 def test_spectra_do_not_see_each_other(rng, monkeypatch):
-    """Whatever the batches, their rests and the order: each spectrum is reconstructed as if it were alone."""
-    network, spectra = LSTMNetwork(draw(rng, n_blocks=1)), draw_spectra(rng, 7)
+    """Whatever the batches and the order, each spectrum is reconstructed as if it were alone."""
+    network = LSTMNetwork(draw(rng, n_blocks=1))
+    spectra = draw_spectra(rng, 7)
     alone = np.concatenate([network.reconstruct(spectrum[None], ON) for spectrum in spectra])
     for batch in (1, 3, 7, 200):
         monkeypatch.setattr(base, "BATCH", batch)
@@ -319,45 +315,44 @@ def test_spectra_do_not_see_each_other(rng, monkeypatch):
 
 
 def test_no_more_than_a_batch_is_in_the_recurrent_layers_at_once(rng, monkeypatch):
-    seen, states = [], LSTMNetwork._states
+    batches = []
+    states = LSTMNetwork._states
 
     def watched(self, name, sequence):
-        seen.append(sequence.shape[1])
+        batches.append(sequence.shape[1])
         return states(self, name, sequence)
 
     monkeypatch.setattr(LSTMNetwork, "_states", watched)
     LSTMNetwork(draw(rng)).reconstruct(draw_spectra(rng, 2 * base.BATCH + 1), ON)
-    assert seen == 2 * [base.BATCH, base.BATCH, base.BATCH, base.BATCH, 1, 1]
+    assert batches == 2 * [base.BATCH, base.BATCH, base.BATCH, base.BATCH, 1, 1]
 
 
 @every_form
 def test_no_spectra(rng, linear_path):
     network = LSTMNetwork(draw(rng, n_blocks=1, linear_path=linear_path))
-    assert [array.shape for array in network.encode(draw_spectra(rng, 0))] == [(0, LATENTS)] * 2
+    for part in network.encode(draw_spectra(rng, 0)):
+        assert part.shape == (0, LATENTS)
     assert network.reconstruct(draw_spectra(rng, 0), ON).shape == (0, CHANNELS * STEPS)
 
 
 def test_a_channel_that_is_switched_off_is_zero(rng):
-    network, spectra = LSTMNetwork(draw(rng)), draw_spectra(rng)
+    network = LSTMNetwork(draw(rng))
+    spectra = draw_spectra(rng)
     mean, _ = network.encode(spectra)
     mean[:, [0, 2]] = 0
-    np.testing.assert_array_equal(
-        network.reconstruct(spectra, np.array([False, True, False, True])),
-        network.decode(mean, STEPS),
-    )
-    np.testing.assert_array_equal(
-        network.reconstruct(spectra, np.zeros(LATENTS, dtype=bool)), network.decode(0 * mean, STEPS)
-    )
-    assert np.abs(network.reconstruct(spectra, ON) - network.decode(mean, STEPS)).max() > 1e-3
+    decoded = network.decode(mean, STEPS)
+    two_off = network.reconstruct(spectra, np.array([False, True, False, True]))
+    np.testing.assert_array_equal(two_off, decoded)
+    all_off = network.reconstruct(spectra, np.zeros(LATENTS, dtype=bool))
+    np.testing.assert_array_equal(all_off, network.decode(0 * mean, STEPS))
+    assert np.abs(network.reconstruct(spectra, ON) - decoded).max() > 1e-3
 
 
 def test_without_a_linear_path_spectra_may_have_any_length(rng):
     network = LSTMNetwork(draw(rng, linear_path=False))
     for n_steps in (1, 2, 11):
-        assert network.reconstruct(draw_spectra(rng, n_steps=n_steps), ON).shape == (
-            6,
-            CHANNELS * n_steps,
-        )
+        reconstructed = network.reconstruct(draw_spectra(rng, n_steps=n_steps), ON)
+        assert reconstructed.shape == (6, CHANNELS * n_steps)
 
 
 # What is stored.
@@ -367,27 +362,21 @@ def test_without_a_linear_path_spectra_may_have_any_length(rng):
 @pytest.mark.parametrize("n_channels", [1, 2, 6])
 @every_depth
 def test_sizes_follow_from_the_weights(rng, n_blocks, n_layers, n_channels, linear_path):
-    """Also where the channels are as many as the states, and the first block needs no map on its skip."""
-    network = LSTMNetwork(
-        draw(
-            rng,
-            n_blocks=n_blocks,
-            n_layers=n_layers,
-            n_channels=n_channels,
-            linear_path=linear_path,
-        )
+    """Also where there are as many channels as states, and the first skip needs no map."""
+    weights = draw(
+        rng, n_blocks=n_blocks, n_layers=n_layers, n_channels=n_channels, linear_path=linear_path
     )
+    network = LSTMNetwork(weights)
     assert (network.n_channels, network.n_latent, network.width) == (n_channels, LATENTS, WIDTH)
     assert (network.n_blocks, network.n_layers) == (n_blocks, n_layers if n_blocks else 0)
     assert list(network.steps) == [STEPS] if linear_path else network.steps == range(1, sys.maxsize)
-    assert network.reconstruct(draw_spectra(rng, n_channels=n_channels), ON).shape == (
-        6,
-        n_channels * STEPS,
-    )
+    reconstructed = network.reconstruct(draw_spectra(rng, n_channels=n_channels), ON)
+    assert reconstructed.shape == (6, n_channels * STEPS)
 
 
 def test_weights_are_as_good_from_a_file(rng, tmp_path):
-    weights, spectra = draw(rng, n_blocks=1), draw_spectra(rng)
+    weights = draw(rng, n_blocks=1)
+    spectra = draw_spectra(rng)
     write_npz(tmp_path / "weights.npz", **weights)
     stored = read_npz(tmp_path / "weights.npz")
     np.testing.assert_array_equal(
@@ -405,12 +394,8 @@ def test_damaged_weights_are_refused(rng, name):
     without = {other: array for other, array in weights.items() if other != name}
     with pytest.raises(ReplicationError, match=f"{name} is missing"):
         LSTMNetwork(without)
-    for shape in (
-        np.add(weights[name].shape, 1),
-        (*weights[name].shape, 1),
-        (),
-        (0,) * weights[name].ndim,
-    ):
+    good = weights[name].shape
+    for shape in (np.add(good, 1), (*good, 1), (), (0,) * len(good)):
         with pytest.raises(ReplicationError, match=r"has shape \(.*expected.*run and train again"):
             LSTMNetwork(weights | {name: np.zeros(shape)})
     for value in (np.nan, np.inf, -np.inf):
@@ -442,13 +427,12 @@ def test_weights_of_another_model_are_refused(rng):
         ReplicationError, match=r"decoder.linear.bias has shape \(11,\), expected \(10,\)"
     ):
         LSTMNetwork(weights | odd | {"decoder.linear.bias": np.zeros(11)})
+    deep = draw(rng, n_blocks=3)
+    third_blocks = {name: array for name, array in deep.items() if ".blocks.2." in name}
     with pytest.raises(
         ReplicationError, match=r"coder.blocks.0.layers.0.* is missing.* \(and \d+ more\)"
     ):
-        LSTMNetwork(
-            weights
-            | {name: array for name, array in draw(rng, n_blocks=3).items() if ".blocks.2." in name}
-        )
+        LSTMNetwork(weights | third_blocks)
 
 
 @every_form
@@ -474,12 +458,14 @@ def test_spectra_and_latents_that_do_not_fit_are_refused(rng, linear_path):
 
 
 def test_weights_and_spectra_are_left_as_they_were(rng):
-    weights, spectra = draw(rng, n_blocks=1), draw_spectra(rng)
-    before = {name: array.copy() for name, array in weights.items()}, spectra.copy()
+    weights = draw(rng, n_blocks=1)
+    spectra = draw_spectra(rng)
+    weights_before = {name: array.copy() for name, array in weights.items()}
+    spectra_before = spectra.copy()
     LSTMNetwork(weights).reconstruct(spectra, ON)
-    np.testing.assert_array_equal(spectra, before[1])
+    np.testing.assert_array_equal(spectra, spectra_before)
     for name, array in weights.items():
-        np.testing.assert_array_equal(array, before[0][name])
+        np.testing.assert_array_equal(array, weights_before[name])
 
 
 def test_large_weights_overflow_nowhere(rng):
@@ -489,8 +475,12 @@ def test_large_weights_overflow_nowhere(rng):
 
 
 def test_it_imports_neither_mxnet_nor_the_models():
-    code = "import sys, replicate.reference; print([name for name in sys.modules if name.startswith(('mxnet', 'replicate.models'))])"
-    found = subprocess.run(
+    code = (
+        "import sys, replicate.reference; "
+        "unwanted = ('mxnet', 'replicate.models'); "
+        "print([name for name in sys.modules if name.startswith(unwanted)])"
+    )
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
-    assert found.stdout.strip() == "[]"
+    assert process.stdout.strip() == "[]"
