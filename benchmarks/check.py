@@ -1,12 +1,13 @@
 """Does it still come out the same? New metrics against the stored ones, by the rule of each kind.
 
-``nox -s check``, or ``python benchmarks/check.py`` where the package is installed. It prints a line
-a check, the timings, and a verdict.
+``nox -s check`` prints a line a check, the timings, and a verdict.
 
-Counts must be equal for every seed. Values are compared seed by seed where machine and versions are
-those of the stored metrics, otherwise by the interval of the difference of their means. The order
+Counts must be equal for every seed. Values are compared seed by seed, and the mean difference of
+the seeds that both have must be as small as `benchmarks.noise` says: a thousandth where arithmetic
+and packages are the same, otherwise within the prediction interval of the stored seeds. The order
 of the models is judged on the new metrics alone. Time and memory are shown, and never a gate; but
-whatever is stored must have been measured again.
+whatever is stored must have been measured again. Weights are compared bit by bit, and it is said of
+how many runs they are the same.
 """
 
 from __future__ import annotations
@@ -19,29 +20,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scipy import stats
-
-from benchmarks.store import Store
+from benchmarks.noise import FLOOR, PAIRED_TOLERANCE, TAIL, allowed
+from benchmarks.store import PROFILE, Store, jobs_with_weights
+from replicate.arithmetic import NATIVE, PINNED
 from replicate.errors import ReplicationError
+from replicate.files import read_npz
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics
+from replicate.running.runs import Run
 from replicate.study.studies import PAPER
-
-#: The stored metrics.
-STORED = Store().metrics_path
-
-#: How far apart the same seed may be on the same machine, relative to the stored value. One machine
-#: and one set of versions give the same bits, so this forgives only another order of summation.
-PAIRED_TOLERANCE = 1e-3
-
-#: Confidence level of the interval of the difference of two means, across machines.
-CONFIDENCE = 0.99
-
-#: Least half-width of that interval, as a share of the stored mean.
-FLOOR = 0.05
-
-#: Seeds that the stored and the new metrics must each have for that interval.
-MIN_SEEDS = 5
 
 #: The first of each pair is the better one: it has the lower error.
 ORDERS = (
@@ -57,8 +44,8 @@ ORDERS = (
 #: that are checked themselves.
 DERIVED = ("shuffle_change", "sensitivity")
 
-#: The three verdicts of a check.
-OK, FAILED, FEW = "ok", "FAILED", "not enough seeds"
+#: The two verdicts of a check.
+OK, FAILED = "ok", "FAILED"
 
 #: Heading of each group of checks, in the order in which they are printed.
 GROUPS = {
@@ -80,7 +67,7 @@ class Check(NamedTuple):
     name : str
         The metric, or the pair of metrics.
     verdict : str
-        `OK`, `FAILED` or `FEW`.
+        `OK` or `FAILED`.
     detail : str
         What was compared, and what to do where it failed.
     """
@@ -108,9 +95,9 @@ def check(stored: dict, new: dict) -> list[Check]:
     if stored["profile"] != new["profile"]:
         return [_profile_check(stored["profile"], new["profile"])]
     before, after = stored["metrics"], new["metrics"]
-    same_machine = machine_class(stored) == machine_class(new)
+    is_same = have_same_bits(stored, new)
     checks = [*_missing_checks(before, after)]
-    checks += _metric_checks(before, after, same_machine)
+    checks += _metric_checks(before, after, is_same)
     checks += _order_checks(after)
     return sorted(checks, key=lambda one: list(GROUPS).index(one.group))
 
@@ -130,13 +117,13 @@ def _missing_checks(before, after):
             yield Check("missing", name, FAILED, advice)
 
 
-def _metric_checks(before, after, same_machine):
+def _metric_checks(before, after, is_same):
     """Yield a check of every metric that has a rule and was measured again."""
-    for name, stored in before.items():
-        kind = kind_of(name)
-        if name in after and kind.rule != "reported":
-            verdict, detail = _compare(kind, stored, after[name], same_machine)
-            yield Check(kind.rule, name, verdict, detail)
+    for name in before:
+        rule = kind_of(name).rule
+        if name in after and rule != "reported":
+            verdict, detail = _compare(name, before, after[name], is_same)
+            yield Check(rule, name, verdict, detail)
 
 
 def _order_checks(after):
@@ -156,89 +143,77 @@ def _is_expected(name, after):
     return kind not in DERIVED and (was_run or model in PAPER.models.get(dataset, ()))
 
 
-def machine_class(document: dict) -> dict[str, str | None]:
-    """Return what two documents must share for their numbers to be the same bit by bit.
+def conditions(document: dict) -> dict[str, str | None]:
+    """Return on what the bits of a document's numbers depend: arithmetic and a few packages."""
+    versions = document["versions"]
+    packages = ("python", "numpy", "mxnet", "scikit-learn")
+    arithmetic = document["machine"].get("arithmetic", NATIVE)
+    return {"arithmetic": arithmetic, **{name: versions.get(name) for name in packages}}
 
-    That is the processor, the kind of system, and the versions of a few packages.
+
+def have_same_bits(stored: dict, new: dict) -> bool:
+    """Return whether two documents should have the same numbers, bit by bit.
+
+    Native arithmetic is never known to be the same: processors of one name may run other code.
     """
-    machine, versions = document["machine"], document["versions"]
-    shared = {
-        "processor": machine.get("processor"),
-        "system": machine.get("system", "").partition("-")[0],
-    }
-    for name in ("python", "numpy", "mxnet", "scikit-learn"):
-        shared[name] = versions.get(name)
-    return shared
-
-
-def interval_half_width(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return half the width of Welch's t-interval of the difference of the means of two samples.
-
-    It is 0 where neither sample varies.
-    """
-    samples = [
-        (statistics.variance(values) / len(values), len(values) - 1) for values in (first, second)
-    ]
-    total = sum(squared_error for squared_error, _ in samples)
-    if total == 0:
-        return 0.0
-    freedom = 1 / sum((squared_error / total) ** 2 / n for squared_error, n in samples)
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(total)
+    return conditions(stored) == conditions(new) and conditions(new)["arithmetic"] == PINNED
 
 
 def _by_seed(entry):
     return dict(zip(entry["seeds"], entry["values"]))
 
 
-def _compare(kind, stored, new, same_machine):
+def _compare(name, before, new, is_same):
     """Return verdict and detail of one metric by its rule."""
+    stored = before[name]
     if stored["provenance"] != new["provenance"]:
         detail = (
             f"on {new['provenance']} data, stored on {stored['provenance']}; "
             "run again: `nox -s bench -- --data measured`"
         )
         return FAILED, detail
-    if kind.rule == "value" and not same_machine:
-        return _by_interval(kind, stored["values"], new["values"])
-    return _by_seeds(kind, _by_seed(stored), _by_seed(new))
-
-
-def _by_seeds(kind, stored, new):
-    """Return verdict and detail of one metric, compared seed by seed."""
-    seeds = sorted(stored.keys() & new.keys())
+    old_values, new_values = _by_seed(stored), _by_seed(new)
+    seeds = sorted(old_values.keys() & new_values.keys())
     if not seeds:
         detail = (
-            f"no common seed: stored {sorted(stored)}, new {sorted(new)}; "
+            f"no common seed: stored {sorted(old_values)}, new {sorted(new_values)}; "
             "make one with `nox -s bench`"
         )
         return FAILED, detail
-    off = [seed for seed in seeds if not _is_same(kind, stored[seed], new[seed])]
+    pairs = {seed: (old_values[seed], new_values[seed]) for seed in seeds}
+    if kind_of(name).rule == "exact":
+        return _compare_counts(name, pairs)
+    return _compare_values(name, pairs, allowed(name, before, seeds, is_same), is_same)
+
+
+def _compare_counts(name, pairs):
+    """Return verdict and detail of a count, which must be the same for every seed."""
+    off = {seed: pair for seed, pair in pairs.items() if pair[0] != pair[1]}
     if not off:
-        return OK, f"{len(seeds)} of {len(stored)} stored seeds compared"
-    worst = max(off, key=lambda seed: abs(new[seed] - stored[seed]))
-    difference = _difference(kind, stored[worst], new[worst])
-    return FAILED, f"{len(off)} of {len(seeds)} seeds, most at seed {worst}: {difference}"
+        return OK, f"equal for {_seeds(pairs)}"
+    worst = max(off, key=lambda seed: abs(off[seed][1] - off[seed][0]))
+    difference = _difference(kind_of(name), *off[worst])
+    return FAILED, f"{len(off)} of {len(pairs)} seeds, most at seed {worst}: {difference}"
 
 
-def _is_same(kind, stored, new):
-    """Return whether two values of one seed are equal, or within the tolerance of their kind."""
-    if kind.rule == "exact":
-        return new == stored
-    return abs(new - stored) <= max(PAIRED_TOLERANCE * abs(stored), kind.rounding)
+def _compare_values(name, pairs, tolerance, is_same):
+    """Return verdict and detail of a value: of each seed with the same bits, else of their mean."""
+    differences = {seed: new - old for seed, (old, new) in pairs.items()}
+    worst = max(differences, key=lambda seed: abs(differences[seed]))
+    mean = statistics.fmean(differences.values())
+    off = abs(differences[worst]) if is_same else abs(mean)
+    if off <= tolerance:
+        return OK, f"{off:.2g} apart for {_seeds(pairs)}, {tolerance:.2g} allowed"
+    if is_same:
+        difference = _difference(kind_of(name), *pairs[worst])
+        return FAILED, f"more than {tolerance:.2g} apart at seed {worst}: {difference}"
+    old, new = (statistics.fmean(values) for values in zip(*pairs.values()))
+    difference = _difference(kind_of(name), old, new)
+    return FAILED, f"means more than {tolerance:.2g} apart: {difference}"
 
 
-def _by_interval(kind, stored, new):
-    """Return verdict and detail of one metric, compared by the means over its seeds."""
-    if min(len(stored), len(new)) < MIN_SEEDS:
-        detail = (
-            f"stored {len(stored)}, new {len(new)}; {MIN_SEEDS} a side are needed: `nox -s bench`"
-        )
-        return FEW, detail
-    before, after = statistics.fmean(stored), statistics.fmean(new)
-    allowed = max(interval_half_width(stored, new), FLOOR * abs(before), kind.rounding)
-    if abs(after - before) <= allowed:
-        return OK, f"means {before:.4g} and {after:.4g}, {allowed:.2g} apart at the most"
-    return FAILED, f"means more than {allowed:.2g} apart: {_difference(kind, before, after)}"
+def _seeds(pairs):
+    return f"{len(pairs)} seed{'s' if len(pairs) > 1 else ''}"
 
 
 def _difference(kind, stored, new):
@@ -283,17 +258,16 @@ def report(stored: dict, new: dict) -> bool:
     for label, document in (("Stored:", stored), ("New:", new)):
         print(
             f"{label:7} commit {document['git_commit']}, profile {document['profile']}, "
-            f"{_machine(document)}"
+            f"{_described(document)}"
         )
     checks = check(stored, new)
     _print_checks(checks, _value_rule(stored, new))
     if stored["profile"] == new["profile"]:
         _print_reported(stored["metrics"], new["metrics"])
     failed = [one.name for one in checks if one.verdict == FAILED]
-    few = [one.name for one in checks if one.verdict == FEW]
-    counts = f"{len(checks)} checks, {len(failed)} failed, {len(few)} without enough seeds."
-    print(f"\n{counts} {_conclusion(failed, few)}")
-    return not failed and not few
+    conclusion = f"NOT THE SAME: {', '.join(failed)}" if failed else "CHECKED."
+    print(f"\n{len(checks)} checks, {len(failed)} failed. {conclusion}")
+    return not failed
 
 
 def _print_checks(checks, value_rule):
@@ -303,28 +277,21 @@ def _print_checks(checks, value_rule):
         if one.group != group:
             group = one.group
             print(f"\n{GROUPS[group]}{value_rule if group == 'value' else ''}")
-        print(f"{one.verdict:{len(FEW)}} {one.name:58} {one.detail}")
+        print(f"{one.verdict:{len(FAILED)}} {one.name:58} {one.detail}")
 
 
-def _conclusion(failed, few):
-    if failed:
-        return f"NOT THE SAME: {', '.join(failed)}"
-    if few:
-        return "NOT CHECKED: more seeds are needed."
-    return "CHECKED."
-
-
-def _machine(document):
-    return ", ".join(f"{name} {value}" for name, value in machine_class(document).items())
+def _described(document):
+    return ", ".join(f"{name} {value}" for name, value in conditions(document).items())
 
 
 def _value_rule(stored, new):
     """Return by which rule values are compared, to follow the heading of their group."""
-    if machine_class(stored) == machine_class(new):
-        return f": same machine and versions, each seed within {100 * PAIRED_TOLERANCE:g} %"
+    if have_same_bits(stored, new):
+        return f": the same arithmetic and packages, each seed within {100 * PAIRED_TOLERANCE:g} %"
     return (
-        f": other machine or versions, means within the {100 * CONFIDENCE:g} % t-interval "
-        f"of their difference, or {100 * FLOOR:g} %"
+        ": another arithmetic or packages, the mean difference within the "
+        f"{100 * (1 - 2 * TAIL):g} % prediction interval of the stored seeds, or "
+        f"{100 * FLOOR:g} % ({100 * PAIRED_TOLERANCE:g} % for a linear model)"
     )
 
 
@@ -342,6 +309,28 @@ def _print_reported(stored, new):
         print(
             f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them."
         )
+
+
+def print_bits(store: Store, results: Path) -> None:
+    """Print of how many runs the weights are the stored ones, bit by bit, and which are not."""
+    is_same = {}
+    for job in jobs_with_weights(store.metrics()):
+        run = Run.of(results, job)
+        if run.status == "complete":
+            is_same[job] = _has_weights(run, store.weights(job))
+    others = [str(job) for job, same in is_same.items() if not same]
+    same = len(is_same) - len(others)
+    print(f"\nWeights: the same bits as stored in {same} of {len(is_same)} runs", end="")
+    print(f"; others in {', '.join(others)}" if others else "")
+
+
+def _has_weights(run, stored):
+    """Return whether the weights of a run are all among stored arrays, with the same bits."""
+    weights = read_npz(run.folder / "weights.npz")
+    return all(
+        name in stored and array.tobytes() == stored[name].tobytes()
+        for name, array in weights.items()
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -372,7 +361,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{path}: there is no such file. "
                 "Run `nox -s replicate`, or `nox -s bench` for five seeds, first."
             )
-        holds = report(read_metrics(STORED), read_metrics(path))
+        store = Store()
+        holds = report(store.metrics(), read_metrics(path))
+        if options.profile == PROFILE:
+            print_bits(store, options.results)
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

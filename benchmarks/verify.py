@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
 import os
 import sys
 from collections import defaultdict
@@ -39,9 +38,6 @@ from replicate.running.execute import configuration
 from replicate.study.job import Job
 from replicate.study.studies import PAPER
 from replicate.tasks import load_task
-
-#: How far a computed metric may be off, relative to the stored one.
-TOLERANCE = 1e-5
 
 #: How far the computed error at an index may be off, z-scores.
 INDEX_TOLERANCE = 1e-5
@@ -193,9 +189,7 @@ def _compare(document, name, seed, value):
     if entry is None or seed not in entry["seeds"]:
         return False, f"computed {value:.6g}, but none is stored"
     stored = entry["values"][entry["seeds"].index(seed)]
-    kind = kind_of(name)
-    tolerance = 0 if kind.rule == "exact" else TOLERANCE
-    holds = math.isclose(stored, value, rel_tol=tolerance, abs_tol=kind.rounding)
+    holds = kind_of(name).is_recomputed(stored, value)
     return holds, f"stored {stored:.8g}, computed {value:.8g}"
 
 

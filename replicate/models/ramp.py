@@ -25,8 +25,11 @@ MARGIN = 0.2
 #: Epochs more at one beta while the number is right but a channel is within the margin.
 MAX_WAITS = 5
 
-#: Factor by which beta grows once the constant steps are used up, and how often at the most.
-GROWTH, MAX_GROWTHS = 1.15, 20
+#: Factor by which beta grows once the constant steps are used up.
+GROWTH = 1.15
+
+#: Where that growth ends: lambda = 1e-5 * 10**beta grows with beta, and would drown the error.
+MAX_BETA = 2.0
 
 #: How often the last step of beta is halved at the most.
 MAX_BISECTIONS = 12
@@ -143,14 +146,14 @@ class ExactRamp:
         self.low = self.beta
         if self.high is not None:
             return self._bisect(keep=True, then=TRAIN)
-        if self.n_steps >= self.max_steps + MAX_GROWTHS:
-            return self._rank(keep=True)
         if self.n_steps < self.max_steps:
             self.beta += self.step
-        else:
-            self.how = "growth"
-            self.beta *= GROWTH
-        self.n_steps += 1
+            self.n_steps += 1
+            return Decision(True, TRAIN)
+        if self.beta * GROWTH > MAX_BETA:
+            return self._rank(keep=True)
+        self.how = "growth"
+        self.beta *= GROWTH
         return Decision(True, TRAIN)
 
     def _go_down(self):

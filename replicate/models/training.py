@@ -380,11 +380,13 @@ class Training:
     def _set_model(self, arrays):
         """Take the weights and the moments of ADAM from arrays by name."""
         set_weights(self.network, {name: arrays[f"weight/{name}"] for name in self._parameters})
-        # New arrays, for those in use may have a layout of oneDNN that cannot be written to.
-        self._moments = [
-            tuple(mx.nd.array(arrays[f"moment/{i}/{j}"]) for j in range(len(moments)))
-            for i, moments in enumerate(self._moments)
-        ]
+        for i, moments in enumerate(self._moments):
+            for j, moment in enumerate(moments):
+                array = arrays[f"moment/{i}/{j}"]
+                if array.shape != moment.shape:
+                    raise ValueError(f"moment {j} of weight {i} has another shape")
+                # An assignment cannot write to what oneDNN has laid out for itself.
+                mx.nd.identity(mx.nd.array(array), out=moment)
 
     def _new_optimizer(self):
         """Return the optimiser as it is after so many updates."""

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: By how much a recomputed number may differ, relative to the stored one: single precision adds up
+#: in another order.
+RECOMPUTED = 1e-5
+
 
 class Kind(NamedTuple):
     """What a number is, and by which rule it is compared with the stored one.
@@ -25,6 +29,12 @@ class Kind(NamedTuple):
         A phrase for the report.
     rounding : float
         By how much two numbers may differ through single precision alone, however small they are.
+    relative : float
+        By how much a recomputed number may differ, as a share of the stored one.
+    zero : float
+        Where that share is counted from: an excess kurtosis of 0 is a kurtosis of 3.
+    elsewhere : float
+        By how much a number may differ in any case that was measured with another arithmetic.
     """
 
     unit: str
@@ -32,6 +42,16 @@ class Kind(NamedTuple):
     rule: str
     description: str
     rounding: float = 0.0
+    relative: float = RECOMPUTED
+    zero: float = 0.0
+    elsewhere: float = 0.0
+
+    def is_recomputed(self, stored: float, computed: float) -> bool:
+        """Return whether a number that was computed again is the stored one."""
+        if self.rule == "exact":
+            return computed == stored
+        allowed = self.relative * abs(stored - self.zero)
+        return abs(computed - stored) <= max(allowed, self.rounding)
 
 
 def _error(description):
@@ -60,6 +80,24 @@ def _split(description, better="higher"):
     Single precision may put a value on the other side of a split.
     """
     return Kind("1", better, "value", description, 2e-3)
+
+
+def _of_trees(description, better="higher"):
+    """Return the kind of a share that boosted trees explain.
+
+    They put a value at a border into another bin for a difference of 3e-7, which moves the share
+    by thousandths.
+    """
+    return Kind("1", better, "value", description, 1e-2)
+
+
+def _of_one_pixel(description):
+    """Return the kind of a number that is read off one pixel.
+
+    Which pixel has the median error hangs on the last digits, and its neighbour in rank may be of
+    quite another shape.
+    """
+    return Kind("1", "higher", "value", description, 1e-5, elsewhere=0.3)
 
 
 #: Every kind by name. The errors and shapes of a channel are described for the piezoresponse and
@@ -100,11 +138,11 @@ KINDS = {
         "mean squared noise of the held-out blocks of the twin: "
         "the error of a model that removes no noise"
     ),
-    "maps_r2": _split(
+    "maps_r2": _of_trees(
         "variance of the maps the twin was made from that the latents in use explain, "
         "R2 of boosted trees"
     ),
-    "mechanism_r2": _split(
+    "mechanism_r2": _of_trees(
         "variance of the twin's map of its mechanism that the descriptors of the reconstructions "
         "explain, R2 of boosted trees"
     ),
@@ -135,10 +173,15 @@ KINDS = {
     "dci_informativeness": _split(
         "informativeness: R2 of forests that predict R, G and B from the latents in use"
     ),
-    "factors_r2": _split("R2 of boosted trees that predict R, G and B from the latents in use"),
-    "shuffle_change": _share(
+    "factors_r2": _of_trees("R2 of boosted trees that predict R, G and B from the latents in use"),
+    # Each of the two errors may differ by a thousandth.
+    "shuffle_change": Kind(
+        "1",
         "none",
+        "value",
         "error with the steps shuffled over that in order, less 1: 0 for a model blind to order",
+        1e-5,
+        elsewhere=2e-3,
     ),
     "sensitivity": _share(
         "lower",
@@ -153,9 +196,15 @@ KINDS = {
         "mean, over the indices, of the standard deviation of the error there: "
         "how wide the violins are"
     ),
-    "index_kurtosis": _share(
+    # The fourth power of errors in single precision.
+    "index_kurtosis": Kind(
+        "1",
         "none",
+        "value",
         "median, over the indices, of the excess kurtosis of the error there: 0 for a Gaussian",
+        1e-5,
+        relative=1e-4,
+        zero=-3.0,
     ),
     "shift_error": Kind(
         "steps",
@@ -179,11 +228,11 @@ KINDS = {
     "shape_worst": _share(
         "higher", "correlation of the worst spectrum with its reconstruction, in formula units"
     ),
-    "shape_median_piezoresponse": _share(
-        "higher", "correlation of the piezoresponse of the median pixel with its reconstruction"
+    "shape_median_piezoresponse": _of_one_pixel(
+        "correlation of the piezoresponse of the median pixel with its reconstruction"
     ),
-    "shape_median_resonance": _share(
-        "higher", "correlation of the resonance of the median pixel with its reconstruction"
+    "shape_median_resonance": _of_one_pixel(
+        "correlation of the resonance of the median pixel with its reconstruction"
     ),
     "shape_worst_piezoresponse": _share(
         "higher", "correlation of the piezoresponse of the worst pixel with its reconstruction"
@@ -204,7 +253,7 @@ KINDS = {
     "error_moran": _share(
         "none", "Moran's I of the map of errors: 1 where neighbours are alike, 0 where they are not"
     ),
-    "error_explained": _split(
+    "error_explained": _of_trees(
         "variance of the error of a pixel that its loop's descriptors explain, R2 of boosted trees",
         "none",
     ),
@@ -222,7 +271,14 @@ KINDS = {
     "shoulder_invented": _split(
         "share of the pixels without a shoulder whose reconstruction has one", "lower"
     ),
-    "shoulder_latents": _count("latents along whose sweep a shoulder comes or goes"),
+    # Whether a shoulder comes or goes hangs on a limit.
+    "shoulder_latents": Kind(
+        "count",
+        "none",
+        "value",
+        "latents along whose sweep a shoulder comes or goes",
+        elsewhere=2.0,
+    ),
     "descriptor_correlation_refined": _share(
         "higher",
         "correlation over pixels of a loop descriptor of the reconstructions with that of the "
@@ -262,6 +318,13 @@ KINDS = {
     "selected_active_channels": _count("active channels at the selected beta"),
     "selected_beta": _share(
         "none", "beta at which the number of active channels was nearest its target"
+    ),
+    "selected_by_rank": Kind(
+        "1",
+        "none",
+        "value",
+        "1 where no beta left the number of channels asked for, and those of greatest KL were taken",
+        elsewhere=1.0,
     ),
     "best_lambda": Kind(
         "1", "none", "exact", "lambda of the least error in the search over lambda"

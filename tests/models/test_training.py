@@ -27,7 +27,9 @@ from replicate.models.training import Training, TrainingOptions  # noqa: E402
 from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights  # noqa: E402
 
 N_LATENT = 4
-SCHEDULE = BetaSchedule(warmup_epochs=2, step_epochs=2, max_steps=2, settle_epochs=3)
+SCHEDULE = BetaSchedule(
+    warmup_epochs=2, step_epochs=2, max_steps=2, settle_epochs=3, rule="nearest"
+)
 PHASES = ["warmup"] * 2 + ["ramp"] * 4 + ["settle"] * 3
 
 
@@ -77,7 +79,7 @@ def assert_same_bits(one, other):
     assert without_seconds(one.history) == without_seconds(other.history)
     for first, second in (
         (get_weights(one.network), get_weights(other.network)),
-        (one._selected, other._selected),
+        (one._kept, other._kept),
     ):
         assert first.keys() == second.keys()
         assert all(first[name].tobytes() == second[name].tobytes() for name in first)
@@ -539,6 +541,76 @@ def test_a_channel_switched_off_has_no_kl_while_settling():
     assert [row["active_channels"] for row in training.history] == [4, 4, 3, 3, 3]
 
 
+class Planted(Training):
+    """A training whose channels answer beta by a rule: as many are active as `counts` says."""
+
+    counts = staticmethod(lambda beta: N_LATENT)
+
+    def _judged_kl(self, channel_kl):
+        count = self.counts(self.progress.beta)
+        return np.where(np.arange(N_LATENT) < count, 1.0, 0.01)
+
+
+def planted(counts, target):
+    schedule = BetaSchedule(warmup_epochs=1, max_steps=3, settle_epochs=2)
+    training = make(Planted, schedule=schedule, target_channels=target)
+    training.counts = counts
+    return training
+
+
+def few_above(limit):
+    """Return a rule by which four channels are active below a beta, and one above it."""
+    return lambda beta: N_LATENT if beta < limit else (2 if beta < 1.2 * limit else 1)
+
+
+def first_step():
+    training = planted(lambda beta: N_LATENT, 2)
+    training.run()
+    return training.history[1]["beta"]
+
+
+def test_a_step_too_far_is_taken_back_with_all_that_it_changed():
+    """Weights, moments and the count of updates are those before it, as if it had not been made."""
+    step = first_step()
+    training = planted(few_above(1.5 * step), 2)
+    models, updates = [], []
+
+    def on_epoch(row):
+        models.append(training._model())
+        updates.append(training.progress.updates)
+
+    training.run(on_epoch=on_epoch)
+    ramp = [row for row in training.history if row["phase"] == "ramp"]
+    assert [row["beta"] for row in ramp] == pytest.approx([step, 2 * step, 1.5 * step])
+    assert training.progress.selected_how == "bisection"
+    assert updates[2] == updates[1]
+    for name, array in models[1].items():
+        np.testing.assert_array_equal(models[2][name], array)
+        assert name.startswith("moment") or not np.array_equal(models[3][name], array)
+
+
+@pytest.mark.parametrize("epoch", range(2, 7))
+def test_a_search_that_is_interrupted_ends_with_the_same_bits(tmp_path, epoch):
+    """At a step, at the step too far, in the bisection and in the settling."""
+    counts = few_above(1.6 * first_step())
+    whole, first, resumed = (planted(counts, 2) for _ in range(3))
+    whole.run()
+    assert len(whole.history) > 6
+    with pytest.raises(KeyboardInterrupt):
+        first.run(tmp_path / "checkpoint.npz", interrupt_after(epoch))
+    resumed.run(tmp_path / "checkpoint.npz")
+    assert_same_bits(resumed, whole)
+    assert resumed.progress.selected_how == "bisection"
+
+
+@pytest.mark.parametrize("target", [1, 2, 3])
+def test_channels_that_never_go_are_switched_off_by_rank(target):
+    training = planted(lambda beta: N_LATENT, target)
+    training.run()
+    assert training.progress.selected_how == "rank"
+    assert training.channels.sum() == training.progress.selected_count == target
+
+
 # One pass
 
 
@@ -591,7 +663,7 @@ def test_noise_is_on_what_the_encoder_sees(recorded, input_noise):
 def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
     """Gradients come from another copy of the network, and everything else is in NumPy."""
     data = 3 * spectra()
-    schedule = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=0)
+    schedule = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=0, rule="nearest")
     training, twin = make(data=data, schedule=schedule, weight_decay=weight_decay), build()
     training.run()
     parameters = named_parameters(twin)
@@ -623,7 +695,7 @@ def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
     assert any(clipped)
     assert recorded[-1][1] > 0
     for name, array in get_weights(twin).items():
-        np.testing.assert_allclose(array, training._selected[name], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(array, training._kept[f"weight/{name}"], atol=1e-5, err_msg=name)
 
 
 def test_the_history_is_the_mean_over_the_epoch(recorded):

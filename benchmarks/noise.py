@@ -1,0 +1,121 @@
+"""How far a metric may be from the stored one when nothing is wrong.
+
+Where both were made with the pinned arithmetic and the same packages, they are the same but for
+the order of a summation. Otherwise a training ends elsewhere, as it does with another seed: the
+stored seeds say how far. On data sets whose seeds are folds the difficulty of the folds is no part
+of that; there the noise is taken from the same model fitted to the whole scan, where a seed is
+only a start.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from scipy import stats
+
+from replicate.numbers.kinds import kind_of
+from replicate.study.family import NETWORKS
+
+#: How far apart the same seed may be with the same arithmetic and packages, relative to the stored
+#: value; and at the least a linear model, which has no noise of training, with any.
+PAIRED_TOLERANCE = 1e-3
+
+#: How far apart a network may be at the least with another arithmetic, relative to the stored value.
+FLOOR = 0.01
+
+#: Probability on either side of the prediction interval. A run of the study has some 300 checks.
+TAIL = 0.0005
+
+#: Data sets of which a seed is a fold of the scan.
+FOLDED = ("beps_heldout", "beps_shuffled", "twin")
+
+#: The data set that tells the noise of those: the same models, fitted to the whole scan.
+WHOLE_SCAN = "beps"
+
+#: Stored seeds that are needed to tell the noise of a training.
+MIN_SEEDS = 3
+
+
+class Noise(NamedTuple):
+    """By how much a metric scatters from one training to the next.
+
+    Attributes
+    ----------
+    deviation : float
+        Standard deviation, in the unit of the metric.
+    freedom : int
+        Degrees of freedom with which it is known.
+    """
+
+    deviation: float
+    freedom: int
+
+    def half_width(self, n_pairs: int) -> float:
+        """Return half the prediction interval of the mean difference of so many pairs of runs.
+
+        Both runs of a pair have the noise.
+        """
+        quantile = stats.t.ppf(1 - TAIL, self.freedom)
+        return float(quantile * self.deviation * math.sqrt(2 / n_pairs))
+
+
+def noise_of(name: str, stored: Mapping[str, dict]) -> Noise | None:
+    """Return the noise of a metric, or None where the stored seeds do not tell it.
+
+    Parameters
+    ----------
+    name : str
+        ``<data set>.<model>.<kind>``.
+    stored : dict of str to dict
+        The ``metrics`` of the stored document.
+    """
+    dataset, model, kind = name.split(".")
+    entry = stored[name]
+    if dataset not in FOLDED:
+        return _scatter(entry["values"])
+    whole = stored.get(
+        f"{WHOLE_SCAN}.{model}.{kind.replace('heldout_', '').replace('_refined', '')}"
+    )
+    if whole is None or _scatter(whole["values"]) is None:
+        return _scatter(entry["values"])
+    scatter = _scatter(whole["values"])
+    if kind_of(name).unit.startswith("z-score") and whole["value"]:
+        # An error scatters in proportion to itself.
+        return scatter._replace(deviation=scatter.deviation * abs(entry["value"] / whole["value"]))
+    return scatter
+
+
+def _scatter(values: Sequence[float]) -> Noise | None:
+    if len(values) < MIN_SEEDS:
+        return None
+    return Noise(statistics.stdev(values), len(values) - 1)
+
+
+def allowed(
+    name: str, stored: Mapping[str, dict], seeds: Sequence[int], is_same_arithmetic: bool
+) -> float:
+    """Return how far the mean over some seeds may be from the stored mean over the same seeds.
+
+    Parameters
+    ----------
+    name : str
+    stored : dict of str to dict
+        The ``metrics`` of the stored document.
+    seeds : sequence of int
+        Those that both have.
+    is_same_arithmetic : bool
+        Whether both were made with the pinned arithmetic and the same packages.
+    """
+    kind, entry = kind_of(name), stored[name]
+    values = dict(zip(entry["seeds"], entry["values"]))
+    size = abs(statistics.fmean(values[seed] for seed in seeds))
+    if is_same_arithmetic:
+        return max(PAIRED_TOLERANCE * size, kind.rounding)
+    is_network = name.split(".")[1] in NETWORKS
+    floor = FLOOR if is_network else PAIRED_TOLERANCE
+    noise = noise_of(name, stored)
+    spread = noise.half_width(len(seeds)) if noise else 0.0
+    return max(floor * size, kind.rounding, kind.elsewhere, spread)
