@@ -13,7 +13,7 @@ from sklearn.base import TransformerMixin
 from replicate.models.schedule import active
 from replicate.reference import kl, network
 from replicate.study import family
-from replicate.study.jobs import Job
+from replicate.study.job import Job
 
 
 class StoredAutoencoder:
