@@ -1,4 +1,6 @@
-"""Take the numbers of a finished benchmark into the repository: metrics, weights and tables, verdicts, pictures, and the README.
+"""Take the numbers of a finished benchmark into the repository.
+
+These are metrics, weights and tables, verdicts, pictures, and every page that holds numbers.
 
 ``nox -s baseline`` is the only thing that rewrites them. It shows the difference first, and asks.
 """
@@ -10,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from benchmarks import claims, readme
+from benchmarks import claims, pages
 from benchmarks.store import PROFILE, ROOT, Store, kept
 from replicate import causal
 from replicate.causal import page
@@ -70,16 +72,21 @@ def finished_runs(results, document):
     }
 
 
-def write(
-    results,
-    document,
-    store=None,
-    readme_path=readme.README,
-    ledger_path=claims.LEDGER,
-    docs=ROOT / "docs",
-):
-    """Rewrite everything stored from a results folder and its metrics document."""
-    store = store or Store()
+def write(results, document, store=None, ledger_path=claims.LEDGER, root=ROOT):
+    """Rewrite everything stored from a results folder and its metrics document.
+
+    Parameters
+    ----------
+    results : path-like
+    document : dict
+        As read from metrics.json.
+    store : Store, optional
+    ledger_path : path-like
+        The claims.
+    root : Path
+        The repository whose pages and pictures are rewritten.
+    """
+    store, docs = store or Store(), root / "docs"
     finished = finished_runs(results, document)
     store.write_weights(finished)
     store.write_index_table(finished)
@@ -95,13 +102,7 @@ def write(
         for claim in claims.read(ledger_path)
     ]
     claims.write(ledger, ledger_path)
-    write_text(
-        readme_path,
-        readme.insert(
-            readme_path.read_text(encoding="utf-8"),
-            readme.render(document, ledger, store.statements()),
-        ),
-    )
+    pages.rewrite(root, document, ledger, store.statements())
 
 
 def causal_record(results):

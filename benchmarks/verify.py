@@ -1,7 +1,7 @@
 """Is this what was published? Every stored metric computed again from stored weights, without training and without MXNet.
 
-``nox -s verify``, or ``python benchmarks/verify.py`` where the package is installed. Data, weights, metrics, tables, verdicts and README:
-a line a check, and a verdict. The models of the paper's study are scored again; with ``--family`` all whose weights are kept.
+``nox -s verify``, or ``python -m benchmarks.verify`` where the package is installed. Data, weights,
+metrics, tables, verdicts and pages: a line a check, and a verdict. The models of the paper's study are scored again; with ``--family`` all whose weights are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks import claims, readme
+from benchmarks import claims, pages
 from benchmarks.store import PROFILE, Store, index_rows, kept
 from replicate.causal.statements import judge_all
 from replicate.data.remote.fetch import fetch
@@ -176,8 +176,19 @@ def derived_checks(document, sweeps):
             )
 
 
-def text_checks(store, document, ledger, text):
-    """Yield name, verdict and detail for the verdicts of both ledgers and the numbers in the README."""
+def text_checks(store, document, ledger, texts):
+    """Yield name, verdict and detail for the verdicts of both ledgers and for every page.
+
+    Parameters
+    ----------
+    store : Store
+    document : dict
+        The stored metrics.
+    ledger : list of dict
+        The claims.
+    texts : dict of str to str
+        The pages as `pages.read` returns them.
+    """
     stale = [
         claim["id"]
         for claim in ledger
@@ -186,7 +197,8 @@ def text_checks(store, document, ledger, text):
     yield (
         "claims.json",
         not stale,
-        f"{len(ledger)} verdicts follow from the stored metrics{' but ' if stale else ''}{', '.join(stale)}",
+        f"{len(ledger)} verdicts follow from the stored metrics"
+        + (f" but {', '.join(stale)}" if stale else ""),
     )
     statements = store.statements()
     follows = judge_all(read_json(store.causal_path))["statements"] == statements
@@ -195,14 +207,12 @@ def text_checks(store, document, ledger, text):
         follows,
         f"{len(statements)} verdicts follow from the stored record",
     )
-    yield (
-        "README.md",
-        readme.insert(text, readme.render(document, ledger, statements)) == text,
-        "its numbers are the stored ones",
-    )
+    renewed = pages.renew(texts, document, ledger, statements)
+    for path, text in texts.items():
+        yield path, renewed[path] == text, "its numbers are the stored ones"
 
 
-def verify(store, ledger, text, jobs, rescore=rescore):
+def verify(store, ledger, texts, jobs, rescore=rescore):
     """Run every check, print a line for each and a verdict, and tell whether all of them hold.
 
     Parameters
@@ -210,8 +220,8 @@ def verify(store, ledger, text, jobs, rescore=rescore):
     store : Store
     ledger : list of dict
         The claims.
-    text : str
-        The README.
+    texts : dict of str to str
+        The pages as `pages.read` returns them.
     jobs : list of Job
         Whose models are scored again.
     rescore : callable
@@ -230,7 +240,7 @@ def verify(store, ledger, text, jobs, rescore=rescore):
     failed, names = [], []
     for checks in (
         *groups,
-        text_checks(store, document, ledger, text),
+        text_checks(store, document, ledger, texts),
         model_checks(document, stored_table, rescore(store, jobs)),
     ):
         for name, holds, detail in checks:
@@ -262,11 +272,7 @@ def main():
         jobs = kept(Store().metrics())
         if not options.family:
             jobs = [job for job in jobs if job.model in study.PAPER_STUDY.get(job.dataset, ())]
-        return (
-            0
-            if verify(Store(), claims.read(), readme.README.read_text(encoding="utf-8"), jobs)
-            else 1
-        )
+        return 0 if verify(Store(), claims.read(), pages.read(), jobs) else 1
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)
         return 2

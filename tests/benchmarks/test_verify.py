@@ -1,4 +1,7 @@
-"""A wrong weight, metric, table, verdict, README number or byte of data must be caught; on the measured scan, without MXNet."""
+"""A wrong weight, metric, table, verdict, page or byte of data must be caught.
+
+On the measured scan, without MXNet.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import claims, readme, verify
+from benchmarks import claims, pages, verify
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("REPLICATE_DATA"),
     reason="REPLICATE_DATA is not set: the measured scan is needed",
 )
-TEXT = readme.README.read_text(encoding="utf-8")
+TEXTS = pages.read()
 
 
 JOBS = [job for job in study.jobs("standard") if job.dataset == "beps"]
@@ -46,8 +49,8 @@ def stored(tmp_path):
 def failures(stored, scored, capsys):
     """Return a function that returns the names of the checks that fail."""
 
-    def run(rescore=lambda store, jobs: scored, ledger=None, text=TEXT):
-        holds = verify.verify(stored, ledger or claims.read(), text, JOBS, rescore)
+    def run(rescore=lambda store, jobs: scored, ledger=None, texts=TEXTS):
+        holds = verify.verify(stored, ledger or claims.read(), texts, JOBS, rescore)
         output = capsys.readouterr().out
         found = {
             line[8:].split("  ")[0] for line in output.splitlines() if line.startswith("FAILED")
@@ -78,7 +81,10 @@ def test_what_is_stored_is_verified(failures):
     ],
 )
 def test_a_wrong_weight_is_caught(stored, failures, name):
-    """By its file's hash, and by what it does to some number of that model alone, even one of 4096 recurrent weights."""
+    """By the hash of its file, and by what it does to the numbers of that model alone.
+
+    Even one of 4096 recurrent weights does something.
+    """
     path = stored.weights_path(study.Job("standard", "beps", "lstm_vae", 0))
     weights = read_npz(path)
     weights[name].flat[np.argmax(np.abs(weights[name]))] *= 1.05
@@ -184,7 +190,7 @@ def test_a_wrong_verdict_is_caught(stored, failures):
     ledger[0]["verdict"] = (
         "replicated" if ledger[0]["verdict"] != "replicated" else "not replicated"
     )
-    assert failures(ledger=ledger) == {"claims.json", "README.md"}
+    assert failures(ledger=ledger) == {"claims.json", "docs/ledger.md", "README.md"}
 
 
 def test_a_wrong_number_behind_the_verdict_of_a_statement_is_caught(stored, failures):
@@ -192,9 +198,17 @@ def test_a_wrong_number_behind_the_verdict_of_a_statement_is_caught(stored, fail
     assert failures() == {"causal/verdicts.json"}
 
 
-def test_a_wrong_number_in_the_readme_is_caught(stored, failures):
-    number = format(stored.metrics()["metrics"]["beps.pca.mse"]["value"], ".4f")
-    assert failures(text=TEXT.replace(number, "0.0001", 1)) == {"README.md"}
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/findings.md"])
+def test_a_wrong_number_on_a_page_is_caught(stored, failures, page):
+    number = format(stored.metrics()["metrics"]["beps_heldout.pca.heldout_mse"]["value"], ".4f")
+    changed = TEXTS[page].replace(number, "0.0001", 1)
+    assert failures(texts=TEXTS | {page: changed}) == {page}
+
+
+def test_a_wrong_word_in_the_ledger_is_caught(failures):
+    page = "docs/ledger.md"
+    changed = TEXTS[page].replace("**partly**", "**replicated**", 1)
+    assert failures(texts=TEXTS | {page: changed}) == {page}
 
 
 def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
@@ -206,7 +220,7 @@ def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
     scan.write_bytes(content)
     monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
     with pytest.raises(ReplicationError, match="resonance.npy"):
-        verify.verify(stored, claims.read(), TEXT, JOBS)
+        verify.verify(stored, claims.read(), TEXTS, JOBS)
 
 
 @pytest.mark.parametrize(
@@ -222,10 +236,10 @@ def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
 def test_a_missing_file_is_named(stored, name):
     (stored.folder / name).unlink()
     with pytest.raises(ReplicationError, match=Path(name).name):
-        verify.verify(stored, claims.read(), TEXT, [job for job in JOBS if job.model == "pca"])
+        verify.verify(stored, claims.read(), TEXTS, [job for job in JOBS if job.model == "pca"])
 
 
 def test_another_schema_version_is_named(stored):
     edit(stored.metrics_path, lambda document: document.update(schema_version=1))
     with pytest.raises(ReplicationError, match="schema_version: 1, expected 2"):
-        verify.verify(stored, claims.read(), TEXT, JOBS)
+        verify.verify(stored, claims.read(), TEXTS, JOBS)
