@@ -1,4 +1,7 @@
-"""Every documented command is a session here; each has an environment of its own, installed from the hashed lock."""
+"""Every documented command is a session here.
+
+Each session has an environment of its own, installed from a hashed lock.
+"""
 
 import nox
 
@@ -26,44 +29,44 @@ def _python(session, *arguments):
 
 @nox.session(python=PYTHON)
 def replicate(session):
-    """Fit, score and draw everything: the paper's figures and Table 1. Arguments go to `python -m replicate run`."""
+    """Fit, score and draw everything: `-- --profile smoke` for a trial of two minutes."""
     _python(session, "-m", "replicate", "run")
 
 
 @nox.session(python=PYTHON)
 def data(session):
-    """Fetch and verify the data files; `-- --check` only verifies."""
+    """Fetch and verify the data files: `-- --check` to verify them without a network."""
     _python(session, "-m", "replicate", "data")
 
 
 @nox.session(python=PYTHON)
 def figures(session):
-    """Draw figures from stored runs: `-- fig4 --profile standard`; all of them where none is named."""
+    """Draw figures from stored runs: `-- fig4`, or all where none is named."""
     _python(session, "-m", "replicate", "figures")
 
 
 @nox.session(python=PYTHON)
 def movies(session):
-    """Make movies S1 to S6 from stored runs, as GIF and MP4: `-- movie_s5`; all of them where none is named."""
-    _python(session, "figures/movies.py")
+    """Make the movies S1 to S6 from stored runs: `-- movie_s5`, or all where none is named."""
+    _python(session, "-m", "figures.movies")
 
 
 @nox.session(python=PYTHON)
 def bench(session):
-    """Run the benchmark sweep, five seeds of everything: `-- --seeds 10 --only beps`; `-- --dask ADDRESS` spreads it over a cluster."""
-    _python(session, "benchmarks/bench.py")
+    """Run the benchmark, five seeds of everything: `-- --seeds 10` or `-- --dask ADDRESS`."""
+    _python(session, "-m", "benchmarks.bench")
 
 
 @nox.session(python=PYTHON)
 def check(session):
-    """Compare the metrics of results/standard with the stored ones, each by its rule."""
-    _python(session, "benchmarks/check.py")
+    """Compare the metrics in results/standard with the stored ones, each by its rule."""
+    _python(session, "-m", "benchmarks.check")
 
 
 @nox.session(python=PYTHON)
 def report(session):
-    """Write results/standard/report.html: verdicts, ledger, figures, tables and provenance in one file that opens offline."""
-    _python(session, "benchmarks/report.py")
+    """Write results/standard/report.html: verdicts, figures and tables, which open offline."""
+    _python(session, "-m", "benchmarks.report")
 
 
 @nox.session(python=PYTHON)
@@ -74,17 +77,21 @@ def status(session):
 
 @nox.session(python=PYTHON)
 def causal(session):
-    """Go beyond correlation: evidence, laws, graphs, confounders; then their figure. Arguments go to `python -m replicate.causal`."""
+    """Go beyond correlation: evidence, laws, graphs and confounders; then draw their figure."""
     _install(session, "requirements-causal.lock")
     session.run("python", "-m", "replicate.causal", *session.posargs)
-    session.run("python", "figures/causal.py")
+    session.run("python", "-m", "figures.causal")
 
 
 @nox.session(python=PYTHON)
 def tests(session):
-    """Run the tests, a process a core; `-- -n0` in one. Real data are used where REPLICATE_DATA or the cache has them."""
+    """Run the tests, one process for each core: `-- -n0` for one process.
+
+    The real data are used where REPLICATE_DATA or the cache has them.
+    """
     _install(session, "requirements-causal.lock")
-    # A file's tests stay together, since they share what they fit; more than four processes would mostly load MXNet.
+    # The tests of a file share what they fit, so they stay in one process. More than four
+    # processes would mostly load MXNet.
     session.run(
         "python",
         "-m",
@@ -106,15 +113,21 @@ def lint(session):
 
 @nox.session
 def verify(session):
-    """Compute every stored metric again from stored weights; no training, no MXNet, any Python from 3.9 on."""
+    """Compute the stored metrics again from stored weights: `-- --family` for every model.
+
+    It needs no training and no MXNet, and runs on any Python from 3.9 on.
+    """
     session.install("--require-hashes", "-r", "requirements-core.lock")
     session.install("--no-deps", "-e", ".")
-    session.run("python", "benchmarks/verify.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.verify", *session.posargs)
 
 
 @nox.session(python=PYTHON)
 def lock(session):
-    """Rewrite the locks from pyproject.toml, with hashes: everything on Python 3.11, and the core on 3.9 and later."""
+    """Write the locked requirements anew from pyproject.toml.
+
+    Everything is locked for Python 3.11; the core, without MXNet, for 3.9 and later.
+    """
     session.install("uv")
     compile_lock = (
         "uv",
@@ -128,7 +141,11 @@ def lock(session):
     )
     locks = {
         "requirements.lock": (
-            *(f"--extra={extra}" for extra in ("train", "distributed", "movies", "test", "lint")),
+            "--extra=train",
+            "--extra=distributed",
+            "--extra=movies",
+            "--extra=test",
+            "--extra=lint",
             "--python-version",
             PYTHON,
         ),
@@ -147,5 +164,5 @@ def lock(session):
 
 @nox.session(python=PYTHON)
 def baseline(session):
-    """Take the numbers of results/standard into benchmarks/stored, the ledger and the README; shows the difference and asks."""
-    _python(session, "benchmarks/baseline.py")
+    """Publish the numbers of results/standard: show the difference, ask, and rewrite every page."""
+    _python(session, "-m", "benchmarks.baseline")

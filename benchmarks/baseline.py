@@ -1,6 +1,6 @@
 """Take the numbers of a finished benchmark into the repository.
 
-These are metrics, weights and tables, verdicts, pictures, and the README.
+These are metrics, weights and tables, verdicts, pictures, and every page that holds numbers.
 ``nox -s baseline`` is the only thing that rewrites them. It shows the difference first, and asks.
 """
 
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import claims, readme
+from benchmarks import claims, pages
 from benchmarks.store import PROFILE, ROOT, Store, jobs_with_weights
 from replicate import causal
 from replicate.catalogue import PICTURES
@@ -85,9 +85,8 @@ def write(
     results: Path,
     document: dict,
     store: Store | None = None,
-    readme_path: Path = readme.README,
     ledger_path: Path = claims.LEDGER,
-    docs: Path = ROOT / "docs",
+    root: Path = ROOT,
 ) -> None:
     """Rewrite everything stored from a results folder and its metrics document.
 
@@ -99,12 +98,12 @@ def write(
         As read from metrics.json.
     store : Store, optional
         The one of the repository by default.
-    readme_path, ledger_path : Path
-        The README and the claims, whose numbers and verdicts are rewritten.
-    docs : Path
-        Folder of the published pictures and pages.
+    ledger_path : Path
+        The claims, whose verdicts are rewritten.
+    root : Path
+        The repository whose pages and pictures are rewritten.
     """
-    store = store or Store()
+    store, docs = store or Store(), root / "docs"
     finished = finished_runs(results, document)
     store.write_weights(finished)
     store.write_index_table(finished)
@@ -122,13 +121,7 @@ def write(
         for claim in claims.read(ledger_path)
     ]
     claims.write(ledger, ledger_path)
-    write_text(
-        readme_path,
-        readme.insert(
-            readme_path.read_text(encoding="utf-8"),
-            readme.render(document, ledger, store.statements()),
-        ),
-    )
+    pages.rewrite(root, document, ledger, store.statements())
 
 
 def causal_record(results: Path) -> dict | None:

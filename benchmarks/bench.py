@@ -1,8 +1,9 @@
-"""The benchmark sweep: every data set, model and seed, each run in a fresh process, one row a run in ``results/<profile>/bench.jsonl``.
+"""The benchmark sweep: every data set, model and seed, one row a run in ``bench.jsonl``.
 
-``nox -s bench``, or ``python benchmarks/bench.py`` where the package is installed. Models are interleaved, seed by seed. A complete run is
-reused, an interrupted training goes on from its last epoch, and no row is lost. metrics.json, the results table, every figure and the
-report follow.
+``nox -s bench``, or ``python -m benchmarks.bench`` where the package is installed. Each run has a
+fresh process. Models are interleaved, seed by seed. A complete run is reused, an interrupted
+training goes on from its last epoch, and no row is lost. metrics.json, the results table, every
+figure and the report follow.
 """
 
 from __future__ import annotations
@@ -109,8 +110,14 @@ def _parser():
     return parser
 
 
-def main(arguments=None):
-    """Parse the command line, sweep, and return the exit code: 0, 1 for failed runs, 2 for a user's error, 130 for Ctrl-C."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, and sweep.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 1 for failed runs, 2 for a user's error, 130 for Ctrl-C.
+    """
     try:
         return bench(_parser().parse_args(arguments))
     except (ReplicationError, OSError) as error:

@@ -117,56 +117,73 @@ def write(ledger: Sequence[dict], path: Path = LEDGER) -> None:
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def judge(claim: dict, document: dict) -> dict:
+def judge(claim: dict, document: dict, published: dict | None = None) -> dict:
     """Judge a claim by a set of metrics.
 
     A condition holds if it does so for all seeds but one, or for all of them where there are fewer
-    than three. It is open if its metrics are missing or not from the paper's own data.
+    than three. It is open if its metrics are missing or not from the paper's own data. An open
+    condition is judged by the published metrics, and marked. If these leave it open as well, it
+    says nothing.
 
-    A claim is replicated if all of its conditions hold, partly if some do, and not replicated if
-    none does. It is not testable if all are open.
+    A claim is replicated if all conditions hold that are not open, partly if some do, and not
+    replicated if none does. It is not testable if none can be judged by the metrics themselves.
 
     Parameters
     ----------
     claim : dict
     document : dict
         As read from metrics.json.
+    published : dict, optional
+        The stored metrics, where `document` is another.
 
     Returns
     -------
     dict
-        ``verdict``; ``conditions``, each with ``says``, ``measured`` (text) and ``holds`` (True,
-        False, or None if it is open); ``beside``, further metrics, each with ``label`` and
-        ``value``; ``note``, with its numbers filled in.
+        ``verdict``; ``conditions``, each with ``says``, ``measured`` (text), ``holds`` (True,
+        False, or None if it is open) and ``is_published`` (whether it was judged by the published
+        metrics); ``beside``, further metrics, each with ``label`` and ``value``; ``note``, with its
+        numbers filled in.
     """
     metrics = document["metrics"]
-    conditions = [_judge_condition(condition, metrics) for condition in claim["conditions"]]
+    conditions = [
+        _judge_condition(condition, metrics, published) for condition in claim["conditions"]
+    ]
     beside = [
         {"label": label(name), "value": _text(metrics[name])}
         for name in claim["beside"]
         if name in metrics
     ]
     return {
-        "verdict": _verdict([condition["holds"] for condition in conditions]),
+        "verdict": _verdict(conditions),
         "conditions": conditions,
         "beside": beside,
         "note": fill(claim["note"], metrics),
     }
 
 
-def _verdict(outcomes):
-    """Return the verdict that follows from whether each condition holds."""
-    if all(outcome is None for outcome in outcomes):
+def _verdict(conditions):
+    """Return the verdict that follows from the judged conditions of a claim."""
+    outcomes = [each["holds"] for each in conditions if each["holds"] is not None]
+    if not outcomes or all(each["is_published"] or each["holds"] is None for each in conditions):
         return "not testable"
     if all(outcomes):
         return "replicated"
     return "partly" if any(outcomes) else "not replicated"
 
 
-def _judge_condition(condition, metrics):
-    """Return what a condition says, what was measured, and whether it holds."""
+def _judge_condition(condition, metrics, published):
+    """Return what a condition says, what was measured, whether it holds, and by which metrics."""
     measured, holds = _measured(condition, metrics)
-    return {"says": condition["says"], "measured": measured, "holds": holds}
+    is_published = False
+    if holds is None and published is not None:
+        measured, holds = _measured(condition, published["metrics"])
+        measured, is_published = f"published: {measured}", holds is not None
+    return {
+        "says": condition["says"],
+        "measured": measured,
+        "holds": holds,
+        "is_published": is_published,
+    }
 
 
 def _measured(condition, metrics):

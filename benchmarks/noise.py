@@ -23,7 +23,8 @@ from replicate.study.family import NETWORKS
 #: value; and at the least a linear model, which has no noise of training, with any.
 PAIRED_TOLERANCE = 1e-3
 
-#: How far apart a network may be at the least with another arithmetic, relative to the stored value.
+#: How far apart a network may be at the least with another arithmetic, relative to the stored
+#: value.
 FLOOR = 0.01
 
 #: Probability on either side of the prediction interval. A run of the study has some 300 checks.

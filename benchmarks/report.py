@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from benchmarks import claims, rows
+from benchmarks.store import Store
 from replicate import causal
 from replicate.catalogue import PICTURES, pictures_of
 from replicate.data.remote.manifest import read_manifest
@@ -26,7 +27,7 @@ from replicate.data.user_scan.scan_file import summary
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 from replicate.numbers.kinds import kind_of
-from replicate.numbers.metrics import read_metrics
+from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.numbers.tables import caption, results_table
 from replicate.provenance import STAND_INS, texts
 from replicate.running.runs import Run
@@ -79,7 +80,8 @@ def render(document: dict, folder: Path) -> str:
     provenances = texts(entry["provenance"] for entry in metrics.values())
     study = study_on(provenances)
     records, figures = _records(folder), _figures(folder / "figures")
-    judged = _judged_claims(document) if study is PAPER else []
+    published = Store().metrics()
+    judged = _judged_claims(document, published) if study is PAPER else []
     return environment.get_template("report.html.j2").render(
         document=document,
         n_seeds=sorted({len(entry["seeds"]) for entry in metrics.values()}),
@@ -89,6 +91,8 @@ def render(document: dict, folder: Path) -> str:
         verdicts=claims.VERDICTS,
         counts=Counter(claim["judged"]["verdict"] for claim in judged),
         claims=judged,
+        seeds_here=len(seeds_of(document)),
+        seeds_published=len(seeds_of(published)),
         statements=_statements(folder.parent),
         sections=list(dict.fromkeys(claim["section"] for claim in judged)),
         figures=figures,
@@ -102,9 +106,9 @@ def render(document: dict, folder: Path) -> str:
     )
 
 
-def _judged_claims(document):
+def _judged_claims(document, published):
     """Return every claim with its judgement by the metrics of a document."""
-    return [claim | {"judged": claims.judge(claim, document)} for claim in claims.read()]
+    return [claim | {"judged": claims.judge(claim, document, published)} for claim in claims.read()]
 
 
 def _scan_summaries(provenances):

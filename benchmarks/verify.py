@@ -1,7 +1,7 @@
 """Is this what was published? Every stored metric computed again from stored weights.
 
-``nox -s verify``, or ``python benchmarks/verify.py`` where the package is installed. It takes
-neither training nor MXNet. Data, weights, metrics, tables, verdicts and README are checked: it
+``nox -s verify``, or ``python -m benchmarks.verify`` where the package is installed. It takes
+neither training nor MXNet. Data, weights, metrics, tables, verdicts and pages are checked: it
 prints a line a check, and a verdict. The models of the paper's study are scored again; with
 ``--family`` all models whose weights are stored.
 """
@@ -22,7 +22,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks import claims, readme
+from benchmarks import claims, pages
 from benchmarks.store import PROFILE, Store, index_rows, jobs_with_weights
 from replicate.causal.statements import judge_all
 from replicate.data.remote.fetch import fetch
@@ -228,8 +228,19 @@ def _stored_records(document, sweeps) -> Mapping[Job, dict]:
     return dict(records)
 
 
-def text_checks(store, document, ledger, text):
-    """Yield name, verdict and detail for the verdicts of both ledgers and the numbers in the README."""
+def text_checks(store, document, ledger, texts):
+    """Yield name, verdict and detail for the verdicts of both ledgers and for every page.
+
+    Parameters
+    ----------
+    store : Store
+    document : dict
+        The stored metrics.
+    ledger : list of dict
+        The claims.
+    texts : dict of str to str
+        The pages as `pages.read` returns them.
+    """
     stale = [
         claim["id"]
         for claim in ledger
@@ -238,7 +249,8 @@ def text_checks(store, document, ledger, text):
     yield (
         "claims.json",
         not stale,
-        f"{len(ledger)} verdicts follow from the stored metrics{' but ' if stale else ''}{', '.join(stale)}",
+        f"{len(ledger)} verdicts follow from the stored metrics"
+        + (f" but {', '.join(stale)}" if stale else ""),
     )
     statements = store.statements()
     follows = judge_all(read_json(store.causal_path))["statements"] == statements
@@ -247,17 +259,15 @@ def text_checks(store, document, ledger, text):
         follows,
         f"{len(statements)} verdicts follow from the stored record",
     )
-    yield (
-        "README.md",
-        readme.insert(text, readme.render(document, ledger, statements)) == text,
-        "its numbers are the stored ones",
-    )
+    renewed = pages.renew(texts, document, ledger, statements)
+    for path, text in texts.items():
+        yield path, renewed[path] == text, "its numbers are the stored ones"
 
 
 def verify(
     store: Store,
     ledger: list[dict],
-    text: str,
+    texts: dict[str, str],
     jobs: list[Job],
     rescore: Callable[[Store, list[Job]], Iterable[Rescored]] = rescore,
 ) -> bool:
@@ -268,8 +278,8 @@ def verify(
     store : Store
     ledger : list of dict
         The claims.
-    text : str
-        The README.
+    texts : dict of str to str
+        The pages as `pages.read` returns them.
     jobs : list of Job
         The jobs whose models are scored again.
     rescore : callable
@@ -286,7 +296,7 @@ def verify(
         weight_checks(store),
         summary_checks(document),
         derived_checks(document, store.sweeps()),
-        text_checks(store, document, ledger, text),
+        text_checks(store, document, ledger, texts),
         model_checks(document, index_table, rescore(store, jobs)),
     )
     names, failed = _print_checks(checks)
@@ -324,8 +334,7 @@ def main() -> int:
         jobs = jobs_with_weights(Store().metrics())
         if not options.family:
             jobs = [job for job in jobs if _is_of_paper(job)]
-        text = readme.README.read_text(encoding="utf-8")
-        holds = verify(Store(), claims.read(), text, jobs)
+        holds = verify(Store(), claims.read(), pages.read(), jobs)
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)
         return 2

@@ -88,7 +88,7 @@ def chosen() -> str:
 
 
 def described() -> str:
-    """Return the arithmetic as records and keys of runs have it; a native one names the processor."""
+    """Return the arithmetic for records and keys of runs; a native one names the processor."""
     return PINNED if chosen() == PINNED else f"{NATIVE}, {processor()}"
 
 
@@ -167,7 +167,7 @@ def numpy_features(flags: frozenset[str] | None = None, version: str | None = No
 
 
 def has_avx2() -> bool:
-    """Return whether this processor has AVX2 and FMA; where it does not say, whether it is x86-64."""
+    """Return whether this processor has AVX2 and FMA, or is x86-64 if it does not say."""
     flags = processor_flags()
     if flags:
         return flags.issuperset(("avx2", "fma"))

@@ -57,8 +57,8 @@ run."""
 
 _SCAN_HELP = """The file of --scan has the arrays piezoresponse, (rows, cols, steps), in any unit,
 other channels of the same shape if there are any, and voltages, (steps,), one cycle in V. Pixels
-without a measurement are NaN. A USID (pycroscopy) file is read where pyUSID is installed. Results of
-MY.npz are in RESULTS/MY/PROFILE: draw them again with `figures --results RESULTS/MY`."""
+without a measurement are NaN. A USID (pycroscopy) file is read where pyUSID is installed. Results
+of MY.npz are in RESULTS/MY/PROFILE: draw them again with `figures --results RESULTS/MY`."""
 
 
 def _parser():

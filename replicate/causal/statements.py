@@ -65,7 +65,8 @@ STATEMENTS = (
                 0.1,
             ),
             (
-                "on fresh twins the sign is right within the band score told from the loops",
+                "on fresh twins the sign is right once the band score, read from the loops, "
+                "is held",
                 "twin_simpson",
                 "at most",
                 0.0,
@@ -84,7 +85,7 @@ STATEMENTS = (
                 1,
             ),
             (
-                "more than any of PCA does: what the row adds, over PCA's",
+                "what the row adds to that latent, over the most it adds to a latent of PCA",
                 "vae_over_pca",
                 "at least",
                 1.1,
@@ -103,7 +104,7 @@ STATEMENTS = (
                 "at least",
                 0.95,
             ),
-            ("and on fresh twins", "twin_evidence", "at least", 0.95),
+            ("one step is told from two on fresh twins as well", "twin_evidence", "at least", 0.95),
             (
                 "loops that harden least: evidence against three states, nats",
                 "classic",
@@ -116,7 +117,12 @@ STATEMENTS = (
                 "at least",
                 8.0,
             ),
-            ("the latter under every prior tried", "hardening_priors", "at least", 0.0),
+            (
+                "loops that harden most: evidence for three states under every prior tried, nats",
+                "hardening_priors",
+                "at least",
+                0.0,
+            ),
             (
                 "Laplace's approximation is within 2 nats of nested sampling on mean loops",
                 "laplace_error",
@@ -137,7 +143,7 @@ STATEMENTS = (
                 50.0,
             ),
             ("each position's law has two terms", "toy_terms", "at most", 2),
-            ("whose coefficients are right to 0.01", "toy_error", "at most", 0.01),
+            ("the coefficients of these laws are right to 0.01", "toy_error", "at most", 0.01),
             ("rising, least hardening: no valley in the rate", "classic_valley", "at most", 0.02),
             (
                 "rising, most hardening: a valley, at the lower end of its interval",
@@ -145,8 +151,8 @@ STATEMENTS = (
                 "at least",
                 0.02,
             ),
-            ("by laws that fit, R2", "rate_r2", "at least", 0.8),
-            ("and are short, terms", "rate_terms", "at most", 3),
+            ("the rate laws fit: R2", "rate_r2", "at least", 0.8),
+            ("the rate laws are short: terms", "rate_terms", "at most", 3),
         ),
     },
     {

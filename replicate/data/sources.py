@@ -106,7 +106,8 @@ def _load_own(provenance):
     scan = None if copy is None else read_scan(copy)
     if scan is None or scan.provenance != provenance:
         raise ReplicationError(
-            f"{_scan_folder()}: no copy of {provenance} any more. Run with --scan and its file again."
+            f"{_scan_folder()}: no copy of {provenance} any more. "
+            "Run with --scan and its file again."
         )
     return scan
 

@@ -323,7 +323,7 @@ KINDS = {
         "1",
         "none",
         "value",
-        "1 where no beta left the number of channels asked for, and those of greatest KL were taken",
+        "1 where no beta left the number of channels asked for, and the greatest KL decided",
         elsewhere=1.0,
     ),
     "best_lambda": Kind(

@@ -103,8 +103,8 @@ def caption(metrics: Mapping[str, dict], study: Study) -> str:
         return f"{study.caption} Nothing of it was measured."
     data = ", ".join(texts(entry["provenance"] for entry in tabulated).values())
     return (
-        f"{study.caption} Mean over {_seed_range(tabulated)}, ± half the 95 % t-interval where it "
-        f"shows. Data: {data}."
+        f"{study.caption} Mean over {_seed_range(tabulated)}, with half the width of the 95 % "
+        f"t-interval after ± where the seeds differ in the digits shown. Data: {data}."
     )
 
 
@@ -130,7 +130,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def latex(table: pd.DataFrame, caption: str | None = None) -> str:
-    """Return a table as LaTeX for the package booktabs; with a caption it is a floating ``table``."""
+    """Return a table as LaTeX for booktabs; with a caption it is a floating ``table``."""
     style = table.style.hide(axis="index")
     style = style.format(escape="latex").format_index(escape="latex", axis="columns")
     text = style.to_latex(

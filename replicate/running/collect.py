@@ -71,7 +71,7 @@ def _machine(record: dict) -> dict:
 
 
 def _merged(tables: Iterable[dict]) -> dict:
-    """Merge tables of machines or versions; where runs differ, as on a cluster, list every value."""
+    """Merge tables of machines or versions; where runs differ, list every value."""
     values = {}
     for table in tables:
         for name, value in table.items():

@@ -80,7 +80,7 @@ def run_in_process(
 
 @contextlib.contextmanager
 def _ended_on_request(process, stopped):
-    """End a process when `stopped` says so, unless Ctrl-C has reached it as well and it ends by itself."""
+    """End a process when `stopped` says so, unless Ctrl-C has reached it and it ends by itself."""
     finished = threading.Event()
 
     def watch():

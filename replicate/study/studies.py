@@ -159,11 +159,12 @@ FAMILY = Study(
     },
     seed_columns={"seeds, toy / BEPS": ("toy.{}.gamut_mse", "beps_heldout.{}.heldout_mse")},
     caption=(
-        "All with as many latents, of a beta-VAE active channels: 3 on the toy problem, 5 on BEPS; "
-        "with β fixed, those of 16 that stay active. "
-        "Errors as above; BEPS training is that of the blocks fitted to. "
-        "Best code: each spectrum with the best latents that the fitted decoder has for it, "
-        "instead of the encoder's. Times are of training, one thread a run."
+        "Every model has 3 latents on the toy problem and 5 on BEPS. For a β-VAE these are its "
+        "active channels: β rises until so many are left. With β fixed there is no such target, "
+        "and the table counts the active ones of 16. Errors are mean squared errors in z-scores. "
+        "BEPS training: the four folds that the model was fitted to. Best code: each spectrum is "
+        "decoded from the best latents that the fitted decoder has for it, instead of the "
+        "encoder's. Times are of training, with one thread."
     ),
 )
 
@@ -186,10 +187,11 @@ PAPER = Study(
         "beps.{}.transform_seconds": "encode, s",
     },
     caption=(
-        "Errors are mean squared errors in z-scores: of fresh colours (toy gamut), of every pixel "
-        "of the picture (toy painting), of the pixels fitted to (BEPS training, and its two "
-        "channels) and of folds of spatial blocks left out (BEPS held-out). "
-        "Parameters and times are those of BEPS training, one thread a run."
+        "Errors are mean squared errors in z-scores. Toy gamut: random colours that the model was "
+        "not fitted to. Toy painting: every pixel of the picture. BEPS training: the pixels that "
+        "the model was fitted to, then each of their two channels alone. BEPS held-out: blocks of "
+        "pixels that the model was not fitted to. Parameters and times are those of the fit to "
+        "all pixels, with one thread."
     ),
     wider=FAMILY,
 )
@@ -212,11 +214,12 @@ OWN_SCAN = Study(
         "beps_heldout.{}.transform_seconds": "encode, s",
     },
     caption=(
-        "Errors are mean squared errors in z-scores: of all pixels, fitted to as well, and of "
-        "folds of spatial blocks left out (best code: each spectrum with the best latents that "
-        "the fitted decoder has for it). Shoulder AUC: how well the quarter of the held-out "
-        "pixels with the greatest shoulder is told from reconstructions, 0.5 not at all. "
-        "Parameters and times are those of training without a fold, one thread a run."
+        "Errors are mean squared errors in z-scores. Fitted to: all pixels, by models fitted to "
+        "all of them. Held-out: blocks of pixels that the model was not fitted to. Best code: "
+        "each spectrum is decoded from the best latents that the fitted decoder has for it. "
+        "Shoulder AUC: how well the quarter of the held-out pixels with the greatest shoulder can "
+        "be told from the others by their reconstructions; 1 is always, 0.5 is not at all. "
+        "Parameters and times are those of the fit to all pixels, with one thread."
     ),
 )
 

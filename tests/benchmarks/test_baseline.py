@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import baseline, claims, readme
+from benchmarks import baseline, claims, pages
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
@@ -112,7 +112,9 @@ def test_everything_is_rewritten(results, tmp_path):
     stale = stored.weights_path(Job("standard", "beps", "pca", 7))
     write_npz(stale, components_=np.zeros(1))
     shutil.copy(claims.LEDGER, tmp_path / "claims.json")
-    shutil.copy(readme.README, tmp_path / "README.md")
+    (tmp_path / "docs").mkdir()
+    for page, text in pages.read().items():
+        (tmp_path / page).write_text(text, encoding="utf-8")
     new = Store().metrics()
     for entry in new["metrics"].values():
         entry.update(
@@ -121,9 +123,7 @@ def test_everything_is_rewritten(results, tmp_path):
             value=entry["values"][0],
             interval=None,
         )
-    baseline.write(
-        results, new, stored, tmp_path / "README.md", tmp_path / "claims.json", tmp_path / "docs"
-    )
+    baseline.write(results, new, stored, tmp_path / "claims.json", tmp_path)
     assert stored.metrics() == new
     assert not stale.exists(), "weights of another seed would stand for nothing"
     job = Job("standard", "toy", "lstm_vae", 0)
@@ -136,7 +136,12 @@ def test_everything_is_rewritten(results, tmp_path):
     assert "toy_shuffled" not in table.index.get_level_values("dataset")
     verdicts = {claim["id"]: claim["verdict"] for claim in claims.read(tmp_path / "claims.json")}
     assert verdicts == {claim["id"]: claims.judge(claim, new)["verdict"] for claim in claims.read()}
-    assert "Mean over 1 seed," in (tmp_path / "README.md").read_text(encoding="utf-8")
+    written = pages.read(tmp_path)
+    assert "means over 1 seed (toy) and 1 fold (BEPS)" in " ".join(written["README.md"].split())
+    assert "Mean over 1 seed," in written["docs/results.md"]
+    assert written == pages.renew(
+        written, new, claims.read(tmp_path / "claims.json"), stored.statements()
+    )
     assert (tmp_path / "docs" / f"{baseline.PICTURES[0]}.png").read_bytes() == b"picture"
     assert stored.statements() == Store().statements()
     assert (tmp_path / "docs" / "causal.png").read_bytes() == b"causal"
@@ -157,9 +162,8 @@ def test_a_causal_record_of_the_twin_is_refused(results):
 
 
 def test_nobody_to_ask_writes_nothing(results, monkeypatch, capsys):
-    before = {
-        path: path.read_bytes() for path in (Store().metrics_path, readme.README, claims.LEDGER)
-    }
+    paths = (Store().metrics_path, claims.LEDGER, *(ROOT / page for page in pages.PAGES))
+    before = {path: path.read_bytes() for path in paths}
     write_json(results / "standard" / "metrics.json", document(seeds=(0,), mse=1.0))
     monkeypatch.setattr(sys, "argv", ["baseline", "--results", str(results)])
     for answer, code in ((EOFError, 2), ("n", 1), ("", 1)):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import claims, readme, verify
+from benchmarks import claims, pages, verify
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("REPLICATE_DATA"),
     reason="REPLICATE_DATA is not set: the measured scan is needed",
 )
-TEXT = readme.README.read_text(encoding="utf-8")
+TEXTS = pages.read()
 
 
 JOBS = [job for job in PAPER.jobs("standard") if job.dataset == "beps"]
@@ -50,8 +50,8 @@ def stored(tmp_path):
 def failures(stored, scored, capsys):
     """Return a function that returns the names of the checks that fail."""
 
-    def run(rescore=lambda store, jobs: scored, ledger=None, text=TEXT):
-        holds = verify.verify(stored, ledger or claims.read(), text, JOBS, rescore)
+    def run(rescore=lambda store, jobs: scored, ledger=None, texts=TEXTS):
+        holds = verify.verify(stored, ledger or claims.read(), texts, JOBS, rescore)
         output = capsys.readouterr().out
         found = {
             line[8:].split("  ")[0] for line in output.splitlines() if line.startswith("FAILED")
@@ -191,7 +191,7 @@ def test_a_wrong_verdict_is_caught(stored, failures):
     ledger[0]["verdict"] = (
         "replicated" if ledger[0]["verdict"] != "replicated" else "not replicated"
     )
-    assert failures(ledger=ledger) == {"claims.json", "README.md"}
+    assert failures(ledger=ledger) == {"claims.json", "docs/ledger.md", "README.md"}
 
 
 def test_a_wrong_number_behind_the_verdict_of_a_statement_is_caught(stored, failures):
@@ -199,9 +199,17 @@ def test_a_wrong_number_behind_the_verdict_of_a_statement_is_caught(stored, fail
     assert failures() == {"causal/verdicts.json"}
 
 
-def test_a_wrong_number_in_the_readme_is_caught(stored, failures):
-    number = format(stored.metrics()["metrics"]["beps.pca.mse"]["value"], ".4f")
-    assert failures(text=TEXT.replace(number, "0.0001", 1)) == {"README.md"}
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/findings.md"])
+def test_a_wrong_number_on_a_page_is_caught(stored, failures, page):
+    number = format(stored.metrics()["metrics"]["beps_heldout.pca.heldout_mse"]["value"], ".4f")
+    changed = TEXTS[page].replace(number, "0.0001", 1)
+    assert failures(texts=TEXTS | {page: changed}) == {page}
+
+
+def test_a_wrong_word_in_the_ledger_is_caught(failures):
+    page = "docs/ledger.md"
+    changed = TEXTS[page].replace("**partly**", "**replicated**", 1)
+    assert failures(texts=TEXTS | {page: changed}) == {page}
 
 
 def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
@@ -213,7 +221,7 @@ def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
     scan.write_bytes(content)
     monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
     with pytest.raises(ReplicationError, match="resonance.npy"):
-        verify.verify(stored, claims.read(), TEXT, JOBS)
+        verify.verify(stored, claims.read(), TEXTS, JOBS)
 
 
 @pytest.mark.parametrize(
@@ -229,10 +237,10 @@ def test_a_wrong_byte_of_data_is_fatal(stored, tmp_path, monkeypatch):
 def test_a_missing_file_is_named(stored, name):
     (stored.folder / name).unlink()
     with pytest.raises(ReplicationError, match=Path(name).name):
-        verify.verify(stored, claims.read(), TEXT, [job for job in JOBS if job.model == "pca"])
+        verify.verify(stored, claims.read(), TEXTS, [job for job in JOBS if job.model == "pca"])
 
 
 def test_another_schema_version_is_named(stored):
     edit(stored.metrics_path, lambda document: document.update(schema_version=1))
     with pytest.raises(ReplicationError, match="schema_version: 1, expected 2"):
-        verify.verify(stored, claims.read(), TEXT, JOBS)
+        verify.verify(stored, claims.read(), TEXTS, JOBS)

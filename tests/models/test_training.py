@@ -265,9 +265,7 @@ def test_damaged_checkpoint(checkpoint, damage):
     assert_refused(checkpoint, make())
 
 
-@pytest.mark.parametrize(
-    "missing", ["state", "channels", "kept_kl", "weight/", "kept/", "moment/"]
-)
+@pytest.mark.parametrize("missing", ["state", "channels", "kept_kl", "weight/", "kept/", "moment/"])
 def test_checkpoint_that_lacks_an_array(checkpoint, missing):
     arrays = read_npz(checkpoint)
     del arrays[next(name for name in arrays if name.startswith(missing))]
