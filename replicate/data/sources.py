@@ -64,9 +64,8 @@ def _available(choice, keys, real, stand_in):
     except DataUnavailable as error:
         if choice == "measured":
             raise
-        print(
-            f"{error}\nGoing on with the {stand_in} in its place; every figure and number will say so.\n"
-        )
+        note = f"Going on with the {stand_in} in its place; every figure and number will say so."
+        print(f"{error}\n{note}\n")
         return stand_in
     return real
 

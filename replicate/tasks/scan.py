@@ -65,8 +65,13 @@ class ScanTask:
         reconstructions = model.inverse_transform(latents)
         mse = per_spectrum_mse(self.train, reconstructions)
         by_index, index_table = distribution(self.train, reconstructions)
-        metrics = self._errors(reconstructions, mse)
+        metrics = {
+            "mse": float(mse.mean()),
+            "mse_median": float(np.median(mse)),
+            "mse_worst": float(mse.max()),
+        }
         metrics |= size(model)
+        metrics |= self._channel_errors(reconstructions)
         metrics |= by_index
         metrics |= self._shapes(reconstructions, mse)
         metrics |= self._domains(latents, mse)
@@ -89,17 +94,12 @@ class ScanTask:
         arrays |= swept
         return metrics, arrays
 
-    def _errors(self, reconstructions, mse):
-        """Return the mean squared error of all spectra and of each channel."""
-        metrics = {
-            "mse": float(mse.mean()),
-            "mse_median": float(np.median(mse)),
-            "mse_worst": float(mse.max()),
+    def _channel_errors(self, reconstructions):
+        """Return the mean squared error of each channel."""
+        errors = per_channel_mse(self.train, reconstructions, self.scan.n_channels)
+        return {
+            f"mse_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)
         }
-        by_channel = per_channel_mse(self.train, reconstructions, self.scan.n_channels)
-        for channel, error in zip(self.scan.channels, by_channel):
-            metrics[f"mse_{channel}"] = float(error)
-        return metrics
 
     def _shapes(self, reconstructions, mse):
         """Return how well the shapes of the spectra are reconstructed.
@@ -241,17 +241,17 @@ class HeldoutTask:
         metrics = {
             "heldout_mse": float(mse[heldout].mean()),
             "mse": float(mse[self.fitted].mean()),
-            "heldout_mse_refined": float(best_mse.mean()),
         }
+        metrics |= size(model)
         metrics |= self._channel_errors("heldout_mse", heldout, reconstructions[heldout])
         metrics |= self._channel_errors("mse", self.fitted, reconstructions[self.fitted])
+        metrics |= {"heldout_mse_refined": float(best_mse.mean())}
         metrics |= self._channel_errors("heldout_mse_refined", heldout, best_spectra)
-        metrics |= size(model)
-        metrics |= by_index
         if self.physics is not None:
-            refined_agreement = self.physics.agreement(best_spectra, heldout)
             metrics |= self.physics.agreement(reconstructions[heldout], heldout)
-            metrics |= {f"{name}_refined": value for name, value in refined_agreement.items()}
+            best_agreement = self.physics.agreement(best_spectra, heldout)
+            metrics |= {f"{name}_refined": value for name, value in best_agreement.items()}
+        metrics |= by_index
         arrays = {"mse": mse, "heldout": heldout, "refined": best_latents}
         return metrics, arrays | index_table | channels(model)
 

@@ -93,9 +93,9 @@ class ColoursTask:
         metrics = {
             "mse": float(train_mse.mean()),
             "gamut_mse": float(gamut_mse.mean()),
-            "gamut_mse_refined": float(best_mse.mean()),
         }
         metrics |= size(model)
+        metrics |= {"gamut_mse_refined": float(best_mse.mean())}
         used = latents[:, in_use(model, latents)]
         if used.shape[1]:
             metrics |= disentangled(used, data.colours["gamut"])
