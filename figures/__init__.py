@@ -1,1 +1,1 @@
-"""One script a figure; each loads finished runs, draws and saves."""
+"""One script a figure: it loads finished runs, draws them and saves the picture."""

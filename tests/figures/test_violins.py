@@ -1,4 +1,4 @@
-"""Figures of every seed: what is drawn are the errors and costs of the runs, all of them, and what is not there is said."""
+"""Figures of every seed draw the errors and costs of all runs, and name those that are missing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
 from replicate.study import jobs as study
 
-ROOT = Path(__file__).resolve().parents[2]
-
 SEEDS = (0, 1, 10)
+
+#: How many violins each panel has: one for each index of the spectrum, or for each model.
 VIOLINS = {
     "violins_toy": [25] * 3,
     "violins_beps": [96] * 8,
     "violins_pixels": [3, 4, 4],
     "cost": [14] * 3,
 }
-"""How many violins there are in each panel: one for each index of the spectrum, each model, each model on each data set."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def scan():
 
 @pytest.fixture(autouse=True)
 def few_spectra(monkeypatch):
-    monkeypatch.setattr(violins, "N_SPECTRA", 30)
+    monkeypatch.setattr(violins, "N_VIOLIN_SPECTRA", 30)
 
 
 def table(errors):
@@ -47,14 +46,16 @@ def table(errors):
 
 
 def write_run(results, job, scan, errors=None, **metrics):
-    """Write what the figures read of a run, its numbers made up; `errors` are reconstruction minus spectrum."""
+    """Write the files of a run that the figures read, with numbers made up.
+
+    `errors` are reconstruction minus spectrum.
+    """
     rng = np.random.default_rng([job.seed, list(study.MODELS).index(job.model)])
-    toy, run = job.data == "toy", Run.of(results, job)
-    errors = (
-        rng.normal(0.1, 0.2, (60, 25) if toy else scan.spectra.shape).astype(np.float32)
-        if errors is None
-        else errors
-    )
+    toy = job.data == "toy"
+    run = Run.of(results, job)
+    if errors is None:
+        shape = (60, 25) if toy else scan.spectra.shape
+        errors = rng.normal(0.1, 0.2, shape).astype(np.float32)
     if toy:
         arrays = {"residuals": errors, "gamut_mse": rng.uniform(0.1, 1, 50), **table(errors)}
     elif job.dataset == "beps":
@@ -68,11 +69,9 @@ def write_run(results, job, scan, errors=None, **metrics):
             "mse": np.r_[np.full(40, 1e-6), rng.uniform(0.1, 1, 10)],
             "heldout": np.arange(50) >= 40,
         }
-    where = (
-        {"spectra": "formula", "picture": "sample photograph"}
-        if toy
-        else {"spectra": "simulated twin"}
-    )
+    provenance = {"spectra": "simulated twin"}
+    if toy:
+        provenance = {"spectra": "formula", "picture": "sample photograph"}
     metrics = {kind: rng.uniform(1, 2) for kind in cost.COSTS} | metrics
     record = {
         "key": "0",
@@ -80,13 +79,12 @@ def write_run(results, job, scan, errors=None, **metrics):
         "dataset": job.dataset,
         "model": job.model,
         "seed": job.seed,
-        "provenance": where,
+        "provenance": provenance,
+        "metrics": metrics,
+        "machine": {"processor": "abacus", "cores": 2},
     }
     write_npz(run.folder / "arrays.npz", **arrays)
-    write_json(
-        run.folder / "record.json",
-        record | {"metrics": metrics, "machine": {"processor": "abacus", "cores": 2}},
-    )
+    write_json(run.folder / "record.json", record)
     return run
 
 
@@ -144,7 +142,7 @@ def test_scripts_write_every_picture_and_stamp_every_seed(results, monkeypatch, 
 
 
 def test_violins_reach_from_the_least_to_the_greatest_error(tmp_path, scan, monkeypatch):
-    monkeypatch.setattr(violins, "N_SPECTRA", 60)
+    monkeypatch.setattr(violins, "N_VIOLIN_SPECTRA", 60)
     errors = write_run(tmp_path, study.Job("standard", "toy", "pca", 0), scan).arrays["residuals"]
     (ax,) = violins.draw_toy(tmp_path, "standard").get_axes()
     heights = [body.get_paths()[0].vertices[:, 1] for body in violins_of(ax)]
@@ -216,7 +214,7 @@ def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
 
 def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):
     axes = violins.draw_spectra(results, "standard").get_axes()
-    for ax, dataset in zip(axes, violins.SPECTRA):
+    for ax, dataset in zip(axes, violins.SCORED_SPECTRA):
         model = "dictionary_learning"
         runs = [Run.of(results, study.Job("standard", dataset, model, seed)) for seed in SEEDS]
         name = "gamut_mse" if dataset == "toy" else "mse"
