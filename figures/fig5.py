@@ -1,45 +1,58 @@
-"""Figure 5: maps of three latents and the spectra generated along each, from dictionary learning (a-c) and the VAE (d-f)."""
+"""Figure 5: maps of three latents, and the spectra generated along each of them.
+
+Dictionary learning (a-c) and the VAE (d-f), both on the scan.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure, SubFigure
 
 from figures.shared import common, style
 from replicate.analysis.latents import NEIGHBOURS
 from replicate.data import sources
+from replicate.data.scan import Scan
+from replicate.running.runs import Run
+
+#: The letters of the rows of each model.
+ROW_LETTERS = {"dictionary_learning": "abc", "lstm_vae": "def"}
 
 
-def draw(results, profile, seed=0):
-    """Draw what the models have learnt of the scan."""
-    loaded, provenance = common.load(
-        results, profile, "beps", seed, models=("dictionary_learning", "lstm_vae")
-    )
+def draw(results: Path, profile: str, seed: int = 0) -> Figure:
+    """Draw what the latents of both models stand for on the scan."""
+    runs, provenance = common.load(results, profile, "beps", seed, models=list(ROW_LETTERS))
     scan = sources.load_scan(provenance["spectra"])
     # More channels than two need the whole width for each model.
-    rows = 1 if scan.n_channels < 3 else 2
-    fig = style.figure(height=4.6 * rows)
-    for block, (model, run), letters in zip(
-        fig.subfigures(rows, 2 // rows), loaded.items(), ("abc", "def")
-    ):
-        draw_model(block, model, run, scan, letters)
+    n_rows = 1 if scan.n_channels < 3 else 2
+    fig = style.figure(height=4.6 * n_rows)
+    blocks = fig.subfigures(n_rows, 2 // n_rows)
+    for block, (model, letters) in zip(blocks, ROW_LETTERS.items()):
+        draw_model(block, model, runs[model], scan, letters)
     style.note(fig, note(scan))
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 
 
-def note(scan):
-    """Say what generated spectra of a scan are drawn with."""
-    text = f"Lines: colours as in the map; other latents are the mean of the {min(NEIGHBOURS, len(scan.spectra))} nearest pixels. "
-    return text + common.alignment_note(scan)
+def note(scan: Scan) -> str:
+    """Return the note on how the generated spectra of a scan are made and drawn."""
+    n_neighbours = min(NEIGHBOURS, len(scan.spectra))
+    return (
+        "Lines: colours as in the map; "
+        f"other latents are the mean of the {n_neighbours} nearest pixels. "
+        f"{common.alignment_note(scan)}"
+    )
 
 
-def draw_model(block, model, run, scan, letters):
+def draw_model(block: SubFigure, model: str, run: Run, scan: Scan, letters: str) -> None:
     """Draw the three most important latents of a model, one a row."""
-    block.suptitle(style.title(model, run.record))
+    block.suptitle(style.model_title(model, run.record))
     axes = block.subplots(3, 1 + scan.n_channels, width_ratios=(1.2, *[1] * scan.n_channels))
-    for (i, row), name in zip(enumerate(axes), letters):
+    for i, (row, name) in enumerate(zip(axes, letters)):
         if i < len(run.arrays["components"]):
             draw_latent(block, row, run, scan, i, style.LATENT_NAMES[model])
         else:
@@ -48,24 +61,38 @@ def draw_model(block, model, run, scan, letters):
         style.letter(row[0], name)
 
 
-def draw_latent(block, row, run, scan, i, label):
-    """Draw the map of the i-th latent shown, and every channel of its generated spectra."""
+def draw_latent(
+    block: Figure | SubFigure, row: Sequence[Axes], run: Run, scan: Scan, i: int, label: str
+) -> None:
+    """Draw the map of one latent, and every channel of the spectra generated along it.
+
+    Parameters
+    ----------
+    block : Figure or SubFigure
+    row : sequence of Axes
+        One for the map, and one for each channel.
+    run : Run
+    scan : Scan
+    i : int
+        The rank of the latent among the important ones; 0 is the most important.
+    label : str
+        The label of the colour bar.
+    """
     component = run.arrays["components"][i]
     values = scan.map(run.arrays["latents"][:, component])
     norm = Normalize(**style.limits(values, percent=0))
     image = style.scan_map(row[0], values, scan.size_um, norm=norm)
     row[0].set_title(f"component {component}")
-    for value, spectrum in zip(
-        run.arrays["generated_values"][i], scan.align(run.arrays["generated"][i])
-    ):
+    generated = scan.align(run.arrays["generated"][i])
+    for value, spectrum in zip(run.arrays["generated_values"][i], generated):
         for ax, channel in zip(row[1:], spectrum):
-            common.loop(ax, scan, channel, color=style.LATENT_MAP(norm(value)))
+            common.draw_loop(ax, scan, channel, color=style.LATENT_MAP(norm(value)))
     for ax, name, unit in zip(row[1:], scan.channels, scan.units):
         ax.set(xlabel="voltage (V)", ylabel=f"{name} ({unit})")
     style.colour_bar(block, image, row[-1], label)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     return common.script(draw, "fig5", __doc__, argv)
 

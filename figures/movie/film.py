@@ -1,4 +1,7 @@
-"""Frames of a figure in which little moves, and the files made of them: GIF, and MP4 where there is ffmpeg."""
+"""Frames of a figure in which little moves, and the files made of them.
+
+The files are a GIF, and an MP4 where there is ffmpeg.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,42 @@ import contextlib
 import importlib.util
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path
 
+#: The resolution of the frames, in pixels an inch.
 DPI = 120
+
+#: The number of white in the palette of a GIF; all numbers before it are for other colours.
 WHITE = 255
-"""Its number in the palette of a GIF; all before it are for other colours."""
 
 
-def frames(fig, moves, order):
-    """Yield a picture of a figure, (height, width, 3) bytes, for each number in `order`; what does not move is drawn once.
+def frames(
+    fig: Figure, moves: Sequence[Callable[[int], Sequence[Artist]]], order: Iterable[int]
+) -> Iterator[np.ndarray]:
+    """Yield a picture of a figure for each number in `order`; what does not move is drawn once.
 
     Parameters
     ----------
     fig : Figure
         Its moving artists are ``animated``.
     moves : sequence of callable
-        Each takes a number, changes its artists and returns them in the order in which they are drawn.
+        Each takes a number, changes its artists and returns them in the order in which they are
+        drawn.
     order : iterable of int
+
+    Yields
+    ------
+    ndarray of uint8, shape (height, width, 3)
     """
     fig.set_dpi(DPI)
     canvas = FigureCanvasAgg(fig)
@@ -45,40 +61,57 @@ def frames(fig, moves, order):
         yield frame[:height, :width].copy()
 
 
-def write_gif(path, pictures, rate):
-    """Write pictures, `rate` a second, as an endless GIF, all in one palette, so that what is still does not flicker."""
+def write_gif(path: Path, pictures: Sequence[np.ndarray], rate: int) -> None:
+    """Write pictures as an endless GIF, all in one palette, so that what is still does not flicker.
+
+    Parameters
+    ----------
+    path : Path
+    pictures : sequence of ndarray of uint8, each of shape (height, width, 3)
+    rate : int
+        Pictures a second.
+    """
     sample = np.concatenate(pictures[:: len(pictures) // 4 or 1])
     palette = Image.fromarray(sample).quantize(WHITE, method=Image.Quantize.MAXCOVERAGE)
     colours = palette.getpalette()[: 3 * WHITE]
-    palette.putpalette(colours + [255] * (3 * (WHITE + 1) - len(colours)))
+    n_unused = 3 * (WHITE + 1) - len(colours)
+    palette.putpalette(colours + [255] * n_unused)
     first, *rest = (_indexed(picture, palette) for picture in pictures)
     with atomic_path(path) as temporary:
         first.save(temporary, save_all=True, append_images=rest, duration=1000 // rate, loop=0)
 
 
-def _indexed(picture, palette):
+def _indexed(picture: np.ndarray, palette: Image.Image) -> Image.Image:
     """Return a picture in the colours of a palette; white, which is most of it, stays white."""
     image = Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
-    image.paste(
-        WHITE, mask=Image.fromarray(np.where((picture == 255).all(axis=2), 255, 0).astype(np.uint8))
-    )
+    is_white = (picture == 255).all(axis=2)
+    image.paste(WHITE, mask=Image.fromarray(np.where(is_white, 255, 0).astype(np.uint8)))
     return image
 
 
-def find_ffmpeg():
+def find_ffmpeg() -> str | None:
     """Return the path of ffmpeg, from the PATH or from the package imageio-ffmpeg, or None."""
-    found = shutil.which("ffmpeg")
-    if found is None and importlib.util.find_spec("imageio_ffmpeg"):
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None and importlib.util.find_spec("imageio_ffmpeg"):
         from imageio_ffmpeg import get_ffmpeg_exe
 
         # The package has none for some platforms.
         with contextlib.suppress(RuntimeError):
-            found = get_ffmpeg_exe()
-    return found
+            ffmpeg = get_ffmpeg_exe()
+    return ffmpeg
 
 
-def write_mp4(path, pictures, ffmpeg, rate):
-    """Write pictures, `rate` a second, as H.264 that any player shows.
+def write_mp4(path: Path, pictures: Sequence[np.ndarray], ffmpeg: str, rate: int) -> None:
+    """Write pictures as H.264 that any player shows.
+
+    Parameters
+    ----------
+    path : Path
+    pictures : sequence of ndarray of uint8, each of shape (height, width, 3)
+    ffmpeg : str
+        The path of ffmpeg.
+    rate : int
+        Pictures a second.
 
     Raises
     ------
@@ -86,30 +119,19 @@ def write_mp4(path, pictures, ffmpeg, rate):
         If ffmpeg fails.
     """
     height, width = pictures[0].shape[:2]
-    source = [
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "rgb24",
-        "-s",
-        f"{width}x{height}",
-        "-r",
-        str(rate),
-        "-i",
-        "-",
-    ]
+    pixels = ["-f", "rawvideo", "-pix_fmt", "rgb24"]
+    source = [*pixels, "-s", f"{width}x{height}", "-r", str(rate), "-i", "-"]
     look = ["-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
     # One thread and no version: the same pictures give the same file.
     same = ["-threads", "1", "-flags", "+bitexact", "-fflags", "+bitexact", "-map_metadata", "-1"]
     with atomic_path(path) as temporary:
         command = [ffmpeg, "-y", "-loglevel", "error", *source, *look, *same, str(temporary)]
-        done = subprocess.run(
-            command, input=b"".join(picture.tobytes() for picture in pictures), capture_output=True
-        )
+        content = b"".join(picture.tobytes() for picture in pictures)
+        done = subprocess.run(command, input=content, capture_output=True)
         if done.returncode:
-            lines = done.stderr.decode(errors="replace").strip().splitlines() or [
-                f"exit code {done.returncode}"
-            ]
+            lines = done.stderr.decode(errors="replace").strip().splitlines()
+            reason = lines[-1] if lines else f"exit code {done.returncode}"
             raise ReplicationError(
-                f"{path}: {ffmpeg} failed ({lines[-1]}). Install another, e.g. `pip install imageio-ffmpeg`."
+                f"{path}: {ffmpeg} failed ({reason}). "
+                "Install another, e.g. `pip install imageio-ffmpeg`."
             )

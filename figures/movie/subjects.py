@@ -1,13 +1,17 @@
-"""What a movie is about: the toy problem or the scan, its spectra, their axis, and how its maps are drawn."""
+"""The subjects of the movies, toy problem and scan: spectra, their axis, and how maps are drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from figures.shared import common, style
 from replicate.data import sources, toy
+from replicate.running.runs import Run
 
 
 class Subject(NamedTuple):
@@ -15,75 +19,80 @@ class Subject(NamedTuple):
 
     Attributes
     ----------
-    train, spectra : ndarray, shape (n, n_features)
-        What the model was fitted to, and what the latents of its run are of.
+    train : ndarray, shape (n_train, n_features)
+        The spectra that the model was fitted to.
+    spectra : ndarray, shape (n, n_features)
+        The spectra whose latents its run has stored.
     pixels : ndarray of int, shape (rows, cols)
         Which of `spectra` each pixel of a map has.
     x : ndarray, shape (n_steps,)
+        The axis of a spectrum.
     unfold : callable
         Turns spectra as the model has them into (n, n_channels, n_steps), against `x`.
     draw_map : callable
         Takes axes, values, (rows, cols), and options of ``imshow``; returns the image.
-    xlabel, ylabels, note : str, tuple of str, str
-        One of `ylabels` a channel.
+    xlabel : str
+    ylabels : tuple of str
+        One for each channel.
+    note : str
+        What the note of the movie says of the subject.
     """
 
     train: np.ndarray
     spectra: np.ndarray
     pixels: np.ndarray
     x: np.ndarray
-    unfold: callable
-    draw_map: callable
+    unfold: Callable[[np.ndarray], np.ndarray]
+    draw_map: Callable[..., AxesImage]
     xlabel: str
     ylabels: tuple[str, ...]
     note: str
 
 
-def toy_subject(run):
-    """Return the toy problem: a spectrum in the units of the formula for every colour of the picture."""
-    made = common.configuration(run)
-    data = toy.make(
-        sources.load_picture(made["provenance"]["picture"]), made["seed"], **made["data"]
-    )
-    pixels = common.thinned(data.image.inverse.reshape(data.image.shape))
+def toy_subject(run: Run) -> Subject:
+    """Return the toy problem: a spectrum in the units of the formula for every colour."""
+    config = common.configuration(run)
+    picture = sources.load_picture(config["provenance"]["picture"])
+    data = toy.make(picture, config["seed"], **config["data"])
 
-    def unfold(spectra):
+    def unfold(spectra: np.ndarray) -> np.ndarray:
         return data.unscale(spectra)[:, np.newaxis]
 
     return Subject(
-        data.train,
-        data.painting,
-        pixels,
-        toy.timesteps(),
-        unfold,
-        style.picture,
-        "time step t (a.u.)",
-        ("f (a.u.)",),
-        "",
+        train=data.train,
+        spectra=data.painting,
+        pixels=common.thinned(data.image.inverse.reshape(data.image.shape)),
+        x=toy.timesteps(),
+        unfold=unfold,
+        draw_map=style.picture,
+        xlabel="time step t (a.u.)",
+        ylabels=("f (a.u.)",),
+        note="",
     )
 
 
-def scan_subject(run):
+def scan_subject(run: Run) -> Subject:
     """Return the scan: its channels aligned, each loop closed."""
     scan = sources.load_scan(run.record["provenance"]["spectra"])
 
-    def unfold(spectra):
+    def unfold(spectra: np.ndarray) -> np.ndarray:
         return common.closed(scan.align(spectra))
 
-    def draw_map(ax, values, **options):
+    def draw_map(ax: Axes, values: np.ndarray, **options) -> AxesImage:
         return style.scan_map(ax, values, scan.size_um, **options)
 
-    pixels = scan.map(np.arange(len(scan.spectra)))
-    ylabels = tuple(f"{name} ({unit})" for name, unit in zip(scan.channels, scan.units))
-    shown = (
-        common.closed(scan.voltages[0]),
-        unfold,
-        draw_map,
-        "voltage (V)",
-        ylabels,
-        common.alignment_note(scan),
+    return Subject(
+        train=scan.spectra,
+        spectra=scan.spectra,
+        pixels=scan.map(np.arange(len(scan.spectra))),
+        x=common.closed(scan.voltages[0]),
+        unfold=unfold,
+        draw_map=draw_map,
+        xlabel="voltage (V)",
+        ylabels=tuple(f"{name} ({unit})" for name, unit in zip(scan.channels, scan.units)),
+        note=common.alignment_note(scan),
     )
-    return Subject(scan.spectra, scan.spectra, pixels, *shown)
 
 
+#: The function that makes the subject from a run, for each data set.
 SUBJECTS = {"toy": toy_subject, "beps": scan_subject}

@@ -1,101 +1,116 @@
-"""What the figures of every seed share: loading all complete runs of a data set, and saying how many there are."""
+"""Loading and labelling for the figures that draw every seed of the paper's study."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from figures.shared import style
-from replicate.data import sources
 from replicate.errors import ReplicationError
 from replicate.running.runs import Run
-from replicate.study import jobs as study
 from replicate.study.family import LABELS
+from replicate.study.studies import PAPER, study_in
 
-MODELS = study.PAPER_STUDY["beps"]
-"""Of the paper's study; the rest of the family has figures of its own."""
-
-
-def datasets(results, profile):
-    """Return the data sets of the paper's study; of a scan of the user's own, those that are fitted to a scan."""
-    return study.OF_SCAN if sources.has_own(Path(results) / profile) else tuple(study.PAPER_STUDY)
+#: The models of the paper's study; the rest of the family has figures that are drawn from numbers.
+PAPER_MODELS = PAPER.models["beps"]
 
 
-def load(results, profile, dataset):
-    """Return the complete runs of each model that has some, by name, in the order of their seeds.
+def datasets(results: Path, profile: str) -> tuple[str, ...]:
+    """Return the data sets of the study whose runs lie in a results folder."""
+    return tuple(study_in(Path(results) / profile).models)
+
+
+def load(results: Path, profile: str, dataset: str) -> dict[str, list[Run]]:
+    """Return the complete runs of each model, in the order of their seeds.
+
+    Returns
+    -------
+    dict of str to list of Run
+        By model; a model without a complete run is left out.
 
     Raises
     ------
     ReplicationError
         If there are none, or they were made on different data.
     """
-    folder = Path(results) / profile / dataset
-    loaded = {
-        model: [run for run in map(Run, folder.glob(f"{model}/seed*")) if run.status == "complete"]
-        for model in MODELS
-    }
-    loaded = {
-        model: sorted(runs, key=lambda run: run.record["seed"])
-        for model, runs in loaded.items()
-        if runs
-    }
+    folder = results / profile / dataset
+    loaded = {}
+    for model in PAPER_MODELS:
+        runs = [Run(path) for path in folder.glob(f"{model}/seed*")]
+        complete = [run for run in runs if run.status == "complete"]
+        if complete:
+            loaded[model] = sorted(complete, key=lambda run: run.record["seed"])
     if not loaded:
-        command = f"nox -s replicate -- --profile {profile} --only {dataset}"
         raise ReplicationError(
-            f"{folder}: no complete run here, all are missing. Make them with `{command}`."
+            f"{folder}: no complete run here, all are missing. "
+            f"Make them with `nox -s replicate -- --profile {profile} --only {dataset}`."
         )
     provenances = {
         " and ".join(record["provenance"].values()) for record in records({dataset: loaded})
     }
     if len(provenances) > 1:
         raise ReplicationError(
-            f"{folder}: runs on different data ({'; '.join(sorted(provenances))}). Make them again on one."
+            f"{folder}: runs on different data ({'; '.join(sorted(provenances))}). "
+            "Make them again on one."
         )
     return loaded
 
 
-def records(loaded):
-    """Return the record of every run, given as `load` returns them, by data set."""
+def records(loaded: dict[str, dict[str, list[Run]]]) -> list[dict]:
+    """Return the record of every run; runs are given by data set and model."""
     return [run.record for models in loaded.values() for runs in models.values() for run in runs]
 
 
-def count(runs):
+def count_seeds(runs: Sequence[Run]) -> str:
     """Return how many seeds there are, as text."""
-    return f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
+    if len(runs) > 1:
+        return f"{len(runs)} seeds"
+    return f"{len(runs)} seed"
 
 
-def finish(fig, loaded, profile, note, roles=("spectra",)):
-    """Write under a figure its note and what it is made from, and above it which models have no runs.
+def finish(
+    fig: Figure,
+    loaded: dict[str, dict[str, list[Run]]],
+    profile: str,
+    note: str,
+    roles: Sequence[str] = ("spectra",),
+) -> None:
+    """Write under a figure its note and its stamp, and above it which models have no runs.
 
     Parameters
     ----------
     fig : Figure
     loaded : dict of str to dict
-        Runs as `load` returns them, by data set.
+        The runs of each data set, as `load` returns them.
     profile, note : str
     roles : sequence of str
-        Which of the data behind the runs are drawn: ``spectra``, ``picture``.
+        Which data of the runs are drawn: ``spectra``, ``picture``.
     """
-    expected = [(job.model, job.dataset) for job in study.jobs(profile) if job.dataset in loaded]
-    name_absent(
-        fig, expected, {(model, dataset) for dataset, models in loaded.items() for model in models}
-    )
+    expected = [(job.model, job.dataset) for job in PAPER.jobs(profile) if job.dataset in loaded]
+    drawn = [(model, dataset) for dataset, models in loaded.items() for model in models]
+    name_absent(fig, expected, drawn)
     style.note(fig, note)
-    drawn = records(loaded)
-    provenances = dict.fromkeys(record["provenance"][role] for record in drawn for role in roles)
-    style.stamp(
-        fig, provenances, profile, ", ".join(map(str, sorted({record["seed"] for record in drawn})))
-    )
+    provenances = {}
+    seeds = set()
+    for record in records(loaded):
+        provenances.update((record["provenance"][role], None) for role in roles)
+        seeds.add(record["seed"])
+    style.stamp(fig, provenances, profile, ", ".join(map(str, sorted(seeds))))
 
 
-def name_absent(fig, expected, there):
-    """Write above a figure which of the expected pairs of model and data set are not there."""
+def name_absent(
+    fig: Figure,
+    expected: Iterable[tuple[str, str]],
+    drawn: Collection[tuple[str, str]],
+) -> None:
+    """Write above a figure which of the expected pairs of model and data set are not drawn."""
     absent = {}
     for model, dataset in expected:
-        if (model, dataset) not in there:
+        if (model, dataset) not in drawn:
             absent.setdefault(LABELS[model], []).append(dataset)
     if absent:
-        missing = "; ".join(
-            f"{model} on {', '.join(datasets)}" for model, datasets in absent.items()
-        )
+        missing = "; ".join(f"{label} on {', '.join(names)}" for label, names in absent.items())
         fig.suptitle(textwrap.fill(f"Not run: {missing}", 110))

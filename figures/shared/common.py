@@ -1,22 +1,35 @@
-"""What the figure scripts share: their command line, loading the runs they draw, and drawing a channel of the scan."""
+"""Command line, loading of runs and drawing of loops, as most figure scripts need them."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from figures.shared import style
+from replicate import arithmetic
+from replicate.data.scan import Scan
 from replicate.errors import ReplicationError
 from replicate.files import read_json
 from replicate.running import runs
+from replicate.running.runs import Run
 
-MODELS = ("pca", "dictionary_learning", "lstm_vae")
+#: The models that the figures of the paper are about.
+MAIN_MODELS = ("pca", "dictionary_learning", "lstm_vae")
 
 
-def load(results, profile, dataset, seed, models=MODELS):
+def load(
+    results: Path,
+    profile: str,
+    dataset: str,
+    seed: int,
+    models: Sequence[str] = MAIN_MODELS,
+) -> tuple[dict[str, Run], dict[str, str]]:
     """Return the complete run of every model, by name, and the provenance that all of them share.
 
     Raises
@@ -28,82 +41,100 @@ def load(results, profile, dataset, seed, models=MODELS):
     provenances = {model: run.record["provenance"] for model, run in loaded.items()}
     first = provenances[models[0]]
     if any(provenance != first for provenance in provenances.values()):
-        found = ", ".join(
+        listed = ", ".join(
             f"{model}: {' and '.join(provenance.values())}"
             for model, provenance in provenances.items()
         )
         raise ReplicationError(
-            f"{Path(results) / profile / dataset}: runs on different data ({found}). Make them again on one."
+            f"{results / profile / dataset}: runs on different data ({listed}). "
+            "Make them again on one."
         )
     return loaded, first
 
 
-def configuration(run):
-    """Return what a run was asked for."""
+def configuration(run: Run) -> dict:
+    """Return the configuration that a run was started with."""
     return read_json(run.folder / "config.json")
 
 
-def patch(run):
+def patch(run: Run) -> int:
     """Return how many neighbouring steps the network of a run takes as one."""
     return configuration(run)["parameters"].get("patch", 1)
 
 
-def shown(axes, run):
-    """Pair axes with the most important components of a run; axes left over are emptied."""
+def axes_of_components(axes: Sequence[Axes], run: Run) -> list[tuple[Axes, int]]:
+    """Pair axes with the most important components of a run, and empty the axes left over."""
     components = run.arrays["components"][: len(axes)]
     for ax in axes[len(components) :]:
         ax.axis("off")
     return list(zip(axes, components))
 
 
-def thinned(image, n=400):
-    """Leave out rows and columns of a picture beyond some `n`: more than the print can show."""
+def thinned(image: np.ndarray, n: int = 400) -> np.ndarray:
+    """Return a picture without the rows and columns that are too many for the print.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, cols) or (rows, cols, 3)
+    n : int
+        The longer side keeps about this many pixels, and fewer than twice as many.
+    """
     stride = max(1, max(image.shape[:2]) // n)
     return image[::stride, ::stride]
 
 
-def closed(loops):
-    """Return loops, (..., n_steps), with their first step at the end again."""
+def closed(loops: np.ndarray) -> np.ndarray:
+    """Return loops, (..., n_steps), with the first step repeated at the end, (..., n_steps + 1)."""
     return np.concatenate([loops, loops[..., :1]], axis=-1)
 
 
-def loop(ax, scan, values, **look):
+def draw_loop(ax: Axes, scan: Scan, values: np.ndarray, **look) -> None:
     """Draw aligned values of one channel, (n_steps,), over the voltage as a closed loop."""
     ax.plot(closed(scan.voltages[0]), closed(values), **look)
 
 
-def alignment_note(scan):
-    """Say how the channels of a scan were brought together for drawing, where they were, and how many pixels are blank."""
-    lags = (
-        f"Channels aligned, each over its own voltage (stored {scan.lags[-1]} of {scan.n_steps} steps apart)."
-        if any(scan.lags)
-        else ""
-    )
-    blank = (
-        "" if scan.mask is None else f"Blank: {np.count_nonzero(~scan.mask)} pixels without data."
-    )
-    return " ".join(filter(None, (lags, blank)))
+def alignment_note(scan: Scan) -> str:
+    """Return a note on how the channels were aligned and how many pixels have no data, if any."""
+    sentences = []
+    if any(scan.lags):
+        sentences.append(
+            "Channels aligned, each over its own voltage "
+            f"(stored {scan.lags[-1]} of {scan.n_steps} steps apart)."
+        )
+    if scan.mask is not None:
+        sentences.append(f"Blank: {np.count_nonzero(~scan.mask)} pixels without data.")
+    return " ".join(sentences)
 
 
-def folder(results, profile):
-    """Return where the figures of a profile go."""
-    return Path(results) / profile / "figures"
+def folder(results: Path, profile: str) -> Path:
+    """Return the folder that the figures of a profile are written to."""
+    return results / profile / "figures"
 
 
-def parser(description):
+def parser(description: str) -> argparse.ArgumentParser:
     """Return the command line that says which runs are drawn."""
     options = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     options.add_argument(
-        "--results", default="results", metavar="FOLDER", help="where the runs are"
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="where the runs are",
     )
     options.add_argument("--profile", default="standard", help="of the runs to draw")
     options.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs to draw")
     return options
 
 
-def script(draw, name, description, argv=None, also=()):
+def script(
+    draw: Callable[[Path, str, int], Figure],
+    name: str,
+    description: str,
+    argv: Sequence[str] | None = None,
+    also: Sequence[Callable[[Path, str, int], Path]] = (),
+) -> int:
     """Draw one figure as its command line asks, save it as PNG and PDF, and print the paths.
 
     Parameters
@@ -111,21 +142,27 @@ def script(draw, name, description, argv=None, also=()):
     draw : callable
         Takes results folder, profile and seed, and returns the figure.
     name : str
+        The name of the files, without suffix.
     description : str
+        What ``--help`` says.
     argv : list of str, optional
+        The arguments of the command line; those of this process where there are none.
     also : sequence of callable
-        Each takes the same, writes one more file and returns its path.
+        Functions that take results folder, profile and seed, write one more file and return its
+        path.
 
     Returns
     -------
     int
-        Exit code: 2, with a message and no traceback, for what the user can mend.
+        The exit code. It is 2, with a message and no traceback, for what the user can mend.
     """
+    if argv is None:
+        arithmetic.restart_if_late()
     options = parser(description).parse_args(argv)
-    asked = (options.results, options.profile, options.seed)
+    selection = (options.results, options.profile, options.seed)
     try:
-        paths = style.save(draw(*asked), folder(options.results, options.profile), name)
-        paths += [write(*asked) for write in also]
+        paths = style.save(draw(*selection), folder(options.results, options.profile), name)
+        paths += [write(*selection) for write in also]
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,53 +1,63 @@
-"""Models of complete runs, put together from their weights for figures that decode more than a run keeps; MXNet is not needed."""
+"""Models restored from the weights of complete runs, for figures that decode further spectra.
+
+MXNet is not needed.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from replicate.study.jobs import Job
 
 from figures.shared import common
 from replicate.errors import ReplicationError
 from replicate.files import read_npz
 from replicate.reference.restore import restore
+from replicate.running.runs import Run
+from replicate.study.job import Job
 
+#: How many spectra are encoded to see whether the weights are those of the run.
 N_CHECKED = 50
+
+#: How far latents may differ. They vary by about 1, and weights read wrongly are off by as much.
 TOLERANCE = 1e-2
-"""Of latents, whose spread is about 1 or more: weights read in a wrong form are off by as much as that spread."""
 
 
-def load(run, train):
-    """Return the fitted model of a complete run.
+def load(run: Run, train: np.ndarray):
+    """Return the fitted model of a complete run, with ``transform`` and ``inverse_transform``.
 
     Parameters
     ----------
     run : Run
     train : ndarray, shape (n, n_features)
-        The spectra that it was fitted to.
+        The spectra that the model was fitted to.
     """
-    made, weights = common.configuration(run), read_npz(run.folder / "weights.npz")
+    config = common.configuration(run)
+    weights = read_npz(run.folder / "weights.npz")
     if "channel_kl" in run.arrays:
         weights["in_use"] = run.arrays["channel_kl"] != 0
-    job = Job(*(made[name] for name in ("profile", "dataset", "model", "seed")))
-    return restore(job, weights, train, made["parameters"])
+    job = Job(config["profile"], config["dataset"], config["model"], config["seed"])
+    return restore(job, weights, train, config["parameters"])
 
 
-def check(fitted, spectra, run):
-    """Refuse a model that does not give the latents that its run keeps.
+def check(fitted, spectra: np.ndarray, run: Run) -> None:
+    """Check that a model gives the latents that its run has stored.
 
     Parameters
     ----------
     fitted : transformer
+        The model, as `load` returns it.
     spectra : ndarray, shape (n, n_features)
-        Those that the latents in the run's arrays are of.
+        The spectra whose latents are stored in the arrays of the run.
     run : Run
 
     Raises
     ------
     ReplicationError
-        If latents of the first spectra differ.
+        If the latents of the first spectra differ from the stored ones.
     """
-    found, kept = fitted.transform(spectra[:N_CHECKED]), run.arrays["latents"][:N_CHECKED]
-    if not np.allclose(found, kept, atol=TOLERANCE):
+    latents = fitted.transform(spectra[:N_CHECKED])
+    stored = run.arrays["latents"][:N_CHECKED]
+    if not np.allclose(latents, stored, atol=TOLERANCE):
         raise ReplicationError(
-            f"{run.folder}: weights.npz does not give the latents in arrays.npz. Delete the folder and run again."
+            f"{run.folder}: weights.npz does not give the latents in arrays.npz. "
+            "Delete the folder and run again."
         )

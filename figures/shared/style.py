@@ -1,24 +1,32 @@
-"""One look for every figure: sizes, colours, maps with their scale, and the stamp that says what data a figure is made from."""
+"""The look that all figures share: sizes, colours, maps with a scale, and the stamp.
+
+The stamp is the line at the foot of a figure that says which data the figure is made from.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from replicate.files import atomic_path
 from replicate.provenance import STAND_INS, stamp_text
 from replicate.study.family import LABELS
 
+#: The width of every figure in inches: a double column of a journal.
 WIDTH = 7.1
-"""Inches: a journal's double column."""
 
+#: The height in inches of one line of text at the foot of a figure.
 LINE = 0.13
-"""Inches: a line of the foot of a figure."""
 
 RC = {
     "font.family": "DejaVu Sans",
@@ -45,8 +53,8 @@ RC = {
     "pdf.fonttype": 42,
 }
 
-# Okabe and Ito's colours, told apart by colour-blind readers.
-COLOURS = {
+#: Each model has one of the colours of Okabe and Ito, which colour-blind readers can tell apart.
+MODEL_COLOURS = {
     "pca": "#009E73",
     "dictionary_learning": "#D55E00",
     "dense_ae": "#CC79A7",
@@ -56,26 +64,45 @@ COLOURS = {
     "lstm_vae": "#0072B2",
     "lstm_vae_plain": "#56B4E9",
 }
-LATENT_NAMES = {"dictionary_learning": "coefficient (a.u.)", "lstm_vae": "latent mean (a.u.)"}
+
+#: The data are drawn in this colour wherever a model is drawn beside them.
 DATA_COLOUR = "0.45"
 
-# Without its lightest end, which does not show as a line on white.
+#: The labels of the latents of a model on colour bars, with their unit.
+LATENT_NAMES = {
+    "dictionary_learning": "coefficient (a.u.)",
+    "lstm_vae": "latent mean (a.u.)",
+}
+
+#: Latents are drawn in viridis without its lightest end, which does not show as a line on white.
 LATENT_MAP = ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.92, 256)), name="latent")
+
+#: Errors are drawn in this colour map.
 ERROR_MAP = mpl.colormaps["inferno"]
 
 
-def figure(height, width=WIDTH):
-    """Return an empty figure of the house style, inches, with a strip left free at the bottom for a note and the stamp."""
+def figure(height: float) -> Figure:
+    """Return an empty figure in the common style, with a strip left free for note and stamp.
+
+    Parameters
+    ----------
+    height : float
+        In inches; the width is `WIDTH`.
+    """
     mpl.rcParams.update(RC)
-    fig = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    fig = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
     strip = 2 * LINE / height
     fig.get_layout_engine().set(
-        rect=(0, strip, 1, 1 - strip), w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02
+        rect=(0, strip, 1, 1 - strip),
+        w_pad=0.03,
+        h_pad=0.03,
+        wspace=0.02,
+        hspace=0.02,
     )
     return fig
 
 
-def letter(ax, text):
+def letter(ax: Axes, text: str) -> None:
     """Write the letter of a panel above the left corner of its axes."""
     ax.annotate(
         text,
@@ -88,16 +115,37 @@ def letter(ax, text):
     )
 
 
-def picture(ax, image, **options):
-    """Show values per pixel, (rows, cols), without axes; `options` go to ``imshow``."""
+def picture(ax: Axes, image: np.ndarray, **options) -> AxesImage:
+    """Show one value a pixel, or one colour a pixel, without ticks.
+
+    Parameters
+    ----------
+    ax : Axes
+    image : ndarray, shape (rows, cols) or (rows, cols, 3)
+    **options
+        Options of ``imshow``.
+    """
     # Anchored at the top, so that the layout knows where its title is.
     ax.set(xticks=[], yticks=[], anchor="N")
     return ax.imshow(image, **{"cmap": LATENT_MAP, **options})
 
 
-def scan_map(ax, values, size_um, **options):
-    """Show a map of the scan, (rows, cols), with a scale bar of its full width under it, in pixels where the size is None."""
+def scan_map(
+    ax: Axes, values: np.ndarray, size_um: tuple[float, float] | None, **options
+) -> AxesImage:
+    """Show a map of the scan, with a scale bar under it that is as wide as the map.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : ndarray, shape (rows, cols)
+    size_um : tuple of float or None
+        Height and width of the scan in µm; where it is None, the scale bar counts pixels.
+    **options
+        Options of ``imshow``.
+    """
     height, width = size_um or np.shape(values)
+    unit = "µm" if size_um else "pixels"
     image = picture(ax, values, extent=(0, width, height, 0), **options)
     ax.plot(
         [0, 1],
@@ -108,18 +156,35 @@ def scan_map(ax, values, size_um, **options):
         solid_capstyle="butt",
         clip_on=False,
     )
-    ax.set_xlabel(f"{width:g} {'µm' if size_um else 'pixels'}", labelpad=6)
+    ax.set_xlabel(f"{width:g} {unit}", labelpad=6)
     return image
 
 
-def limits(values, percent=1.0):
-    """Return colour limits for latents, ``{"vmin": ..., "vmax": ...}``, that leave out `percent` of the pixels at each end."""
+def limits(values: np.ndarray, percent: float = 1.0) -> dict[str, float]:
+    """Return colour limits that leave out the extreme values at both ends.
+
+    Parameters
+    ----------
+    values : ndarray
+        NaN is ignored.
+    percent : float
+        How many per cent of the values are left out at each end.
+
+    Returns
+    -------
+    dict of str to float
+        ``vmin`` and ``vmax``, as ``imshow`` takes them.
+    """
     low, high = np.nanpercentile(values, [percent, 100 - percent])
-    return {"vmin": low, "vmax": high if high > low else low + 1}
+    if high <= low:
+        high = low + 1
+    return {"vmin": low, "vmax": high}
 
 
-def colour_bar(fig, image, ax, label, **options):
-    """Add a labelled colour bar to one axes or a list of them; `options` go to ``colorbar``."""
+def colour_bar(
+    fig: Figure, image: ScalarMappable, ax: Axes | list[Axes], label: str, **options
+) -> Colorbar:
+    """Add a labelled colour bar to one axes or to a list of axes; `options` go to ``colorbar``."""
     bar = fig.colorbar(image, ax=ax, label=label, panchor=False, **options)
     bar.outline.set_linewidth(0.4)
     bar.locator = MaxNLocator(3)
@@ -127,25 +192,27 @@ def colour_bar(fig, image, ax, label, **options):
     return bar
 
 
-def stamp(fig, provenances, profile, seed):
-    """Write under a figure what data it is made from; a stand-in for the paper's own data is shouted.
+def stamp(fig: Figure, provenances: Iterable[str], profile: str, seed: int | str) -> None:
+    """Write under a figure which data it is made from.
+
+    A warning in red says so where a stand-in takes the place of the data of the paper.
 
     Parameters
     ----------
     fig : Figure
-    provenances : iterable of str
-        See docs/architecture.md.
+    provenances : collection of str
+        The sources of the data, as docs/architecture.md lists them.
     profile : str
-    seed : int
+    seed : int or str
+        The seed of the runs, or several seeds as text.
     """
     stand_ins = [name for name in provenances if name in STAND_INS]
     footer(fig, stamp_text(provenances, profile, seed), 0, fontsize=5.5, color="0.35")
     if stand_ins:
-        text = f"{' and '.join(stand_ins)}: not the paper's data"
         fig.text(
             0.995,
             0.03 / fig.get_figheight(),
-            text,
+            f"{' and '.join(stand_ins)}: not the paper's data",
             ha="right",
             fontsize=9,
             fontweight="bold",
@@ -153,31 +220,34 @@ def stamp(fig, provenances, profile, seed):
         )
 
 
-def footer(fig, text, line, **look):
-    """Write a line at the foot of a figure, the lowest being number 0."""
-    fig.text(
-        0.008, (0.03 + line * LINE) / fig.get_figheight(), text, ha="left", va="bottom", **look
-    )
-
-
-def title(model, record):
-    """Return the name of a model, and how many channels of a VAE are active."""
-    active = record["metrics"].get("active_channels")
-    return LABELS[model] + (f", {active} active channels" if active is not None else "")
-
-
-def note(fig, text):
-    """Write a note above the stamp."""
+def note(fig: Figure, text: str) -> None:
+    """Write a note in the line above the stamp."""
     footer(fig, text, 1, fontsize=6, color="0.2")
 
 
-def save(fig, folder, name):
-    """Write a figure as PNG and PDF, each whole or not at all, and return their paths."""
-    paths = [Path(folder) / f"{name}.{suffix}" for suffix in ("png", "pdf")]
+def footer(fig: Figure, text: str, line: int, **look) -> None:
+    """Write one line at the foot of a figure; lines are counted from below, and start at 0."""
+    height = (0.03 + line * LINE) / fig.get_figheight()
+    fig.text(0.008, height, text, ha="left", va="bottom", **look)
+
+
+def model_title(model: str, record: dict) -> str:
+    """Return the name of a model, and for a VAE how many of its channels are active."""
+    active = record["metrics"].get("active_channels")
+    if active is None:
+        return LABELS[model]
+    return f"{LABELS[model]}, {active} active channels"
+
+
+def save(fig: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG and as PDF, and return both paths; each file is whole or not there."""
+    paths = []
     # No date in the PDF: the same numbers give the same file.
-    for path, metadata in zip(paths, (None, {"CreationDate": None})):
+    for suffix, metadata in (("png", None), ("pdf", {"CreationDate": None})):
+        path = Path(folder) / f"{name}.{suffix}"
         with atomic_path(path) as temporary:
             fig.savefig(temporary, dpi=250, metadata=metadata)
         # Laid out once is enough.
         fig.set_layout_engine("none")
+        paths.append(path)
     return paths

@@ -1,4 +1,4 @@
-"""The ablation is drawn from the numbers of the benchmark, marker by marker, and written as tables that say the same."""
+"""The ablation is drawn from the numbers of the benchmark, and its tables say the same."""
 
 from __future__ import annotations
 
@@ -8,32 +8,21 @@ import pytest
 from matplotlib.colors import same_color
 
 from figures import ablation
-from figures.shared import benchmark as measured
-from figures.shared import style
+from figures.shared import benchmark, style
 from replicate.study.family import LABELS
 
 METRICS = {
-    **{
-        "toy.pca.gamut_mse": [0.1, 0.12, 0.11],
-        "toy.dictionary_learning.gamut_mse": [0.2, 0.24, 0.22],
-    },
-    **{
-        "toy.linear_ae.gamut_mse": [0.1, 0.12, 0.11],
-        "toy.dense_ae.gamut_mse": [0.001, 0.0012, 0.0011],
-    },
-    **{
-        "toy.pca.gamut_mse_refined": [0.09] * 3,
-        "toy.pca.fit_seconds": [0.5, 1.5, 1],
-        "toy.dense_ae.fit_seconds": [100] * 3,
-    },
-    **{
-        "beps_heldout.dense_vae.heldout_mse": [0.006, 0.007, 0.008],
-        "beps_heldout.lstm_vae.heldout_mse": [0.008, 0.007, 0.006],
-    },
-    **{
-        "beps_heldout.dense_vae.active_channels": [5, 5, 5],
-        "beps_heldout.lstm_vae.active_channels": [5, 5, 6],
-    },
+    "toy.pca.gamut_mse": [0.1, 0.12, 0.11],
+    "toy.dictionary_learning.gamut_mse": [0.2, 0.24, 0.22],
+    "toy.linear_ae.gamut_mse": [0.1, 0.12, 0.11],
+    "toy.dense_ae.gamut_mse": [0.001, 0.0012, 0.0011],
+    "toy.pca.gamut_mse_refined": [0.09] * 3,
+    "toy.pca.fit_seconds": [0.5, 1.5, 1],
+    "toy.dense_ae.fit_seconds": [100] * 3,
+    "beps_heldout.dense_vae.heldout_mse": [0.006, 0.007, 0.008],
+    "beps_heldout.lstm_vae.heldout_mse": [0.008, 0.007, 0.006],
+    "beps_heldout.dense_vae.active_channels": [5, 5, 5],
+    "beps_heldout.lstm_vae.active_channels": [5, 5, 6],
 }
 
 
@@ -67,14 +56,14 @@ def test_every_mark_is_a_number_of_the_benchmark(write_benchmark, save_and_draw)
     )
     ratios = {round(y): (x, colour) for x, y, colour, _ in markers(toy_changes)}
     rows = [text.get_text() for text in toy_changes.get_yticklabels()]
-    found = {rows[y]: ratio for y, ratio in ratios.items()}
-    assert found["penalty: PCA → DL"] == (pytest.approx(2), ablation.COLOURS["hurts"])
-    assert found["nonlinearity: Linear AE → Dense AE"] == (
+    contrasts = {rows[y]: ratio for y, ratio in ratios.items()}
+    assert contrasts["penalty: PCA → DL"] == (pytest.approx(2), ablation.VERDICT_COLOURS["hurts"])
+    assert contrasts["nonlinearity: Linear AE → Dense AE"] == (
         pytest.approx(0.01),
-        ablation.COLOURS["helps"],
+        ablation.VERDICT_COLOURS["helps"],
     )
     ((ratio, _, colour, _),) = markers(scan_changes)
-    assert ratio == pytest.approx(1) and colour == ablation.COLOURS["no difference shown"]
+    assert ratio == pytest.approx(1) and colour == ablation.VERDICT_COLOURS["no difference shown"]
     assert [text.get_text() for text in scan_changes.texts if text.get_text()] == [
         "latents 5 → 5.33"
     ]
@@ -90,9 +79,9 @@ def test_every_mark_is_a_number_of_the_benchmark(write_benchmark, save_and_draw)
 
 def test_it_says_what_it_is_made_from_and_what_is_missing(write_benchmark):
     fig = ablation.draw(write_benchmark(METRICS), "standard")
-    said = " ".join(text.get_text() for text in fig.texts)
+    foot = " ".join(text.get_text() for text in fig.texts)
     assert (
-        "standard profile · seed 0, 1, 2" in said and "simulated twin: not the paper's data" in said
+        "standard profile · seed 0, 1, 2" in foot and "simulated twin: not the paper's data" in foot
     )
     title = fig._suptitle.get_text().replace("\n", " ")
     assert (
@@ -125,7 +114,10 @@ def test_tables_say_the_same_as_the_picture(write_benchmark, save_and_draw):
         and table.loc["recurrence", "provenance"] == "simulated twin"
     )
     text = (results / "standard" / "figures" / "ablation.md").read_text(encoding="utf-8")
-    row = "| nonlinearity: Linear AE → Dense AE | toy, fresh colours | amortised | -99.0 | -99.0 to -99.0 | 3 | helps |"
+    row = (
+        "| nonlinearity: Linear AE → Dense AE | toy, fresh colours | amortised "
+        "| -99.0 | -99.0 to -99.0 | 3 | helps |"
+    )
     assert (
         row in text
         and "Of 3 contrasts" in text.replace("of 3", "Of 3")
@@ -138,13 +130,15 @@ def test_a_single_seed_is_drawn_without_an_interval(write_benchmark):
         write_benchmark({name: values[:1] for name, values in METRICS.items()}), "standard"
     )
     *_, toy_changes, _ = fig.get_axes()
-    assert {colour for *_, colour, _ in markers(toy_changes)} == {ablation.COLOURS["one seed"]}
+    assert {colour for *_, colour, _ in markers(toy_changes)} == {
+        ablation.VERDICT_COLOURS["one seed"]
+    }
 
 
 def test_near_relatives_share_a_colour_and_no_two_models_their_look():
-    looks = [(measured.COLOURS[model], measured.MARKERS[model]) for model in LABELS]
+    looks = [(benchmark.FAMILY_COLOURS[model], benchmark.FAMILY_MARKERS[model]) for model in LABELS]
     assert len(set(looks)) == len(LABELS)
-    assert same_color(measured.COLOURS["ica"], style.COLOURS["pca"])
+    assert same_color(benchmark.FAMILY_COLOURS["ica"], style.MODEL_COLOURS["pca"])
 
 
 @pytest.mark.parametrize(
@@ -182,5 +176,6 @@ def test_a_fit_is_named_with_what_the_sweep_changed():
     assert ablation.fit_name("lstm_ae/latents=16") == "LSTM AE, 16 latents"
     assert ablation.fit_name("lstm_vae/linear_path=0") == ablation.fit_name("lstm_vae")
     np.testing.assert_equal(
-        [ablation.whole(seconds) for seconds in (0.0123, 9.44, 173.2)], ["0.012", "9.4", "173"]
+        [ablation.seconds_text(seconds) for seconds in (0.0123, 9.44, 173.2)],
+        ["0.012", "9.4", "173"],
     )

@@ -1,9 +1,8 @@
-"""The sheet of descriptors: a map of each that is what was measured, labelled, and stamped with its data."""
+"""The sheet of descriptors has a labelled map of each, and is stamped with its data."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,7 @@ from replicate.analysis.loops import DESCRIPTORS, describe_spectra
 from replicate.data import twin
 from replicate.files import write_json
 from replicate.running.runs import Run
-from replicate.study import jobs as study
-
-ROOT = Path(__file__).resolve().parents[2]
+from replicate.study.job import Job
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +30,11 @@ def maps(fig):
 
 def test_every_descriptor_has_its_map(scan):
     fig = descriptors.draw_scan(scan)
-    shown = maps(fig)
+    drawn = maps(fig)
     values, _ = describe_spectra(scan, scan.spectra)
-    assert list(shown) == [descriptor.label for descriptor in DESCRIPTORS.values()]
+    assert list(drawn) == [descriptor.label for descriptor in DESCRIPTORS.values()]
     for name, descriptor in DESCRIPTORS.items():
-        np.testing.assert_array_equal(shown[descriptor.label], scan.map(values[name]))
+        np.testing.assert_array_equal(drawn[descriptor.label], scan.map(values[name]))
     labels = {ax.get_xlabel() for ax in fig.get_axes()}
     assert {"(V)", "(1)", "(z-score)", "(z-score/V)", "(z-score V)"} <= labels
 
@@ -58,7 +55,7 @@ def test_a_scan_in_which_nothing_switches_is_drawn_without_a_map_of_steps(scan, 
 
 
 def test_the_script_stamps_what_the_runs_were_made_from(tmp_path, capsys):
-    job = study.Job("smoke", "beps", "pca", 0)
+    job = Job("smoke", "beps", "pca", 0)
     assert descriptors.main(["--results", str(tmp_path), "--profile", "smoke"]) == 2
     assert "smoke/beps/pca" in capsys.readouterr().err
     run = Run.of(tmp_path, job)

@@ -1,4 +1,4 @@
-"""What is drawn of the latents are the scores of the benchmark; what was not measured is said in its panel."""
+"""The scores of the benchmark are drawn; a panel says so where nothing was measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from replicate.study.family import FIXED_BETA, LABELS
 
 PLANTED = dict(
     zip(
-        disentanglement.SCORES,
+        disentanglement.DISENTANGLEMENT_SCORES,
         ([0.1, 0.3], [0.2, 0.2], [0.4, 0.5], [0.5, 0.6], [0.7, 0.8], [0.9, 1.0]),
     )
 )
@@ -41,12 +41,12 @@ NOISE = [
 
 def lines(ax, label=None):
     """Return the points of every line with a marker that joins means, or of that with a label."""
-    found = [
+    joined = [
         line
         for line in ax.get_lines()
         if line.get_linestyle() == "-" and line.get_marker() != "None"
     ]
-    return [line.get_xydata() for line in found if label in (None, line.get_label())]
+    return [line.get_xydata() for line in joined if label in (None, line.get_label())]
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_the_script_writes_a_stamped_picture(write_benchmark, save_and_draw):
         disentanglement, write_benchmark(SCORES | CHOICE | TWIN, BETA + NOISE)
     )
     assert names == ["disentanglement.png", "disentanglement.pdf"]
-    said = " ".join(text.get_text() for text in fig.texts)
-    assert "standard profile · seed 0, 1" in said and "simulated twin: not the paper's data" in said
+    foot = " ".join(text.get_text() for text in fig.texts)
+    assert "standard profile · seed 0, 1" in foot and "simulated twin: not the paper's data" in foot
     assert all(
         "(" in label
         for ax in fig.get_axes()
@@ -110,8 +110,8 @@ def test_the_share_of_noise_is_taken_run_by_run(axes):
 @pytest.mark.parametrize("metrics, empty", [(SCORES, 5), (TWIN, 10), ({"toy.pca.mig": [0.1]}, 11)])
 def test_what_was_not_measured_is_said(metrics, empty, write_benchmark):
     fig = disentanglement.draw(write_benchmark(metrics), "standard")
-    said = [text.get_text() for ax in fig.get_axes() for text in ax.texts]
-    assert said.count("not measured") == empty
+    texts = [text.get_text() for ax in fig.get_axes() for text in ax.texts]
+    assert texts.count("not measured") == empty
 
 
 def test_nothing_to_draw_is_said_in_one_line(write_benchmark, capsys):

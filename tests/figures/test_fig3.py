@@ -1,9 +1,8 @@
-"""The schematic shows the network whose weights are stored: its layers, their shapes, and every weight in one of them."""
+"""The schematic shows the network whose weights are stored, every weight in one of its boxes."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,7 @@ from figures import fig3
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
-from replicate.study import jobs as study
-
-ROOT = Path(__file__).resolve().parents[2]
+from replicate.study.job import Job
 
 N_STEPS, CHANNELS, LATENTS = 12, 2, 16
 
@@ -40,34 +37,30 @@ def dense(name, inputs, outputs):
 
 def shapes(n_blocks, n_layers, width, n_embedding, n_own, patch, linear_path):
     """Names and shapes of the weights of a network of this form."""
-    both, features, n_inputs = 2 * width, CHANNELS * patch, n_embedding or LATENTS
-    found = lstm("encoder.summary", both if n_blocks else features, width) | lstm(
-        "decoder.first", n_inputs + n_own, width
-    )
+    both = 2 * width
+    features = CHANNELS * patch
+    n_inputs = n_embedding or LATENTS
+    weights = lstm("encoder.summary", both if n_blocks else features, width)
+    weights |= lstm("decoder.first", n_inputs + n_own, width)
     for block in range(n_blocks):
         for layer in range(n_layers):
-            found |= lstm(
-                f"encoder.blocks.{block}.layers.{layer}",
-                both if block or layer else features,
-                width,
-            )
-            found |= lstm(f"decoder.blocks.{block}.layers.{layer}", both, width)
+            is_first = block == 0 and layer == 0
+            inputs = features if is_first else both
+            weights |= lstm(f"encoder.blocks.{block}.layers.{layer}", inputs, width)
+            weights |= lstm(f"decoder.blocks.{block}.layers.{layer}", both, width)
     if n_blocks:
-        found["encoder.blocks.0.skip.weight"] = (both, features)
+        weights["encoder.blocks.0.skip.weight"] = (both, features)
     if n_embedding:
-        found |= dense("encoder.embedding", both, n_embedding) | dense(
-            "decoder.embedding", LATENTS, n_embedding
-        )
-    found |= dense("encoder.mean", n_embedding or both, LATENTS) | dense(
-        "encoder.log_variance", n_embedding or both, LATENTS
-    )
+        weights |= dense("encoder.embedding", both, n_embedding)
+        weights |= dense("decoder.embedding", LATENTS, n_embedding)
+    weights |= dense("encoder.mean", n_embedding or both, LATENTS)
+    weights |= dense("encoder.log_variance", n_embedding or both, LATENTS)
     if n_own:
-        found |= dense("decoder.own", n_inputs, N_STEPS // patch * n_own)
+        weights |= dense("decoder.own", n_inputs, N_STEPS // patch * n_own)
     if linear_path:
-        found |= dense("encoder.linear", N_STEPS * CHANNELS, LATENTS) | dense(
-            "decoder.linear", LATENTS, N_STEPS * CHANNELS
-        )
-    return found | dense("decoder.output", both, features)
+        weights |= dense("encoder.linear", N_STEPS * CHANNELS, LATENTS)
+        weights |= dense("decoder.linear", LATENTS, N_STEPS * CHANNELS)
+    return weights | dense("decoder.output", both, features)
 
 
 OURS = {
@@ -93,7 +86,7 @@ FORMS = {"ours": OURS, "paper": PAPER, "bare": BARE}
 
 
 def write_run(results, dataset, form, n_more=0):
-    run = Run.of(results, study.Job("smoke", dataset, "lstm_vae", 0))
+    run = Run.of(results, Job("smoke", dataset, "lstm_vae", 0))
     weights = {name: np.zeros(shape, dtype=np.float32) for name, shape in shapes(**form).items()}
     write_npz(run.folder / "weights.npz", **weights)
     write_npz(run.folder / "arrays.npz", index_bias=np.zeros(N_STEPS * CHANNELS))
@@ -102,14 +95,12 @@ def write_run(results, dataset, form, n_more=0):
         "n_parameters": sum(array.size for array in weights.values()) + n_more,
         "active_channels": 5,
     }
-    where = (
-        {"spectra": "formula", "picture": "sample photograph"}
-        if dataset == "toy"
-        else {"spectra": "simulated twin"}
-    )
+    provenance = {"spectra": "simulated twin"}
+    if dataset == "toy":
+        provenance = {"spectra": "formula", "picture": "sample photograph"}
     write_json(
         run.folder / "record.json",
-        {"key": "0", "status": "complete", "provenance": where, "metrics": metrics},
+        {"key": "0", "status": "complete", "provenance": provenance, "metrics": metrics},
     )
     return run
 
@@ -142,7 +133,7 @@ def test_every_weight_stands_in_one_box(form, tmp_path):
 
 
 def test_boxes_state_shapes_and_counts(tmp_path):
-    """By hand: two directions of four gates that read inputs and their own state, each with two biases."""
+    """By hand: two directions of four gates, which read inputs and state, each with two biases."""
     texts = {text.get_text() for text in draw(write_run(tmp_path, "beps", OURS)).texts}
     assert "spectrum\n12 × 2" in texts and "4 steps\nas one\n3 × 8" in texts
     assert f"BiLSTM 8,\nlast state\n16\n{2 * 4 * 8 * (8 + 8 + 2):,}" in texts

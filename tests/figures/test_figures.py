@@ -1,4 +1,4 @@
-"""Every figure is drawn from stored runs, whole, labelled and stamped; what cannot be drawn is said in one line."""
+"""Every figure is drawn from stored runs, whole, labelled and stamped, or says why it is not."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from figures.shared import style
 from replicate import cli
 from replicate.data import sources
 from replicate.files import write_json, write_npz
-from replicate.provenance import PROVENANCE, STAND_INS
+from replicate.provenance import STAND_INS, TEXTS, Sources
 from replicate.running import runs
-from replicate.study import jobs as study
 from replicate.study import sweeps
 from replicate.study.family import LABELS
+from replicate.study.job import Job, describe
+from replicate.study.studies import PAPER
 
 ROOT = Path(__file__).resolve().parents[2]
 
-
+#: The letters of the panels of each figure.
 LETTERS = {
     "toy": "abcd",
     "fig2": "abcdefghijklm",
@@ -34,7 +35,7 @@ LETTERS = {
     "fig5": "abcdef",
     "table1": "",
 }
-SIMULATED = {"scan": "simulated twin", "picture": "sample photograph"}
+SIMULATED = Sources(scan="simulated twin", picture="sample photograph")
 needs_data = pytest.mark.skipif(
     "REPLICATE_DATA" not in os.environ, reason="needs the measured arrays: set REPLICATE_DATA"
 )
@@ -65,8 +66,6 @@ def toy_arrays(model, n_colours, rng, n_active):
         "latents": np.eye(3)[np.arange(n_colours) % 3],
         "painting_mse": np.ones(n_colours),
         "components": np.arange(n_active),
-    }
-    arrays |= {
         "examples": np.arange(3),
         "example_reconstructions": rng.normal(size=(3, 25)),
         "residuals": rng.normal(size=(50, 25)),
@@ -77,64 +76,63 @@ def toy_arrays(model, n_colours, rng, n_active):
 
 
 def scan_arrays(spectra, rng, n_active):
-    arrays = {
+    return {
         "reconstructions": spectra[::-1],
         "mse": rng.uniform(size=len(spectra)),
         "latents": spectra[:, :5],
-    }
-    arrays |= {
         "components": np.arange(n_active),
         "generated_values": np.tile(np.linspace(-1, 1, 9), (n_active, 1)),
+        "generated": np.tile(spectra[:9], (n_active, 1, 1)),
     }
-    return arrays | {"generated": np.tile(spectra[:9], (n_active, 1, 1))}
 
 
 def write_run(results, job, provenance, rng, n_active=5):
     """Write what the figures read of a run, its numbers made up."""
-    toy = job.data == "toy"
+    toy = job.domain == "toy"
     run = runs.Run.of(results, job)
-    where = (
-        {"spectra": "formula", "picture": provenance["picture"]}
-        if toy
-        else {"spectra": provenance["scan"]}
-    )
-    errors = (
+    metric_names = (
         "mse",
         "heldout_mse",
         "gamut_mse",
         "painting_mse",
         "encoder_nonlinearity",
         "decoder_nonlinearity",
+        "fit_seconds",
+        "transform_seconds",
     )
-    metrics = {name: rng.uniform() for name in (*errors, "fit_seconds", "transform_seconds")}
-    metrics |= {"n_parameters": 1000} | ({"active_channels": n_active} if job.is_network else {})
+    metrics = {name: rng.uniform() for name in metric_names}
+    metrics["n_parameters"] = 1000
+    if job.is_network:
+        metrics["active_channels"] = n_active
     spectra, n_colours = spectra_and_colours(**provenance)
-    arrays = (
-        toy_arrays(job.model, n_colours, rng, min(n_active, 3))
-        if toy
-        else scan_arrays(spectra, rng, n_active)
-    )
-    write_json(
-        run.folder / "config.json",
-        study.describe(job) | {"parameters": {"n_components": 3 if toy else 5}},
-    )
+    if toy:
+        run_provenance = {"spectra": "formula", "picture": provenance["picture"]}
+        n_components = 3
+        arrays = toy_arrays(job.model, n_colours, rng, min(n_active, 3))
+    else:
+        run_provenance = {"spectra": provenance["scan"]}
+        n_components = 5
+        arrays = scan_arrays(spectra, rng, n_active)
+    parameters = {"n_components": n_components}
+    write_json(run.folder / "config.json", describe(job) | {"parameters": parameters})
     write_npz(run.folder / "arrays.npz", **arrays)
     write_json(
         run.folder / "record.json",
-        {"key": "0", "status": "complete", "provenance": where, "metrics": metrics},
+        {"key": "0", "status": "complete", "provenance": run_provenance, "metrics": metrics},
     )
     return run
 
 
 def write_study(results, provenance, only=(), n_active=5):
     rng = np.random.default_rng(0)
-    for job in study.jobs("smoke", only):
+    for job in PAPER.jobs("smoke", only):
+        n_components = 3 if job.domain == "toy" else 5
         write_run(
             results,
             job,
             provenance,
             rng,
-            n_active if job.is_network else 3 if job.data == "toy" else 5,
+            n_active if job.is_network else n_components,
         )
 
 
@@ -148,8 +146,9 @@ def results(tmp_path_factory):
 
 @pytest.fixture(params=LETTERS)
 def drawn(request, results, monkeypatch, capsys):
-    """Return the name of a figure, the figure that its script has just saved, and the paths it printed."""
-    saved, save = [], style.save
+    """Return the name of a figure, the figure itself, and the paths that its script printed."""
+    saved = []
+    save = style.save
     monkeypatch.setattr(style, "save", lambda fig, *rest: saved.append(fig) or save(fig, *rest))
     assert script(request.param).main(arguments(results)) == 0
     return request.param, saved[0], [Path(line) for line in capsys.readouterr().out.splitlines()]
@@ -255,7 +254,7 @@ def test_the_table_takes_comparisons_of_every_seed_and_further_models_from_the_b
 ):
     write_study(tmp_path, SIMULATED)
     dense = write_run(
-        tmp_path, study.Job("smoke", "beps", "dense_vae", 0), SIMULATED, np.random.default_rng(1)
+        tmp_path, Job("smoke", "beps", "dense_vae", 0), SIMULATED, np.random.default_rng(1)
     )
     metrics = {
         "toy.pca.shuffle_change": [-1e-9],
@@ -286,11 +285,11 @@ def test_the_table_takes_comparisons_of_every_seed_and_further_models_from_the_b
 
 
 def test_the_table_says_over_which_ranges_hyperparameters_were_changed(results):
-    *_, said = script("table1").explained(script("table1").table(results, "smoke"))
+    *_, explanation = script("table1").explained(script("table1").table(results, "smoke"))
     for sweep in (sweep for sweep in sweeps.SWEEPS if sweep.name == "sensitivity"):
-        shown = {"dictionary_learning", "lstm_vae"} & {*sweep.models}
-        assert (f" {min(sweep.values):g}–{max(sweep.values):g}" in said) or not shown
-    assert "Dense" not in said and "Sparse" not in said
+        in_table = {"dictionary_learning", "lstm_vae"} & {*sweep.models}
+        assert (f" {min(sweep.values):g}–{max(sweep.values):g}" in explanation) or not in_table
+    assert "Dense" not in explanation and "Sparse" not in explanation
 
 
 @pytest.mark.parametrize("name", LETTERS)
@@ -304,9 +303,7 @@ def test_a_missing_run_is_named_and_nothing_is_written(name, tmp_path, capsys):
 
 
 def test_a_failed_run_is_not_drawn(tmp_path, capsys):
-    run = write_run(
-        tmp_path, study.Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0)
-    )
+    run = write_run(tmp_path, Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0))
     write_json(run.folder / "record.json", {"key": "0", "status": "failed"})
     assert script("toy").main(arguments(tmp_path)) == 2
     assert "failed" in capsys.readouterr().err
@@ -324,7 +321,7 @@ def test_runs_on_different_data_are_not_compared(tmp_path, capsys):
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path, capsys):
-    write_run(tmp_path, study.Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0))
+    write_run(tmp_path, Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0))
     (tmp_path / "smoke" / "figures").write_text("in the way")
     assert script("toy").main(arguments(tmp_path)) == 2
     assert "cannot be written" in capsys.readouterr().err
@@ -349,7 +346,7 @@ def test_an_unknown_figure_is_an_error(tmp_path, capsys):
 
 
 def test_only_stand_ins_are_shouted():
-    for provenance in PROVENANCE:
+    for provenance in TEXTS:
         fig = style.figure(1)
         style.stamp(fig, [provenance], "standard", 0)
         assert is_stamp_shouted(fig) == (provenance in STAND_INS)
@@ -377,7 +374,7 @@ def test_a_script_helps(capsys):
 
 @needs_data
 def test_measured_data_are_stamped_so(tmp_path):
-    write_study(tmp_path, {"scan": "measured", "picture": "painting"}, ("beps",))
+    write_study(tmp_path, Sources(scan="measured", picture="painting"), ("beps",))
     fig = script("fig5").draw(tmp_path, "smoke")
     assert any("measured BEPS data" in text.get_text() for text in fig.texts)
     assert not is_stamp_shouted(fig)

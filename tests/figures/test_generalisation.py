@@ -34,13 +34,15 @@ def lines(ax, color):
 
 def test_errors_over_spectra_are_of_one_fold_and_errors_over_folds_of_the_whole(write_benchmark):
     fewer, folds = generalisation.draw(write_benchmark(METRICS, TRIED), "standard").get_axes()
-    pca = lines(fewer, style.COLOURS["pca"])
+    pca = lines(fewer, style.MODEL_COLOURS["pca"])
     np.testing.assert_allclose(pca["-"], [[100, 0.09], [300, 0.08], [2880, 0.03]])
     np.testing.assert_allclose(pca[":"], [[2880, 0.003]])
     np.testing.assert_allclose(
-        lines(folds, style.COLOURS["pca"])["-"], [[0, 0.03], [1, 0.02], [2, 0.01]]
+        lines(folds, style.MODEL_COLOURS["pca"])["-"], [[0, 0.03], [1, 0.02], [2, 0.01]]
     )
-    np.testing.assert_allclose(lines(folds, style.COLOURS["pca"])[":"][:, 1], [0.003, 0.002, 0.001])
+    np.testing.assert_allclose(
+        lines(folds, style.MODEL_COLOURS["pca"])[":"][:, 1], [0.003, 0.002, 0.001]
+    )
     drawn = np.concatenate([line.get_ydata() for ax in (fewer, folds) for line in ax.get_lines()])
     assert drawn.max() == 0.09, "other models, data and sweeps are not drawn"
 

@@ -1,4 +1,4 @@
-"""Maps of shoulders in data and reconstructions, and the scores of every model: what is drawn is what was measured."""
+"""Maps of shoulders in data and reconstructions, and the scores of every model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from replicate.analysis.mechanism import shoulder, shoulder_limit
 from replicate.data import twin
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
-from replicate.study import jobs as study
 from replicate.study.family import LABELS
+from replicate.study.job import Job
 
 PLANTED = {
     f"{dataset}.{model}.{kind}{suffix}": [0.2 + shift + better, 0.4 + shift + better]
-    for dataset in mechanism.DATASETS
+    for dataset in mechanism.DATASET_TITLES
     for model, shift in (("pca", 0.0), ("lstm_vae", 0.5))
-    for kind in mechanism.KINDS
+    for kind in mechanism.MECHANISM_SCORES
     for suffix, better in (("", 0.0), ("_refined", 0.05))
 }
 
@@ -37,8 +37,8 @@ def results(write_benchmark, scan):
         len(scan.spectra),
         axis=0,
     )
-    for model in mechanism.MAPPED:
-        run = Run.of(folder, study.Job("standard", "beps", model, 0))
+    for model in mechanism.MAPPED_MODELS:
+        run = Run.of(folder, Job("standard", "beps", model, 0))
         write_npz(
             run.folder / "arrays.npz", reconstructions=scan.spectra if model == "pca" else flat
         )
@@ -57,8 +57,8 @@ def results(write_benchmark, scan):
 def test_the_script_writes_a_stamped_picture(results, save_and_draw):
     fig, names = save_and_draw(mechanism, results)
     assert names == ["mechanism.png", "mechanism.pdf"]
-    said = " ".join(text.get_text() for text in fig.texts)
-    assert "standard profile · seed 0, 1" in said and "simulated twin: not the paper's data" in said
+    foot = " ".join(text.get_text() for text in fig.texts)
+    assert "standard profile · seed 0, 1" in foot and "simulated twin: not the paper's data" in foot
 
 
 def test_maps_are_the_shoulders_and_say_how_many_are_above_the_limit_of_the_data(results, scan):
@@ -74,16 +74,18 @@ def test_maps_are_the_shoulders_and_say_how_many_are_above_the_limit_of_the_data
     np.testing.assert_allclose(maps[f"Data {share:.0f} % above the limit"], expected)
     np.testing.assert_allclose(maps[f"PCA {share:.0f} % above the limit"], expected, atol=1e-5)
     flat = [image for title, image in maps.items() if title.endswith(" 0 % above the limit")]
-    assert len(flat) == len(mechanism.MAPPED) - 1 and all(np.ptp(image) < 1e-5 for image in flat)
+    assert len(flat) == len(mechanism.MAPPED_MODELS) - 1 and all(
+        np.ptp(image) < 1e-5 for image in flat
+    )
 
 
 def test_each_score_has_its_seeds_and_means_encoder_filled_and_best_code_open(results):
     axes = [
         ax
         for ax in mechanism.draw(results, "standard").get_axes()
-        if ax.get_xlabel() in mechanism.KINDS.values()
+        if ax.get_xlabel() in mechanism.MECHANISM_SCORES.values()
     ]
-    assert len(axes) == len(mechanism.KINDS) * len(mechanism.DATASETS)
+    assert len(axes) == len(mechanism.MECHANISM_SCORES) * len(mechanism.DATASET_TITLES)
     for ax in axes:
         seeds, means = (
             [line.get_xdata().tolist() for line in ax.get_lines()[start::2]] for start in (0, 1)

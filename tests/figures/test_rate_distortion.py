@@ -10,15 +10,15 @@ from replicate.analysis.residuals import noise_floor
 from replicate.data import sources
 from replicate.study.family import LABELS
 
+#: The kinds of errors, in the order of the panels.
 KINDS = [
     error + channel
-    for error in rate_distortion.ERRORS
+    for error in rate_distortion.SCORED_ON
     for channel in ("", "_piezoresponse", "_resonance")
 ]
-"""In the order of the panels."""
 
+#: The factors between the planted errors of the panels, so that no panel can show another's.
 SCALES = np.arange(1, 10)
-"""By which the planted errors of the panels differ, so that no panel can show another's."""
 
 
 def metrics():
@@ -45,9 +45,10 @@ def tried():
         ("lstm_vae", 2, 3, 0.05),
         ("lstm_vae", 16, 11, 5e-4),
     ):
-        what = ("beps_heldout", model, "latents", latents, 0, "simulated twin")
-        rows += [(*what, kind, scale * size) for kind, scale in zip(KINDS, SCALES)]
-        rows += [(*what, "active_channels", active)] * (active is not None)
+        trial = ("beps_heldout", model, "latents", latents, 0, "simulated twin")
+        rows += [(*trial, kind, scale * size) for kind, scale in zip(KINDS, SCALES)]
+        if active is not None:
+            rows.append((*trial, "active_channels", active))
     # Of other sweeps nothing is drawn.
     return [*rows, ("beps_heldout", "pca", "n_train", 100, 0, "simulated twin", "heldout_mse", 7)]
 
@@ -98,11 +99,11 @@ def test_the_picture_says_what_is_shown(write_benchmark, save_and_draw):
     assert [ax.get_title() for ax in axes[0]] == ["both channels", "piezoresponse", "resonance"]
     for ax, words in zip(axes[:, 0], ("training pixels", "held-out blocks", "best code")):
         assert words in ax.get_ylabel() and "(z-score²)" in ax.get_ylabel()
-    said = " ".join(text.get_text() for text in drawn.texts)
+    foot = " ".join(text.get_text() for text in drawn.texts)
     assert (
-        "seed 0, 1, 2" in said
-        and "fold 0" in said
-        and "simulated twin: not the paper's data" in said
+        "seed 0, 1, 2" in foot
+        and "fold 0" in foot
+        and "simulated twin: not the paper's data" in foot
     )
 
 

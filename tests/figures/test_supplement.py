@@ -1,8 +1,6 @@
-"""The sheets of the supplement show what the runs hold: each is drawn from made-up runs whose picture is known."""
+"""The sheets of the supplement show what the runs hold; the runs are made up."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,7 @@ from figures.shared import style
 from replicate.data import sources, toy
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
-from replicate.study import jobs as study
-
-ROOT = Path(__file__).resolve().parents[2]
+from replicate.study.job import Job, describe
 
 SIZES = {"n_train": 50, "n_gamut": 4000}
 LAMBDAS = np.array([0.1, 0.57, 1.0])
@@ -33,7 +29,11 @@ def colours():
 
 
 def toy_run(model, colours):
-    """Errors are the red of a colour for PCA, and a hundredth of it for others; PCA has the first three steps of the spectrum."""
+    """Return arrays and weights of a run.
+
+    Errors are the red of a colour for PCA, and a hundredth of it for other models; the atoms are
+    the first three steps of the spectrum.
+    """
     red = colours.colours["gamut"][:, 0]
     arrays = {"gamut_mse": red if model == "pca" else red / 100}
     atoms = np.eye(3, toy.N_STEPS)
@@ -52,8 +52,6 @@ def toy_run(model, colours):
             "encoder.mean.weight": atoms,
             "encoder.mean.bias": np.zeros(3),
             "encoder.log_variance.weight": atoms,
-        }
-        weights |= {
             "encoder.log_variance.bias": np.zeros(3),
             "decoder.output.weight": atoms.T,
             "decoder.output.bias": np.zeros(toy.N_STEPS),
@@ -64,45 +62,43 @@ def toy_run(model, colours):
 
 def scan_run(model, scan):
     rng = np.random.default_rng(0)
-    n_latents = 16 if model == "lstm_vae" else 2
-    latents = rng.normal(size=(len(scan.spectra), n_latents)) * (
-        KL != 0 if model == "lstm_vae" else 1
-    )
-    components = np.array([3, 1]) if model == "lstm_vae" else np.array([1, 0])
     arrays = {
-        "latents": latents,
-        "components": components,
         "generated_values": np.tile(np.linspace(-1, 1, 9), (2, 1)),
+        "generated": np.tile(scan.spectra[:9], (2, 1, 1)),
     }
-    arrays |= {"generated": np.tile(scan.spectra[:9], (2, 1, 1))} | (
-        {"channel_kl": KL} if model == "lstm_vae" else {}
-    )
+    if model == "lstm_vae":
+        arrays["latents"] = rng.normal(size=(len(scan.spectra), 16)) * (KL != 0)
+        arrays["components"] = np.array([3, 1])
+        arrays["channel_kl"] = KL
+    else:
+        arrays["latents"] = rng.normal(size=(len(scan.spectra), 2))
+        arrays["components"] = np.array([1, 0])
     return arrays, {}
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, scan, colours):
     folder = tmp_path_factory.mktemp("results")
-    for dataset, made, where in (
-        ("toy", toy_run, {"spectra": "formula", "picture": "painting"}),
-        ("beps", scan_run, {"spectra": "simulated twin"}),
+    for dataset, make_run, data, provenance in (
+        ("toy", toy_run, colours, {"spectra": "formula", "picture": "painting"}),
+        ("beps", scan_run, scan, {"spectra": "simulated twin"}),
     ):
         for model in ("pca", "dictionary_learning", "lstm_vae"):
-            job = study.Job("smoke", dataset, model, 0)
+            job = Job("smoke", dataset, model, 0)
             run = Run.of(folder, job)
-            arrays, weights = made(model, colours if dataset == "toy" else scan)
+            arrays, weights = make_run(model, data)
             write_npz(run.folder / "arrays.npz", **arrays)
             write_npz(
                 run.folder / "weights.npz",
                 **{name: array.astype(np.float32) for name, array in weights.items()},
             )
-            write_json(run.folder / "config.json", study.describe(job) | {"data": SIZES})
-            metrics = {"gamut_mse": 0.3, "best_lambda": 0.1} | (
-                {"active_channels": N_ACTIVE} if model == "lstm_vae" else {}
-            )
+            write_json(run.folder / "config.json", describe(job) | {"data": SIZES})
+            metrics = {"gamut_mse": 0.3, "best_lambda": 0.1}
+            if model == "lstm_vae":
+                metrics["active_channels"] = N_ACTIVE
             write_json(
                 run.folder / "record.json",
-                {"key": "0", "status": "complete", "provenance": where, "metrics": metrics},
+                {"key": "0", "status": "complete", "provenance": provenance, "metrics": metrics},
             )
     return folder
 
@@ -140,22 +136,25 @@ def test_errors_lie_at_their_colours(results):
 
 
 def test_examples_are_those_of_the_errors_and_decoded_from_the_weights(results, colours):
-    """PCA was given the first three steps, so that its reconstruction is right there and 0 after; lasso shrinks the same by lambda."""
+    """The models have the first three steps, so that a reconstruction is right there and 0 after.
+
+    Lasso shrinks the three steps by lambda.
+    """
     fig = supplement_toy.draw_gamut(results, "smoke")
     panels = [ax for ax in fig.get_axes() if ax.get_title().startswith("worst")]
     worst = colours.gamut[np.argmax(colours.colours["gamut"][:, 0])]
     reconstructions = [ax.lines[1].get_ydata() for ax in panels]
-    for ax, found in zip(panels, reconstructions):
+    for ax, reconstruction in zip(panels, reconstructions):
         np.testing.assert_array_equal(ax.lines[0].get_ydata(), worst)
-        np.testing.assert_array_equal(found[3:], 0)
+        np.testing.assert_array_equal(reconstruction[3:], 0)
     shrunk = np.sign(worst) * np.maximum(np.abs(worst) - 0.57, 0)
-    for found, expected in zip(reconstructions, (worst, shrunk, worst)):
-        np.testing.assert_allclose(found[:3], expected[:3], atol=1e-5)
+    for reconstruction, expected in zip(reconstructions, (worst, shrunk, worst)):
+        np.testing.assert_allclose(reconstruction[:3], expected[:3], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["s5_dictionary", "s10_vae"])
 def test_every_latent_has_its_map_and_its_spectra(name, results):
-    fig = supplement.FIGURES[name](results, "smoke")
+    fig = supplement.SHEETS[name](results, "smoke")
     maps = [ax for ax in fig.get_axes() if ax.images]
     assert [ax.get_title() for ax in maps] == [
         f"component {i}" for i in ((1, 0) if name == "s5_dictionary" else (3, 1))
@@ -172,7 +171,7 @@ def test_maps_are_of_the_channels_in_use(results, scan):
         "channel 1: KL 2.0 nats",
         "channel 2: KL 0.050 nats",
     ]
-    latents = Run.of(results, study.Job("smoke", "beps", "lstm_vae", 0)).arrays["latents"]
+    latents = Run.of(results, Job("smoke", "beps", "lstm_vae", 0)).arrays["latents"]
     np.testing.assert_array_equal(maps["channel 1: KL 2.0 nats"], scan.map(latents[:, 1]))
     assert "13 channels were switched off" in foot(fig)
     bars = fig.get_axes()[0].patches
@@ -204,7 +203,7 @@ def test_the_table_of_correlations_has_every_descriptor(results):
 
 
 def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
-    run = Run.of(tmp_path, study.Job("smoke", "beps", "lstm_vae", 0))
+    run = Run.of(tmp_path, Job("smoke", "beps", "lstm_vae", 0))
     arrays = {
         "latents": np.zeros((len(scan.spectra), 16)),
         "components": np.zeros(0, dtype=int),
@@ -226,14 +225,14 @@ def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
 def test_a_sheet_that_cannot_be_drawn_does_not_keep_the_others(results, monkeypatch, capsys):
     monkeypatch.setattr(
         supplement,
-        "FIGURES",
+        "SHEETS",
         {"s5": supplement_scan.draw_dictionary, "s3": supplement_toy.draw_lambda},
     )
     assert supplement.main(["--results", str(results / "nowhere")]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
     monkeypatch.setattr(
         supplement,
-        "FIGURES",
+        "SHEETS",
         {
             "missing": lambda *_: supplement_toy.draw_lambda("nowhere", "smoke"),
             "s3": supplement_toy.draw_lambda,

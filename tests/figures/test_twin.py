@@ -1,20 +1,18 @@
-"""The twin beside the measured scan: the correlogram by a second computation, and a figure that shows no difference where there is none."""
+"""The correlogram by a second computation, and a figure of no difference where there is none."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from figures import twin as figure
 from figures.shared import style
 from replicate.data import sources
 from replicate.data.remote.fetch import DataUnavailable
 from replicate.data.twin import simulate
-
-figure = importlib.import_module("figures.twin")
 
 
 def by_pairs(image):
@@ -59,8 +57,10 @@ def test_a_descriptor_without_meaning_is_left_out():
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    """Return the figure of the twin of seed 3 beside itself, as its script draws it, and the folder that it was saved in."""
-    folder, saved, save = tmp_path_factory.mktemp("results"), [], style.save
+    """Return the figure of the twin of seed 3 beside itself, and the folder it was saved in."""
+    folder = tmp_path_factory.mktemp("results")
+    saved = []
+    save = style.save
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "load_scan", lambda provenance: simulate(3))
         patch.setattr(style, "save", lambda fig, *rest: saved.append(fig) or save(fig, *rest))
@@ -71,8 +71,8 @@ def drawn(tmp_path_factory):
 def test_no_difference_between_a_scan_and_itself(drawn):
     fig, _ = drawn
     distances = [text.get_text() for ax in fig.get_axes() for text in ax.texts]
-    assert distances == ["KS 0.00"] * len(figure.SHOWN)
-    for ax in fig.get_axes()[3 : 4 * len(figure.SHOWN) : 4]:
+    assert distances == ["KS 0.00"] * len(figure.COMPARED_DESCRIPTORS)
+    for ax in fig.get_axes()[3 : 4 * len(figure.COMPARED_DESCRIPTORS) : 4]:
         measured, simulated, _zero = ax.lines
         np.testing.assert_array_equal(measured.get_ydata(), simulated.get_ydata())
 
@@ -85,8 +85,10 @@ def test_the_figure_is_stamped_and_labelled(drawn):
         and "simulated twin: not the paper's data" in foot
         and "seed 3" in foot
     )
-    labels = [ax.get_xlabel() for ax in fig.get_axes()[2 : 4 * len(figure.SHOWN) : 4]]
-    assert len(set(labels)) == len(figure.SHOWN) and all(
+    labels = [
+        ax.get_xlabel() for ax in fig.get_axes()[2 : 4 * len(figure.COMPARED_DESCRIPTORS) : 4]
+    ]
+    assert len(set(labels)) == len(figure.COMPARED_DESCRIPTORS) and all(
         label.endswith(("(z-score)", "(V)", "(z-score V)", "(1)")) for label in labels
     )
 

@@ -1,4 +1,4 @@
-"""Figures of every seed: what is drawn are the errors and costs of the runs, all of them, and what is not there is said."""
+"""Figures of every seed draw the errors and costs of all runs, and name those that are missing."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from replicate.analysis.residuals import per_index
 from replicate.data import sources
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
-from replicate.study import jobs as study
-
-ROOT = Path(__file__).resolve().parents[2]
+from replicate.study.family import MODELS
+from replicate.study.job import Job
+from replicate.study.studies import PAPER
 
 SEEDS = (0, 1, 10)
+
+#: How many violins each panel has: one for each index of the spectrum, or for each model.
 VIOLINS = {
     "violins_toy": [25] * 3,
     "violins_beps": [96] * 8,
     "violins_pixels": [3, 4, 4],
     "cost": [14] * 3,
 }
-"""How many violins there are in each panel: one for each index of the spectrum, each model, each model on each data set."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def scan():
 
 @pytest.fixture(autouse=True)
 def few_spectra(monkeypatch):
-    monkeypatch.setattr(violins, "N_SPECTRA", 30)
+    monkeypatch.setattr(violins, "N_VIOLIN_SPECTRA", 30)
 
 
 def table(errors):
@@ -47,14 +48,16 @@ def table(errors):
 
 
 def write_run(results, job, scan, errors=None, **metrics):
-    """Write what the figures read of a run, its numbers made up; `errors` are reconstruction minus spectrum."""
-    rng = np.random.default_rng([job.seed, list(study.MODELS).index(job.model)])
-    toy, run = job.data == "toy", Run.of(results, job)
-    errors = (
-        rng.normal(0.1, 0.2, (60, 25) if toy else scan.spectra.shape).astype(np.float32)
-        if errors is None
-        else errors
-    )
+    """Write the files of a run that the figures read, with numbers made up.
+
+    `errors` are reconstruction minus spectrum.
+    """
+    rng = np.random.default_rng([job.seed, list(MODELS).index(job.model)])
+    toy = job.domain == "toy"
+    run = Run.of(results, job)
+    if errors is None:
+        shape = (60, 25) if toy else scan.spectra.shape
+        errors = rng.normal(0.1, 0.2, shape).astype(np.float32)
     if toy:
         arrays = {"residuals": errors, "gamut_mse": rng.uniform(0.1, 1, 50), **table(errors)}
     elif job.dataset == "beps":
@@ -68,11 +71,9 @@ def write_run(results, job, scan, errors=None, **metrics):
             "mse": np.r_[np.full(40, 1e-6), rng.uniform(0.1, 1, 10)],
             "heldout": np.arange(50) >= 40,
         }
-    where = (
-        {"spectra": "formula", "picture": "sample photograph"}
-        if toy
-        else {"spectra": "simulated twin"}
-    )
+    provenance = {"spectra": "simulated twin"}
+    if toy:
+        provenance = {"spectra": "formula", "picture": "sample photograph"}
     metrics = {kind: rng.uniform(1, 2) for kind in cost.COSTS} | metrics
     record = {
         "key": "0",
@@ -80,18 +81,17 @@ def write_run(results, job, scan, errors=None, **metrics):
         "dataset": job.dataset,
         "model": job.model,
         "seed": job.seed,
-        "provenance": where,
+        "provenance": provenance,
+        "metrics": metrics,
+        "machine": {"processor": "abacus", "cores": 2},
     }
     write_npz(run.folder / "arrays.npz", **arrays)
-    write_json(
-        run.folder / "record.json",
-        record | {"metrics": metrics, "machine": {"processor": "abacus", "cores": 2}},
-    )
+    write_json(run.folder / "record.json", record)
     return run
 
 
 def write_study(results, scan, only=(), seeds=SEEDS):
-    for job in study.jobs("standard", only, seeds):
+    for job in PAPER.jobs("standard", only, seeds):
         write_run(results, job, scan)
 
 
@@ -144,8 +144,8 @@ def test_scripts_write_every_picture_and_stamp_every_seed(results, monkeypatch, 
 
 
 def test_violins_reach_from_the_least_to_the_greatest_error(tmp_path, scan, monkeypatch):
-    monkeypatch.setattr(violins, "N_SPECTRA", 60)
-    errors = write_run(tmp_path, study.Job("standard", "toy", "pca", 0), scan).arrays["residuals"]
+    monkeypatch.setattr(violins, "N_VIOLIN_SPECTRA", 60)
+    errors = write_run(tmp_path, Job("standard", "toy", "pca", 0), scan).arrays["residuals"]
     (ax,) = violins.draw_toy(tmp_path, "standard").get_axes()
     heights = [body.get_paths()[0].vertices[:, 1] for body in violins_of(ax)]
     np.testing.assert_allclose(
@@ -157,8 +157,8 @@ def test_violins_reach_from_the_least_to_the_greatest_error(tmp_path, scan, monk
 def test_no_error_is_no_offset_and_a_known_one_is_where_it_was_put(tmp_path, scan):
     toy, none = np.zeros((60, 25), dtype=np.float32), np.zeros_like(scan.spectra)
     toy[:, 7] = 0.25
-    write_run(tmp_path, study.Job("standard", "toy", "pca", 0), scan, toy)
-    write_run(tmp_path, study.Job("standard", "toy", "lstm_vae", 0), scan, 0 * toy)
+    write_run(tmp_path, Job("standard", "toy", "pca", 0), scan, toy)
+    write_run(tmp_path, Job("standard", "toy", "lstm_vae", 0), scan, 0 * toy)
     planted, exact = violins.draw_toy(tmp_path, "standard").get_axes()
     np.testing.assert_allclose(marks_of(planted), 0.25 * (np.arange(25) == 7))
     np.testing.assert_array_equal(marks_of(exact), 0)
@@ -168,7 +168,7 @@ def test_no_error_is_no_offset_and_a_known_one_is_where_it_was_put(tmp_path, sca
     # Stored where the resonance's own voltage is greatest, drawn where the axis says so.
     steps = scan.n_steps
     none[:, steps + np.argmax(scan.voltages[1])] = 0.5
-    write_run(tmp_path, study.Job("standard", "beps", "pca", 0), scan, none)
+    write_run(tmp_path, Job("standard", "beps", "pca", 0), scan, none)
     piezoresponse, resonance = violins.draw_scan(tmp_path, "standard").get_axes()
     np.testing.assert_array_equal(marks_of(piezoresponse), 0)
     assert scan.voltages[0][np.argmax(marks_of(resonance))] == pytest.approx(
@@ -187,7 +187,7 @@ def test_offset_and_spread_are_means_over_the_seeds(tmp_path, scan):
     for seed, offset in enumerate((0.1, -0.3)):
         write_run(
             tmp_path,
-            study.Job("standard", "toy", "pca", seed),
+            Job("standard", "toy", "pca", seed),
             scan,
             np.full(shape, offset, dtype=np.float32),
         )
@@ -199,7 +199,7 @@ def test_offset_and_spread_are_means_over_the_seeds(tmp_path, scan):
 def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
     errors = np.random.default_rng(0).uniform(-0.1, 0.1, scan.spectra.shape).astype(np.float32)
     errors[: len(errors) // 250] = 50
-    write_run(tmp_path, study.Job("standard", "beps", "pca", 0), scan, errors)
+    write_run(tmp_path, Job("standard", "beps", "pca", 0), scan, errors)
     fig = violins.draw_scan(tmp_path, "standard")
     assert all(ax.get_ylim()[1] == pytest.approx(0.1, rel=0.01) for ax in fig.get_axes())
     assert "Beyond ±0.10, left out: 0.5 % (by row)" in texts(fig)
@@ -216,9 +216,9 @@ def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
 
 def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):
     axes = violins.draw_spectra(results, "standard").get_axes()
-    for ax, dataset in zip(axes, violins.SPECTRA):
+    for ax, dataset in zip(axes, violins.SCORED_SPECTRA):
         model = "dictionary_learning"
-        runs = [Run.of(results, study.Job("standard", dataset, model, seed)) for seed in SEEDS]
+        runs = [Run.of(results, Job("standard", dataset, model, seed)) for seed in SEEDS]
         name = "gamut_mse" if dataset == "toy" else "mse"
         # The last ten pixels are held out; the others have an error a hundred thousand times less.
         errors = [
@@ -237,7 +237,7 @@ def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):
 
 def test_costs_are_those_of_the_records_one_point_a_run(results):
     fig = cost.draw(results, "standard")
-    jobs = study.jobs("standard", seeds=SEEDS)
+    jobs = PAPER.jobs("standard", seeds=SEEDS)
     for ax, kind in zip(fig.get_axes(), cost.COSTS):
         values = [Run.of(results, job).record["metrics"][kind] for job in jobs]
         np.testing.assert_allclose(np.sort(points_of(ax)[:, 1]), np.sort(values))
@@ -251,7 +251,7 @@ def test_costs_are_those_of_the_records_one_point_a_run(results):
 def test_missing_runs_are_an_error_and_do_not_stop_what_can_be_drawn(
     script, missing, drawn, tmp_path, scan, capsys
 ):
-    write_run(tmp_path, study.Job("standard", "toy", "pca", 0), scan)
+    write_run(tmp_path, Job("standard", "toy", "pca", 0), scan)
     assert script.main(["--results", str(tmp_path)]) == 2
     message = capsys.readouterr().err
     assert f"error: {tmp_path / 'standard' / missing}" in message and f"--only {missing}" in message
@@ -260,7 +260,7 @@ def test_missing_runs_are_an_error_and_do_not_stop_what_can_be_drawn(
 
 def test_a_model_without_complete_runs_is_left_out_and_named(tmp_path, scan):
     write_study(tmp_path, scan, ("toy",), seeds=(0,))
-    run = Run.of(tmp_path, study.Job("standard", "toy", "lstm_vae", 0))
+    run = Run.of(tmp_path, Job("standard", "toy", "lstm_vae", 0))
     write_json(run.folder / "record.json", {"key": "0", "status": "failed"})
     fig = violins.draw_toy(tmp_path, "standard")
     assert len(fig.get_axes()) == 2 and "Not run: LSTM β-VAE on toy" in texts(fig)
@@ -268,7 +268,7 @@ def test_a_model_without_complete_runs_is_left_out_and_named(tmp_path, scan):
 
 def test_seeds_on_different_data_are_not_pooled(tmp_path, scan, capsys):
     write_study(tmp_path, scan, ("toy",), seeds=(0, 1))
-    run = Run.of(tmp_path, study.Job("standard", "toy", "pca", 1))
+    run = Run.of(tmp_path, Job("standard", "toy", "pca", 1))
     write_json(
         run.folder / "record.json",
         run.record | {"provenance": {"spectra": "formula", "picture": "painting"}},
