@@ -232,11 +232,15 @@ def footer(fig: Figure, text: str, line: int, **look) -> None:
 
 
 def model_title(model: str, record: dict) -> str:
-    """Return the name of a model, and for a VAE how many of its channels are active."""
+    """Return the name of a model, and for a VAE how many of its channels are active.
+
+    ``by rank`` follows where no beta left so many, and the greatest KL decided.
+    """
     active = record["metrics"].get("active_channels")
     if active is None:
         return LABELS[model]
-    return f"{LABELS[model]}, {active} active channels"
+    by_rank = ", by rank" if record["metrics"].get("selected_by_rank") else ""
+    return f"{LABELS[model]}, {active} active channels{by_rank}"
 
 
 def save(fig: Figure, folder: Path, name: str) -> list[Path]:
