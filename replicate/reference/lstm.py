@@ -115,25 +115,30 @@ class LSTMNetwork(Network):
         # The logistic function is 0.5 + 0.5 tanh(x / 2): all gates take one tanh, the logistic ones
         # of half their argument.
         half = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], dtype=self.dtype), self.width)
-        from_input = self._weights[f"{name}.i2h_weight"].T * half
         from_state = self._weights[f"{name}.h2h_weight"].T * half
+        from_input = self._weights[f"{name}.i2h_weight"].T * half
         bias = (self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]) * half
-        states = np.empty((*sequence.shape[:2], self.width), dtype=self.dtype)
-        state, cell = np.zeros((2, *states.shape[1:]), dtype=self.dtype)
-        # In place, for most of the time would go into new arrays.
-        gates = np.empty((len(state), 4 * self.width), dtype=self.dtype)
+        weights = np.concatenate([from_state, from_input, bias[np.newaxis]])
+        n_steps, n_spectra, n_features = sequence.shape
+        states = np.empty((n_steps, n_spectra, self.width), dtype=self.dtype)
+        cell = np.zeros((n_spectra, self.width), dtype=self.dtype)
+        # State, input and a one for the bias side by side, so that one product makes the gates. All
+        # in place, for most of the time would go into new arrays.
+        read = np.ones((n_spectra, len(weights)), dtype=self.dtype)
+        state, values = read[:, : self.width], read[:, self.width : self.width + n_features]
+        state[:] = 0
+        gates = np.empty((n_spectra, 4 * self.width), dtype=self.dtype)
         i, f, g, o = np.split(gates, 4, axis=1)
-        for step, values in enumerate(sequence):
-            np.matmul(state, from_state, out=gates)
-            gates += values @ from_input
-            gates += bias
+        for step in range(n_steps):
+            values[:] = sequence[step]
+            np.matmul(read, weights, out=gates)
             np.tanh(gates, out=gates)
             candidate = g.copy()
             gates *= 0.5
             gates += 0.5
             cell *= f
             cell += np.multiply(candidate, i, out=candidate)
-            state = np.multiply(np.tanh(cell, out=candidate), o, out=states[step])
+            state[:] = np.multiply(np.tanh(cell, out=candidate), o, out=states[step])
         return states
 
     def _shapes(self):
