@@ -1,4 +1,4 @@
-"""The noise of the regression check: known answers, and what must hold for any numbers."""
+"""The noise of the regression check, and its power: known answers, and what must always hold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from benchmarks.noise import FLOOR, PAIRED_TOLERANCE, TAIL, Noise, allowed, noise_of
-from benchmarks.store import Store
+from benchmarks import power
+from benchmarks.noise import FLOOR, PAIRED_TOLERANCE, TAIL, Noise, allowed, distance, noise_of
+from benchmarks.store import ROOT, Store
+from replicate.errors import ReplicationError
+from replicate.files import write_text
+from replicate.numbers.kinds import kind_of
 
 NETWORK, LINEAR = "beps.lstm_vae.mse", "beps.pca.mse"
 HELDOUT = "beps_heldout.lstm_vae.heldout_mse"
@@ -129,6 +133,13 @@ def test_what_hangs_on_a_limit_or_on_one_pixel_may_jump_elsewhere_alone(kind, el
     assert allowed(name, metrics, SEEDS, True) < 1e-3
 
 
+def test_the_greatest_difference_counts_with_the_same_arithmetic_and_else_the_mean():
+    differences = [0.3, -0.5, 0.2]
+    assert distance(differences, True) == 0.5
+    assert distance(differences, False) == pytest.approx(0.0, abs=1e-15)
+    assert distance([differences, [1.0, 1.0, 4.0]], False) == pytest.approx([0.0, 2.0])
+
+
 # Where the noise is taken from
 
 
@@ -174,3 +185,115 @@ def test_the_noise_of_the_stored_folds_is_less_than_their_difficulty():
     metrics = Store().metrics()["metrics"]
     folds = np.std(metrics[HELDOUT]["values"], ddof=1)
     assert 0 < noise_of(HELDOUT, metrics).deviation < folds / 2
+
+
+# How often a check reports a change
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    return Store().metrics()["metrics"]
+
+
+@pytest.fixture(scope="module")
+def same(metrics):
+    return power.simulate(metrics, True, draws=5)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(metrics):
+    return power.simulate(metrics, False, draws=10)
+
+
+def test_every_gated_metric_is_in_one_group(metrics):
+    listed = [name for group in power.groups(metrics) for name in group.names]
+    assert sorted(listed) == sorted(power.gated(metrics))
+    assert [group.title for group in power.groups(metrics)] == list(power.TITLES)
+
+
+def test_nothing_planted_is_hardly_ever_reported(same, elsewhere):
+    for simulated, most in ((same, 0.0), (elsewhere, 0.01)):
+        alarms = [share for (_, _, change), share in simulated.shares.items() if change == 0]
+        assert len(alarms) == len(power.TITLES) * len(power.CASES)
+        assert max(alarms) <= most
+    assert set(same.alarms.values()) == {0.0}
+
+
+def test_two_percent_with_the_same_arithmetic_are_all_caught(same):
+    """Scores and shares that a last digit can move are allowed more, and left out here."""
+    errors = [title for title in power.TITLES if title.startswith("errors")]
+    for title in (power.COUNTS, *errors):
+        for case in power.CASES:
+            if not case.in_one:
+                assert same.shares[title, case, 0.02] == 1.0, (title, case)
+
+
+def test_whatever_exceeds_its_rounding_is_caught_with_the_same_arithmetic(metrics):
+    for name in power.gated(metrics):
+        kind, stored = kind_of(name), metrics[name]
+        if kind.rule == "value" and 0.02 * abs(stored["values"][0]) > 1.1 * kind.rounding:
+            seeds = stored["seeds"][:1]
+            assert 0.02 * abs(stored["values"][0]) > allowed(name, metrics, seeds, True), name
+
+
+def test_counts_are_always_caught(elsewhere):
+    shares = [
+        share
+        for (title, _, change), share in elsewhere.shares.items()
+        if title == power.COUNTS and change > 0
+    ]
+    assert set(shares) == {1.0}
+
+
+def test_a_greater_change_and_more_seeds_are_caught_more_often(elsewhere):
+    every, one, single = power.CASES
+    for title in power.TITLES:
+        by_change = [elsewhere.shares[title, every, change] for change in power.PLANTED]
+        assert by_change == sorted(by_change)
+        assert elsewhere.shares[title, every, 0.2] >= elsewhere.shares[title, one, 0.2]
+        if title != power.ZERO:
+            assert elsewhere.shares[title, every, 0.2] >= elsewhere.shares[title, single, 0.2]
+
+
+def test_the_draws_are_the_same_every_time(metrics, same):
+    assert power.simulate(metrics, True, draws=5) == same
+
+
+def test_the_noise_that_is_drawn_is_the_noise_that_is_told(metrics, rng):
+    """Folds keep their difficulty; seeds of a fit to the whole scan have one centre."""
+    for name, centre in (
+        (NETWORK, metrics[NETWORK]["value"]),
+        (HELDOUT, np.array(metrics[HELDOUT]["values"])),
+    ):
+        drawn = power._draw_values(name, metrics, False, 4000, rng)
+        deviation = noise_of(name, metrics).deviation
+        assert drawn.std(axis=0) == pytest.approx(np.full(5, deviation), rel=0.05)
+        assert drawn.mean(axis=0) == pytest.approx(centre * np.ones(5), abs=deviation / 10)
+
+
+def test_the_tables_are_written_between_their_markers(tmp_path):
+    page = tmp_path / power.PAGE
+    write_text(page, "before\n<!-- power:begin -->\nstale table\n<!-- power:end -->\nafter\n")
+    power.write(tmp_path, draws=2)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!-- power:begin -->\nFrom the stored metrics of commit")
+    assert text.endswith("\n<!-- power:end -->\nafter\n")
+    assert "stale table" not in text
+    rows = [line for line in text.splitlines() if line.startswith(f"| {power.COUNTS} ")]
+    assert len(rows) == 2 * len(power.CASES)
+    assert all(row.endswith("| 0.0 | 100.0 | 100.0 | 100.0 | 100.0 |") for row in rows)
+
+
+@pytest.mark.parametrize("text", [None, "no markers here"])
+def test_a_page_without_a_place_for_the_tables_is_an_error(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(power, "render", lambda document, draws: "")
+    if text is not None:
+        write_text(tmp_path / power.PAGE, text)
+    with pytest.raises(ReplicationError, match="check-power.md"):
+        power.write(tmp_path)
+
+
+def test_the_page_is_of_the_stored_metrics():
+    page = (ROOT / power.PAGE).read_text(encoding="utf-8")
+    commit = Store().metrics()["git_commit"]
+    assert f"`{commit}`, {power.DRAWS} draws" in page, "run `python -m benchmarks.power`"
