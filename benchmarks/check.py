@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.noise import FLOOR, PAIRED_TOLERANCE, TAIL, allowed
+from benchmarks.noise import FLOOR, PAIRED_TOLERANCE, TAIL, allowed, distance
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate.arithmetic import NATIVE, PINNED
 from replicate.errors import ReplicationError
@@ -200,8 +200,7 @@ def _compare_values(name, pairs, tolerance, is_same):
     """Return verdict and detail of a value: of each seed with the same bits, else of their mean."""
     differences = {seed: new - old for seed, (old, new) in pairs.items()}
     worst = max(differences, key=lambda seed: abs(differences[seed]))
-    mean = statistics.fmean(differences.values())
-    off = abs(differences[worst]) if is_same else abs(mean)
+    off = distance(list(differences.values()), is_same)
     if off <= tolerance:
         return OK, f"{off:.2g} apart for {_seeds(pairs)}, {tolerance:.2g} allowed"
     if is_same:

@@ -9,11 +9,14 @@ only a start.
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from replicate.numbers.kinds import kind_of
@@ -59,8 +62,13 @@ class Noise(NamedTuple):
 
         Both runs of a pair have the noise.
         """
-        quantile = stats.t.ppf(1 - TAIL, self.freedom)
-        return float(quantile * self.deviation * math.sqrt(2 / n_pairs))
+        return _quantile(self.freedom) * self.deviation * math.sqrt(2 / n_pairs)
+
+
+@functools.cache
+def _quantile(freedom: int) -> float:
+    """Return the quantile of Student's t that leaves `TAIL` above it."""
+    return float(stats.t.ppf(1 - TAIL, freedom))
 
 
 def noise_of(name: str, stored: Mapping[str, dict]) -> Noise | None:
@@ -73,20 +81,37 @@ def noise_of(name: str, stored: Mapping[str, dict]) -> Noise | None:
     stored : dict of str to dict
         The ``metrics`` of the stored document.
     """
-    dataset, model, kind = name.split(".")
     entry = stored[name]
-    if dataset not in FOLDED:
+    whole_name = on_whole_scan(name, stored)
+    if whole_name is None:
         return _scatter(entry["values"])
-    whole = stored.get(
-        f"{WHOLE_SCAN}.{model}.{kind.replace('heldout_', '').replace('_refined', '')}"
-    )
-    if whole is None or _scatter(whole["values"]) is None:
-        return _scatter(entry["values"])
+    whole = stored[whole_name]
     scatter = _scatter(whole["values"])
     if kind_of(name).unit.startswith("z-score") and whole["value"]:
         # An error scatters in proportion to itself.
         return scatter._replace(deviation=scatter.deviation * abs(entry["value"] / whole["value"]))
     return scatter
+
+
+def on_whole_scan(name: str, stored: Mapping[str, dict]) -> str | None:
+    """Return the metric of fits to the whole scan that has the noise of a metric on folds.
+
+    It is None for a metric whose seeds are no folds, and where the same model was not fitted to the
+    whole scan with enough seeds.
+
+    Parameters
+    ----------
+    name : str
+    stored : dict of str to dict
+        The ``metrics`` of the stored document.
+    """
+    dataset, model, kind = name.split(".")
+    kind = kind.replace("heldout_", "").replace("_refined", "")
+    whole_name = f"{WHOLE_SCAN}.{model}.{kind}"
+    if dataset not in FOLDED or whole_name not in stored:
+        return None
+    has_enough = len(stored[whole_name]["values"]) >= MIN_SEEDS
+    return whole_name if has_enough else None
 
 
 def _scatter(values: Sequence[float]) -> Noise | None:
@@ -120,3 +145,23 @@ def allowed(
     noise = noise_of(name, stored)
     spread = noise.half_width(len(seeds)) if noise else 0.0
     return max(floor * size, kind.rounding, kind.elsewhere, spread)
+
+
+def distance(differences: ArrayLike, is_same_arithmetic: bool) -> np.ndarray:
+    """Return how far apart pairs of runs are: the number that `allowed` bounds.
+
+    Parameters
+    ----------
+    differences : array_like, shape (..., n_pairs)
+        New less stored values of the same seeds.
+    is_same_arithmetic : bool
+        Whether both were made with the pinned arithmetic and the same packages.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The greatest difference where arithmetic and packages are the same, otherwise the mean.
+    """
+    if is_same_arithmetic:
+        return np.abs(differences).max(axis=-1)
+    return np.abs(np.mean(differences, axis=-1))
