@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.noise import FLOOR, PAIRED_TOLERANCE, TAIL, allowed, distance
+from benchmarks.noise import FLOOR, LINEAR_FLOOR, PAIRED_TOLERANCE, TAIL, allowed, distance
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate.arithmetic import NATIVE, PINNED
 from replicate.errors import ReplicationError
@@ -146,7 +146,7 @@ def _is_expected(name, after):
 def conditions(document: dict) -> dict[str, str | None]:
     """Return on what the bits of a document's numbers depend: arithmetic and a few packages."""
     versions = document["versions"]
-    packages = ("python", "numpy", "mxnet", "scikit-learn")
+    packages = ("python", "numpy", "scipy", "mxnet", "scikit-learn")
     arithmetic = document["machine"].get("arithmetic", NATIVE)
     return {"arithmetic": arithmetic, **{name: versions.get(name) for name in packages}}
 
@@ -290,7 +290,7 @@ def _value_rule(stored, new):
     return (
         ": another arithmetic or packages, the mean difference within the "
         f"{100 * (1 - 2 * TAIL):g} % prediction interval of the stored seeds, or "
-        f"{100 * FLOOR:g} % ({100 * PAIRED_TOLERANCE:g} % for a linear model)"
+        f"{100 * FLOOR:g} % ({100 * LINEAR_FLOOR:g} % for a linear model)"
     )
 
 
@@ -327,7 +327,9 @@ def _has_weights(run, stored):
     """Return whether the weights of a run are all among stored arrays, with the same bits."""
     weights = read_npz(run.folder / "weights.npz")
     return all(
-        name in stored and array.tobytes() == stored[name].tobytes()
+        name in stored
+        and (array.shape, array.dtype) == (stored[name].shape, stored[name].dtype)
+        and array.tobytes() == stored[name].tobytes()
         for name, array in weights.items()
     )
 

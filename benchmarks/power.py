@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import pages
-from benchmarks.noise import FOLDED, allowed, distance, noise_of, on_whole_scan
+from benchmarks.noise import FOLDED, allowed, distance, has_training_noise, noise_of, on_whole_scan
 from benchmarks.store import ROOT, Store
 from replicate.errors import ReplicationError
 from replicate.files import write_text
@@ -38,6 +38,10 @@ PLANTED = (0.0, 0.02, 0.05, 0.10, 0.20)
 
 #: By how much numbers differ where arithmetic and packages are the same, as a share of themselves.
 ROUNDING = 1e-6
+
+#: By how much an error of a linear model differs with another arithmetic, as a share of itself: a
+#: third of the most that was seen.
+LINEAR_ROUNDING = 2.5e-4
 
 #: Kinds that describe the loops and single spectra, by the beginning of their names.
 DESCRIPTORS = ("descriptor", "shoulder", "softening", "domain", "error_domain", "shape")
@@ -209,6 +213,8 @@ def _draw_values(name, metrics, is_same_arithmetic, draws, rng):
         return np.tile(values, (draws, 1))
     if is_same_arithmetic:
         return values * (1 + ROUNDING * noise)
+    if not has_training_noise(name):
+        return values * (1 + LINEAR_ROUNDING * noise)
     scatter = noise_of(name, metrics)
     if scatter is None:
         return np.tile(values, (draws, 1))

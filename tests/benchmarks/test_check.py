@@ -317,7 +317,7 @@ def test_the_interval_with_another_arithmetic(rng, stored_values, new_seeds, sha
     interval = 0.0
     if deviation > 0:
         scale = deviation * np.sqrt(1 / n_new + 1 / n_new)
-        interval = stats.t.interval(0.999, len(stored_values) - 1, scale=scale)[1]
+        interval = stats.t.interval(0.9998, len(stored_values) - 1, scale=scale)[1]
     before = np.array(stored_values)[list(new_seeds)]
     allowed = max(interval, 0.01 * before.mean())
     around = rng.normal(0, 5e-4, n_new)
@@ -346,9 +346,9 @@ def test_stored_seeds_that_tell_no_noise_leave_the_floor(n_stored):
 
 
 @pytest.mark.parametrize(
-    ("factor", "names"), [(1.0009, []), (1.0011, [GAMUT]), (0.9991, []), (0.9989, [GAMUT])]
+    ("factor", "names"), [(1.0019, []), (1.0021, [GAMUT]), (0.9981, []), (0.9979, [GAMUT])]
 )
-def test_a_linear_model_has_a_floor_of_a_thousandth(factor, names):
+def test_an_error_of_a_linear_model_may_differ_by_two_thousandths(factor, names):
     assert [name for name, _, _ in bad(elsewhere(scaled(GAMUT, factor)))] == names
 
 
@@ -358,7 +358,7 @@ def test_noise_on_folds_is_that_of_fits_to_the_whole_scan():
     stored = with_values(HELDOUT, folds)
     whole = stored["metrics"][MSE]
     scale = np.std(whole["values"], ddof=1) * folds.mean() / whole["value"] * np.sqrt(2 / 5)
-    allowed = stats.t.interval(0.999, 4, scale=scale)[1]
+    allowed = stats.t.interval(0.9998, 4, scale=scale)[1]
     # The order of the models asks for the errors of PCA and dictionary learning to be greater.
     for model, factor in (("pca", 3), ("dictionary_learning", 4)):
         entry = stored["metrics"][f"beps_heldout.{model}.heldout_mse"]
@@ -426,7 +426,7 @@ def test_another_arithmetic_is_said(run):
     code, output, _ = run(elsewhere(document(1)))
     assert code == 0
     assert " 0 failed. CHECKED.\n" in output
-    assert "99.9 % prediction interval of the stored seeds, or 1 % (0.1 % for a linear" in output
+    assert "99.98 % prediction interval of the stored seeds, or 1 % (0.2 % for a linear" in output
     assert "arithmetic pinned" in output and "arithmetic native, Intel Xeon" in output
 
 
