@@ -51,7 +51,7 @@ def collect(
         "schema_version": SCHEMA_VERSION,
         "profile": profile,
         "git_commit": machine.git_commit(),
-        "machine": _merged(map(_machine, studied.values())),
+        "machine": _merged(record["machine"] for record in studied.values()),
         "versions": _merged(record["versions"] for record in studied.values()),
         "metrics": summarise(studied.values()),
     }
@@ -64,10 +64,6 @@ def collect(
 
 def _is_current(job: Job, run: Run, sources: Sources) -> bool:
     return run.status == "complete" and run.is_complete(configuration(job, sources))
-
-
-def _machine(record: dict) -> dict:
-    return record["machine"] | {"arithmetic": record["arithmetic"]}
 
 
 def _merged(tables: Iterable[dict]) -> dict:

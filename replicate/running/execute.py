@@ -77,9 +77,8 @@ def execute(
         "provenance": config["provenance"],
         "data_sha256": config["data_sha256"],
         "git_commit": machine.git_commit(),
-        "machine": machine.hardware(),
+        "machine": machine.hardware() | {"arithmetic": config["arithmetic"]},
         "versions": machine.versions(),
-        "arithmetic": config["arithmetic"],
     }
     start = time.perf_counter()
     try:

@@ -94,6 +94,7 @@ def describe(job: Job, scan: ScanSizes = PAPER_SCAN) -> dict:
     return asdict(job) | {
         "parameters": parameters,
         "data": data_settings(job),
+        "on_picture": job.dataset == "toy" and job.model in ON_PICTURE,
         "numpy": np.__version__,
     }
 
@@ -115,8 +116,6 @@ def data_settings(job: Job) -> dict[str, float]:
         settings = {"block": 6, "n_folds": N_FOLDS, "fold": job.seed % N_FOLDS, "split_seed": 0}
     if job.dataset.endswith("_shuffled"):
         settings["shuffle_seed"] = 0
-    if job.dataset == "toy" and job.model in ON_PICTURE:
-        settings["on_picture"] = True
     if job.dataset == "twin":
         settings["noise"] = 1
     if job.setting is not None and job.setting[0] in ("noise", "n_train"):

@@ -24,7 +24,7 @@ PICTURE_TASK = "toy.PictureTask"
 
 def task_place(config: dict) -> str:
     """Return module and class of the task of a configuration."""
-    return PICTURE_TASK if config["data"].get("on_picture") else TASKS[config["dataset"]]
+    return PICTURE_TASK if config["on_picture"] else TASKS[config["dataset"]]
 
 
 def load_task(config: dict):

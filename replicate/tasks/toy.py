@@ -57,7 +57,6 @@ class ColoursTask:
     def __init__(self, config: dict):
         sizes = dict(config["data"])
         shuffle_seed = sizes.pop("shuffle_seed", None)
-        sizes.pop("on_picture", None)
         self.data = self._make(config, sizes)
         if shuffle_seed is not None:
             self.data = _shuffled(self.data, shuffle_seed)

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import claims, report
+from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import write_json
 from replicate.numbers.metrics import SCHEMA_VERSION, summarise, write_metrics
@@ -169,20 +170,43 @@ def test_every_claim_is_there_with_the_verdict_of_this_run(page):
 
 
 def test_a_verdict_that_the_ledger_has_otherwise_is_said_so(page):
-    assert page.text.count("the verdict stored in the ledger is") == 1
+    published = count_of_seeds(Store().metrics())
+    assert page.text.count("This run, of 3 seeds, says") == 1
     assert (
-        "This run says not replicated; the verdict stored in the ledger is replicated." in page.text
+        f"This run, of 3 seeds, says not replicated; the published verdict, of {published} seeds, "
+        "is replicated." in page.text
     )
 
 
-def test_a_claim_judged_by_some_of_its_conditions_says_so(tmp_path):
+def count_of_seeds(document):
+    return len({seed for entry in document["metrics"].values() for seed in entry["seeds"]})
+
+
+def test_a_verdict_of_fewer_seeds_than_published_says_so(page):
+    assert "Judged by 3 seeds; the published verdict, of 5 seeds, is the same." in page.text
+
+
+def test_a_condition_that_was_not_measured_is_judged_by_the_published_numbers(tmp_path):
     missing = at_most(0.2, "beps_heldout.pca.heldout_mse")
     write_json(
         tmp_path / "claims.json",
         {"schema_version": 1, "claims": [claim("holds", [at_most(0.2), missing], "replicated")]},
     )
     write_results(tmp_path)
-    assert "Judged by 1 of its 2 conditions" in Page(report.write(tmp_path, "smoke")).text
+    text = Page(report.write(tmp_path, "smoke")).text
+    assert text.count("(by the published numbers)") == 1 and "published: BEPS held-out" in text
+
+
+def test_a_condition_that_nothing_can_judge_says_so_and_lowers_no_verdict(tmp_path):
+    nowhere = at_most(0.2, "beps_shuffled.ica.heldout_mse")
+    write_json(
+        tmp_path / "claims.json",
+        {"schema_version": 1, "claims": [claim("holds", [at_most(0.2), nowhere], "replicated")]},
+    )
+    write_results(tmp_path)
+    page = Page(report.write(tmp_path, "smoke"))
+    assert "1 of its 2 conditions could be judged neither" in page.text
+    assert [article["data-verdict"] for article in page.all("article")] == ["replicated"]
 
 
 def test_quotes_are_text_and_not_markup(page):
@@ -270,12 +294,11 @@ def test_figures_are_inside_narrowed_in_order_and_described(page):
     assert [found["id"] for found in page.all("figure")] == [
         "figure-fig4",
         "figure-table1",
-        "figure-another",
-    ]
+    ], "a picture that no catalogue knows is nobody's"
     pictures = [
         Image.open(io.BytesIO(base64.b64decode(found["src"].partition(",")[2]))) for found in shown
     ]
-    assert [picture.size for picture in pictures] == [(1800, 600), (300, 100), (300, 100)]
+    assert [picture.size for picture in pictures] == [(1800, 600), (300, 100)]
     assert all(len(found["alt"]) > 10 for found in shown) and all(
         "alt" in found for found in page.all("img")
     )

@@ -86,7 +86,7 @@ def scan_arrays(spectra, rng, n_active):
     }
 
 
-def write_run(results, job, provenance, rng, n_active=5):
+def write_run(results, job, study_sources, rng, n_active=5):
     """Write what the figures read of a run, its numbers made up."""
     toy = job.domain == "toy"
     run = runs.Run.of(results, job)
@@ -104,13 +104,11 @@ def write_run(results, job, provenance, rng, n_active=5):
     metrics["n_parameters"] = 1000
     if job.is_network:
         metrics["active_channels"] = n_active
-    spectra, n_colours = spectra_and_colours(**provenance)
+    spectra, n_colours = spectra_and_colours(study_sources.scan, study_sources.picture)
     if toy:
-        run_provenance = {"spectra": "formula", "picture": provenance["picture"]}
         n_components = 3
         arrays = toy_arrays(job.model, n_colours, rng, min(n_active, 3))
     else:
-        run_provenance = {"spectra": provenance["scan"]}
         n_components = 5
         arrays = scan_arrays(spectra, rng, n_active)
     parameters = {"n_components": n_components}
@@ -118,19 +116,19 @@ def write_run(results, job, provenance, rng, n_active=5):
     write_npz(run.folder / "arrays.npz", **arrays)
     write_json(
         run.folder / "record.json",
-        {"key": "0", "status": "complete", "provenance": run_provenance, "metrics": metrics},
+        {"key": "0", "status": "complete", "provenance": study_sources.of(job), "metrics": metrics},
     )
     return run
 
 
-def write_study(results, provenance, only=(), n_active=5):
+def write_study(results, study_sources, only=(), n_active=5):
     rng = np.random.default_rng(0)
     for job in PAPER.jobs("smoke", only):
         n_components = 3 if job.domain == "toy" else 5
         write_run(
             results,
             job,
-            provenance,
+            study_sources,
             rng,
             n_active if job.is_network else n_components,
         )

@@ -81,7 +81,7 @@ def test_caption_says_how_many_seeds_and_which_data(metrics):
     assert "Mean over 1 to 3 seeds" in caption(metrics, PAPER)
     assert all(
         words in caption(metrics, PAPER)
-        for words in ("measured BEPS data", "the paper's painting", "blocks left out")
+        for words in ("measured BEPS data", "the paper's painting", "blocks of pixels")
     )
     one = {name: entry for name, entry in metrics.items() if name.startswith("toy")}
     assert "1 seed," in caption(one, PAPER) and "measured" not in caption(one, PAPER)
