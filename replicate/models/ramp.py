@@ -31,6 +31,9 @@ GROWTH = 1.15
 #: Where that growth ends: lambda = 1e-5 * 10**beta grows with beta, and would drown the error.
 MAX_BETA = 2.0
 
+#: How often beta grows at the most. Spectra without an error give a step of 0, which never grows.
+MAX_GROWTHS = 60
+
 #: How often the last step of beta is halved at the most.
 MAX_BISECTIONS = 12
 
@@ -148,12 +151,12 @@ class ExactRamp:
             return self._bisect(keep=True, then=TRAIN)
         if self.n_steps < self.max_steps:
             self.beta += self.step
-            self.n_steps += 1
-            return Decision(True, TRAIN)
-        if self.beta * GROWTH > MAX_BETA:
+        elif self.beta * GROWTH <= MAX_BETA and self.n_steps < self.max_steps + MAX_GROWTHS:
+            self.how = "growth"
+            self.beta *= GROWTH
+        else:
             return self._rank(keep=True)
-        self.how = "growth"
-        self.beta *= GROWTH
+        self.n_steps += 1
         return Decision(True, TRAIN)
 
     def _go_down(self):

@@ -94,6 +94,15 @@ def test_channels_that_never_go_are_ranked():
     np.testing.assert_array_equal(channels, [False, True, False])
 
 
+@pytest.mark.parametrize("step", [0.0, 1e-9])
+def test_a_step_that_is_nothing_ends_the_ramp_as_well(step):
+    """Constant spectra are reconstructed without an error, and then the first beta is 0."""
+    rule = ExactRamp(target=1, step=step, max_steps=3)
+    channels, betas = follow(rule, lambda beta, returns: np.array([1.0, 3.0, 2.0]))
+    assert rule.how == "rank" and len(betas) == 3 + ramp.MAX_GROWTHS
+    np.testing.assert_array_equal(channels, [False, True, False])
+
+
 def test_a_channel_near_the_limit_is_waited_for():
     """At the number asked for, but one channel is still falling: training goes on at this beta."""
     answers = iter([np.array([1, 1, 1.0]), *(np.array([1, 1, kl]) for kl in (0.095, 0.085, 0.07))])
