@@ -10,7 +10,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
+from benchmarks import derived
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_text
 from replicate.numbers.kinds import KINDS
@@ -42,6 +44,19 @@ DATA_NAMES = {
     "beps_shuffled": "BEPS held-out, steps shuffled",
     "twin": "simulated twin held-out",
 }
+
+#: What a text can ask of the values of all seeds. `low` and `high` are the limits of the 95 %
+#: interval of a mean over folds.
+OVER_SEEDS = {
+    "min": min,
+    "max": max,
+    "n": len,
+    "low": lambda values: derived.fold_interval(values)[0],
+    "high": lambda values: derived.fold_interval(values)[1],
+}
+
+#: Those of `OVER_SEEDS` that need two values or more.
+OF_INTERVAL = ("low", "high")
 
 _TEXT = {"type": "string", "minLength": 1}
 _CONDITION = {
@@ -252,18 +267,47 @@ def _text(entry):
 
 
 def fill(text: str, metrics: Mapping[str, dict]) -> str:
-    """Fill every ``{metric:format}`` of a text; a metric that was not measured is a dash.
+    """Fill every ``{name:format}`` of a text; a number that was not measured is a dash.
+
+    The name is that of a metric, or ``derived.NAME`` for a number of `benchmarks.derived`. It
+    stands for the mean over the seeds. With one of `OVER_SEEDS` after it, as in ``NAME.min``, it
+    stands for that number of the values of all seeds.
 
     Raises
     ------
     ReplicationError
-        If the name is not one that a run could measure.
+        If the name is neither one that a run could measure, nor one that is derived.
     """
 
     def number(match):
         name, form = match.groups()
-        if name.rpartition(".")[2] not in KINDS:
-            raise ReplicationError(f"{name}: no run measures this; see replicate/numbers/kinds.py.")
-        return format(metrics[name]["value"], form) if name in metrics else "–"
+        value = _number(name, metrics)
+        return "–" if value is None else format(value, form)
 
     return re.sub(r"{([\w.]+):([^}]+)}", number, text)
+
+
+def _number(name, metrics):
+    """Return the number of a name that `fill` reads, or None if it was not measured."""
+    stem, _, last = name.rpartition(".")
+    if last in OVER_SEEDS:
+        values = _values(stem, metrics)
+        n_needed = 2 if last in OF_INTERVAL else 1
+        return OVER_SEEDS[last](values) if len(values) >= n_needed else None
+    if name in metrics:
+        return metrics[name]["value"]
+    values = _values(name, metrics)
+    return fmean(values) if values else None
+
+
+def _values(name, metrics):
+    """Return the values of a metric or a derived number, one for each seed."""
+    group, _, last = name.rpartition(".")
+    if group == "derived" and last in derived.TABLE:
+        return derived.values(last, metrics)
+    if group == "derived" or last not in KINDS:
+        raise ReplicationError(
+            f"{name}: no run measures this, and it is not derived; "
+            "see replicate/numbers/kinds.py and benchmarks/derived.py."
+        )
+    return metrics[name]["values"] if name in metrics else []

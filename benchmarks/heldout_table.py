@@ -102,7 +102,9 @@ def _caption(metrics):
         "Mean squared errors in z-scores, on spectra that no model was fitted to: means over "
         f"{_counted(TOY.n_seeds(metrics), 'seed')} (toy) and "
         f"{_counted(SCAN.n_seeds(metrics), 'fold')} (BEPS),\n"
-        f"± half the width of the 95 % t-interval. {latents}"
+        "± half the width of the 95 % t-interval; on BEPS that is mostly how much harder one fold "
+        "is than another, and says little about a\n"
+        f"difference of two models. {latents}"
         + (f";\nleft out, because it uses more: {left_out}." if wide else ".")
     )
 
