@@ -51,7 +51,7 @@ RECORD = ROOT / "benchmarks" / "stored" / "pinning.json"
 PAGE = "docs/same-bits.md"
 
 #: Name of the generated section of the page.
-SECTION = "pinning"
+SECTION = "cost"
 
 
 def seconds_of_epochs(dataset: str, model: str) -> list[float]:
