@@ -186,6 +186,18 @@ def test_native_arithmetic_is_not_judged(outcome, capsys):
     assert not portable.judge({arithmetic.PINNED: Outcome()})
 
 
+def test_a_crash_is_not_judged_unless_it_leaves_too_little(monkeypatch, outcome):
+    other = copy.deepcopy(outcome)
+    del other.compared["toy/pca"]
+    other.failures["toy/pca"] = "crashed by signal 11"
+    outcomes = {arithmetic.PINNED: outcome, "EPYC-Rome": other}
+    assert not portable.judge(outcomes)
+    monkeypatch.setattr(portable, "SHARE_COMPARED", 0.75)
+    assert portable.judge(outcomes)
+    other.failures["toy/pca"] = "not done after 12 minutes"
+    assert not portable.judge(outcomes)
+
+
 def test_the_table_says_where_a_model_is_not_the_same(record):
     rome = record["outcomes"]["EPYC-Rome"]
     rome["compared"]["scan/pca"]["weights"] = "another"
