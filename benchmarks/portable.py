@@ -43,9 +43,6 @@ PROCESSORS = ("Haswell-noTSX", "EPYC-Rome", "Skylake-Client-noTSX-IBRS")
 #: Minutes after which a run of all instances is ended, unless the caller says otherwise.
 LIMIT = 12
 
-#: Times that an instance is tried before the table says that it crashed.
-TRIES = 2
-
 #: Share of the instances that must have been compared on each processor. The emulator may crash in
 #: the others, which says nothing about bits.
 SHARE_COMPARED = 0.9
@@ -84,15 +81,12 @@ class Outcome:
         How long the run took.
     failures : dict of str to str
         How the process ended, by the instance that could not be finished.
-    crashes : list of str
-        The instances in which a process ended, once for each time.
     """
 
     code: dict = field(default_factory=dict)
     compared: dict[str, dict] = field(default_factory=dict)
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
-    crashes: list[str] = field(default_factory=list)
 
 
 def environment(name: str) -> dict[str, str]:
@@ -142,12 +136,9 @@ class Runner:
             if ending is None:
                 outcome.failures |= dict.fromkeys(left, f"not done after {self.minutes:g} minutes")
                 break
-            name = left[0]
-            outcome.crashes.append(name)
-            tqdm.write(f"{self.label}: {ending} in {name}")
-            if outcome.crashes.count(name) == TRIES:
-                outcome.failures[name] = ending
-                left = left[1:]
+            outcome.failures[left[0]] = ending
+            tqdm.write(f"{self.label}: {ending} in {left[0]}")
+            left = left[1:]
         outcome.seconds = round(time.monotonic() - start, 1)
         return outcome
 
