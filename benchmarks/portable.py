@@ -63,6 +63,9 @@ OTHER_LABELS = {
     "spectra": "The spectra themselves",
 }
 
+#: The label of each row of the table, in order.
+INSTANCE_LABELS = LABELS | OTHER_LABELS
+
 #: The name of the run with native arithmetic, in the record and in the head of the table.
 NATIVE_RUN = "this processor, not pinned"
 
@@ -273,12 +276,12 @@ def table(record: dict) -> str:
     reference = outcomes.pop(arithmetic.PINNED)
     by_run = {name: differences(reference, outcome) for name, outcome in outcomes.items()}
     # The run that is not judged stands last.
-    columns = [*(name for name in by_run if name != NATIVE_RUN), NATIVE_RUN]
+    columns = [*(name for name in PROCESSORS if name in by_run), NATIVE_RUN]
     head = ["model", *columns]
     lines = [f"| {' | '.join(head)} |", f"| --- |{' --- |' * len(columns)}"]
     for model in _models(reference):
         cells = [_cell(reference, by_run[column], model) for column in columns]
-        lines.append(f"| {' | '.join([_label(model), *cells])} |")
+        lines.append(f"| {' | '.join([INSTANCE_LABELS[model], *cells])} |")
     versions = record["versions"]
     made = (
         f"Compared with {record['machine']['processor']}, pinned. MXNet {versions['mxnet']}, "
@@ -290,12 +293,9 @@ def table(record: dict) -> str:
 
 
 def _models(outcome):
-    """Return the second part of the names of all instances, each once, in order."""
-    return list(dict.fromkeys(name.partition("/")[2] for name in outcome.compared))
-
-
-def _label(model):
-    return LABELS.get(model) or OTHER_LABELS[model]
+    """Return the second part of the names of all instances, each once, in the order of labels."""
+    present = {name.partition("/")[2] for name in outcome.compared}
+    return [model for model in INSTANCE_LABELS if model in present]
 
 
 def _cell(reference, different, model):
