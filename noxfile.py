@@ -123,6 +123,15 @@ def verify(session):
 
 
 @nox.session(python=PYTHON)
+def portable(session):
+    """Compare small models bit for bit between processors, emulated: `-- --cpu Haswell-noTSX`.
+
+    It needs the emulator qemu-user, and is skipped where that is missing.
+    """
+    _python(session, "-m", "benchmarks.portable")
+
+
+@nox.session(python=PYTHON)
 def lock(session):
     """Write the locked requirements anew from pyproject.toml.
 
