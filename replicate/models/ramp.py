@@ -3,7 +3,7 @@
 Beta grows by a constant step until few enough channels are left. The paper takes the model whose
 number is nearest to the target (`NearestRamp`). Ours ends with exactly the target (`ExactRamp`):
 where a step leaves too few, the training goes back to the model before that step and beta is
-bisected; where the ramp stalls above the target, beta grows by a factor; and if no beta gives the
+bisected; where the number does not fall any more, beta grows by a factor; and if no beta gives the
 number, the channels of greatest KL are taken.
 
 Nothing here knows of networks: a ramp is told the KL of every channel and answers with a
@@ -19,27 +19,29 @@ import numpy as np
 
 from replicate.models.schedule import ACTIVE_KL, active
 
-#: A channel whose KL is within this share of the limit is neither active nor inactive for sure.
+#: A channel whose KL is within this share of the limit may count as active or not: the target is
+#: reached if it lies between the numbers of channels that surely and that possibly are active.
 MARGIN = 0.2
 
-#: Epochs more at one beta while the number is right but a channel is within the margin.
-MAX_WAITS = 5
+#: Steps without a channel fewer, once some are gone, after which beta grows by a factor.
+STALL = 10
 
-#: Factor by which beta grows once the constant steps are used up.
+#: Factor by which beta then grows.
 GROWTH = 1.15
 
 #: Where that growth ends: lambda = 1e-5 * 10**beta grows with beta, and would drown the error.
 MAX_BETA = 2.0
 
-#: How often beta grows at the most. Spectra without an error give a step of 0, which never grows.
+#: How many steps more than the constant ones the ramp may take. Spectra without an error give a
+#: step of 0, which never grows.
 MAX_GROWTHS = 60
 
 #: How often the last step of beta is halved at the most.
 MAX_BISECTIONS = 12
 
-#: What follows a decision: train on, go back to the model that is kept and train on from there,
-#: end with the model that is kept, or end with its channels of greatest KL.
-TRAIN, GO_BACK, SELECT, RANK = "train", "go back", "select", "rank"
+#: What follows a decision: train on, go back to the model that is kept and train on from there, or
+#: end with the model that is kept.
+TRAIN, GO_BACK, SELECT = "train", "go back", "select"
 
 
 class Decision(NamedTuple):
@@ -83,6 +85,10 @@ class NearestRamp:
         """Set the first beta."""
         self.beta, self.n_steps = self.step, 1
 
+    def channels(self, channel_kl: np.ndarray) -> np.ndarray:
+        """Return which channels of the selected model stay in use, bool: the active ones."""
+        return active(channel_kl)
+
     def decide(self, channel_kl: np.ndarray) -> Decision:
         """Return what to do with a model whose channels have this KL, and go to the next beta."""
         count = int(active(channel_kl).sum())
@@ -100,15 +106,17 @@ class NearestRamp:
 class ExactRamp:
     """Our rule: end with exactly the target.
 
-    The model that is kept is always the last one with more channels than asked for. Attributes
-    are those of `NearestRamp`, and:
+    The model that is kept is the last one with more channels than asked for, and in the end the
+    selected one. Attributes are those of `NearestRamp`, and:
 
     Attributes
     ----------
     low, high : float, float or None
         The greatest beta that left too many channels, and the least one that left too few.
-    n_waits : int
-        Epochs spent at this beta because a channel was within the margin.
+    count : int or None
+        Channels that surely were active at the last beta.
+    n_stalled : int
+        Steps since this number last fell.
     how : str
         How the number is reached: ``ramp``, ``growth``, ``bisection`` or ``rank``.
     """
@@ -120,36 +128,39 @@ class ExactRamp:
     n_steps: int = 0
     low: float = 0.0
     high: float | None = None
-    n_waits: int = 0
+    count: int | None = None
+    n_stalled: int = 0
     how: str = "ramp"
 
     def start(self) -> None:
         """Set the first beta."""
         self.beta, self.n_steps = self.step, 1
 
+    def channels(self, channel_kl: np.ndarray) -> np.ndarray:
+        """Return which channels of the selected model stay in use, bool: those of greatest KL."""
+        order = np.argsort(-np.asarray(channel_kl), kind="stable")
+        chosen = np.zeros(len(order), dtype=bool)
+        chosen[order[: self.target]] = True
+        return chosen
+
     def decide(self, channel_kl: np.ndarray) -> Decision:
         """Return what to do with a model whose channels have this KL, and go to the next beta."""
-        count = int(active(channel_kl).sum())
-        if count == self.target:
-            return self._hold(channel_kl)
-        self.n_waits = 0
-        if count > self.target:
-            return self._go_up()
-        return self._go_down()
+        surely, possibly = range_of_counts(channel_kl)
+        if surely > self.target:
+            return self._go_up(surely, len(channel_kl))
+        if possibly < self.target:
+            return self._go_down()
+        return Decision(True, SELECT)
 
-    def _hold(self, channel_kl):
-        """Select the model, unless a channel may yet fall on the other side of the limit."""
-        if is_clear(channel_kl) or self.n_waits >= MAX_WAITS:
-            return Decision(True, SELECT)
-        self.n_waits += 1
-        return Decision(False, TRAIN)
-
-    def _go_up(self):
+    def _go_up(self, count, n_channels):
         """Keep a model that has too many channels, and raise beta."""
         self.low = self.beta
         if self.high is not None:
             return self._bisect(keep=True, then=TRAIN)
-        if self.n_steps < self.max_steps:
+        has_fallen = self.count is None or count < self.count or count == n_channels
+        self.n_stalled = 0 if has_fallen else self.n_stalled + 1
+        self.count = count
+        if self.n_stalled < STALL and self.n_steps < self.max_steps:
             self.beta += self.step
         elif self.beta * GROWTH <= MAX_BETA and self.n_steps < self.max_steps + MAX_GROWTHS:
             self.how = "growth"
@@ -161,8 +172,6 @@ class ExactRamp:
 
     def _go_down(self):
         """Leave a model that has too few channels, and lower beta."""
-        if self.high is None:
-            self.n_steps = 0
         self.high = self.beta
         return self._bisect(keep=False, then=GO_BACK)
 
@@ -177,25 +186,17 @@ class ExactRamp:
 
     def _rank(self, keep):
         self.how = "rank"
-        return Decision(keep, RANK)
+        return Decision(keep, SELECT)
 
 
 #: The rules by the name that a schedule gives them.
 RULES = {"exact": ExactRamp, "nearest": NearestRamp}
 
 
-def is_clear(channel_kl: np.ndarray) -> bool:
-    """Return whether no channel has a KL within the margin of the limit."""
-    off = np.abs(np.asarray(channel_kl) / ACTIVE_KL - 1)
-    return bool((off > MARGIN).all())
-
-
-def greatest(channel_kl: np.ndarray, count: int) -> np.ndarray:
-    """Return which channels have the greatest KL, bool of the shape of `channel_kl`."""
-    order = np.argsort(-np.asarray(channel_kl), kind="stable")
-    chosen = np.zeros(len(order), dtype=bool)
-    chosen[order[:count]] = True
-    return chosen
+def range_of_counts(channel_kl: np.ndarray) -> tuple[int, int]:
+    """Return how many channels surely are active, and how many possibly are."""
+    share = np.asarray(channel_kl) / ACTIVE_KL
+    return int(np.sum(share > 1 + MARGIN)), int(np.sum(share > 1 - MARGIN))
 
 
 def is_nearer(count: int, best: int | None, target: int) -> bool:

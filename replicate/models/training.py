@@ -20,7 +20,7 @@ from mxnet import autograd, gluon
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
 from replicate.models.network import AutoencoderNetwork
-from replicate.models.ramp import GO_BACK, RANK, RULES, SELECT, greatest
+from replicate.models.ramp import GO_BACK, RULES, SELECT
 from replicate.models.schedule import BetaSchedule, active
 from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights
 
@@ -327,9 +327,7 @@ class Training:
         if decision.then == GO_BACK:
             self._go_back()
         elif decision.then == SELECT:
-            self._select(active(self._kept_kl))
-        elif decision.then == RANK:
-            self._select(greatest(self._kept_kl, self.options.target_channels))
+            self._select(self._ramp.channels(self._kept_kl))
 
     def _judged_kl(self, channel_kl):
         """Return the KL by which channels are counted, given the mean over the last epoch.

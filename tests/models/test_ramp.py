@@ -11,12 +11,10 @@ from replicate.models import ramp
 from replicate.models.ramp import (
     GO_BACK,
     MAX_BISECTIONS,
-    RANK,
     SELECT,
     ExactRamp,
     NearestRamp,
-    greatest,
-    is_clear,
+    range_of_counts,
 )
 
 ON, OFF = 1.0, 0.01
@@ -38,9 +36,7 @@ def follow(rule, kl_at, max_epochs=1000):
         if decision.then == GO_BACK:
             returns += 1
         if decision.then == SELECT:
-            return kept_kl > 0.1, betas
-        if decision.then == RANK:
-            return greatest(kept_kl, rule.target), betas
+            return rule.channels(kept_kl), betas
     raise AssertionError("the ramp does not end")
 
 
@@ -103,42 +99,51 @@ def test_a_step_that_is_nothing_ends_the_ramp_as_well(step):
     np.testing.assert_array_equal(channels, [False, True, False])
 
 
-def test_a_channel_near_the_limit_is_waited_for():
-    """At the number asked for, but one channel is still falling: training goes on at this beta."""
-    answers = iter([np.array([1, 1, 1.0]), *(np.array([1, 1, kl]) for kl in (0.095, 0.085, 0.07))])
-    last = None
-
-    def kl_at(beta, returns):
-        nonlocal last
-        last = next(answers)
-        return last
-
-    rule = ExactRamp(target=2, step=1.0, max_steps=10)
-    _, betas = follow(rule, kl_at)
-    assert betas == [1, 1, 1] and last[2] == 0.07
+def test_beta_grows_by_a_factor_where_the_number_does_not_fall_any_more():
+    """Two of three channels are left for long; the first ten steps of that are constant ones."""
+    rule = ExactRamp(target=1, step=0.01, max_steps=100)
+    channels, betas = follow(rule, below([0.025, 0.3, 1.0]))
+    n_constant = 3 + ramp.STALL
+    assert rule.how == "growth"
+    assert betas[:n_constant] == pytest.approx([0.01 * (i + 1) for i in range(n_constant)])
+    assert betas[n_constant] == pytest.approx(ramp.GROWTH * betas[n_constant - 1])
+    assert 0.3 <= betas[-1] < 0.3 * ramp.GROWTH
+    np.testing.assert_array_equal(channels, [False, False, True])
 
 
-def test_a_channel_that_stays_near_the_limit_is_not_waited_for_for_ever():
-    rule = ExactRamp(target=1, step=1.0, max_steps=10)
-    channels, betas = follow(rule, lambda beta, returns: np.array([1.0, 0.099 if beta else 1.0]))
-    assert betas == [1] * (1 + ramp.MAX_WAITS)
-    np.testing.assert_array_equal(channels, [True, False])
+def test_while_all_channels_are_active_beta_does_not_grow_by_a_factor():
+    rule = ExactRamp(target=1, step=0.01, max_steps=100)
+    channels, betas = follow(rule, below([0.405, 0.5]))
+    assert rule.how == "ramp" and len(betas) == 41
 
 
-def test_a_count_that_falls_while_it_is_waited_for_is_gone_back_from():
-    def kl_at(beta, returns):
-        kl_at.calls += 1
-        if beta < 1.4:
-            return np.array([1, 1, 1.0])
-        if returns:
-            return np.array([1, 1, OFF])
-        return np.array([1, 0.11 if kl_at.calls == 3 else OFF, OFF])
+@pytest.mark.parametrize(
+    ("kl", "selected"),
+    [
+        ([1, 1, 0.11, 0.01], [True, True, False, False]),  # the third is not surely active
+        ([1, 0.09, 0.01, 0.01], [True, True, False, False]),  # the second possibly is
+        ([0.09, 1, 0.11, 0.01], [False, True, True, False]),  # the greater of two
+        ([0.11, 0.09, 0.1, 0.09], [True, False, True, False]),
+    ],
+)
+def test_a_target_within_the_margin_is_reached_and_the_greatest_are_taken(kl, selected):
+    rule = ExactRamp(target=2, step=0.01, max_steps=10)
+    channels, betas = follow(rule, lambda beta, returns: np.array(kl))
+    assert len(betas) == 1 and rule.how == "ramp"
+    np.testing.assert_array_equal(channels, selected)
 
-    kl_at.calls = 0
-    rule = ExactRamp(target=2, step=1.0, max_steps=10)
-    channels, betas = follow(rule, kl_at)
-    assert betas == [1, 2, 2, 1.5] and rule.how == "bisection"
-    assert channels.sum() == 2
+
+@pytest.mark.parametrize(
+    ("kl", "counts"),
+    [([1, 0.01], (1, 1)), ([1, 0.119], (1, 2)), ([0.081], (0, 1)), ([0.121, 0.079], (1, 1))],
+)
+def test_the_margin_is_a_fifth_of_the_limit(kl, counts):
+    assert range_of_counts(np.array(kl)) == counts
+
+
+def test_of_equal_kl_the_first_channel_is_taken():
+    chosen = ExactRamp(3, 0.1, 1).channels(np.array([1.0, 2, 1, 2]))
+    np.testing.assert_array_equal(chosen, [True, True, False, True])
 
 
 thresholds = st.lists(st.floats(0.01, 3, allow_nan=False), min_size=1, max_size=16, unique=True)
@@ -152,8 +157,7 @@ def test_our_rule_always_ends_with_just_the_target(thresholds, step, max_steps, 
     rule = ExactRamp(target, step, max_steps)
     channels, betas = follow(rule, below(thresholds))
     assert channels.sum() == target
-    growths = np.log(ramp.MAX_BETA / step) / np.log(ramp.GROWTH)
-    assert len(betas) <= max_steps + max(growths, 0) + MAX_BISECTIONS + 2
+    assert len(betas) <= max_steps + ramp.MAX_GROWTHS + MAX_BISECTIONS + 2
     if rule.how != "rank":
         assert np.sum(betas[-1] < np.asarray(thresholds)) == target
 
@@ -172,14 +176,3 @@ def test_the_paper_s_rule_takes_the_nearest_of_all(counts, target):
     best = min(seen, key=lambda count: (count == 0 < target, abs(count - target), count))
     assert channels.sum() == rule.best == best
     assert all(count > target for count in seen[:-1])
-
-
-@pytest.mark.parametrize(
-    ("kl", "clear"), [([1, 0.01], True), ([1, 0.119], False), ([1, 0.081], False), ([0.13], True)]
-)
-def test_the_margin_is_a_fifth_of_the_limit(kl, clear):
-    assert is_clear(np.array(kl)) == clear
-
-
-def test_of_equal_kl_the_first_channel_is_taken():
-    np.testing.assert_array_equal(greatest(np.array([1.0, 2, 1, 2]), 3), [True, True, False, True])
