@@ -58,7 +58,9 @@ run."""
 _SCAN_HELP = """The file of --scan has the arrays piezoresponse, (rows, cols, steps), in any unit,
 other channels of the same shape if there are any, and voltages, (steps,), one cycle in V. Pixels
 without a measurement are NaN. A USID (pycroscopy) file is read where pyUSID is installed. Results
-of MY.npz are in RESULTS/MY/PROFILE: draw them again with `figures --results RESULTS/MY`."""
+of MY.npz are in RESULTS/MY/PROFILE, or, where another scan of that name has its results there, in
+RESULTS/MY-1a2b3c4d/PROFILE with the first digits of its provenance. Draw them again with `figures
+--results RESULTS/MY`."""
 
 
 def _parser():
@@ -234,15 +236,15 @@ def _clean(options):
 
 def _run(options):
     if options.scan is None:
-        return _run_study(options, PAPER, options.results)
+        return _run_study(options, PAPER)
     if options.data != "auto":
         raise ReplicationError(
             f"--data {options.data}: the data are those of --scan. Leave one of the two out."
         )
-    return _run_study(options, OWN_SCAN, options.results / options.scan.stem)
+    return _run_study(options, OWN_SCAN)
 
 
-def _run_study(options, study: Study, results: Path):
+def _run_study(options, study: Study):
     """Run the jobs of a study, then write and print what came out."""
     from replicate.numbers.tables import caption, results_table
     from replicate.running.collect import collect
@@ -255,6 +257,7 @@ def _run_study(options, study: Study, results: Path):
         return 0
     check_mxnet(jobs)
     sources = _sources(options)
+    results = _results_folder(options, sources)
     announce(jobs, sources)
     if options.profile == "paper":
         _announce_duration(jobs, sources)
@@ -280,6 +283,23 @@ def _sources(options) -> Sources:
     sources = data_sources.bring(options.scan)
     print(f"{options.scan}: {summary(data_sources.load_scan(sources.scan))}", file=sys.stderr)
     return sources
+
+
+def _results_folder(options, sources) -> Path:
+    """Return the results folder of the study, or that of a scan that the user brings."""
+    if options.scan is None:
+        return options.results
+    from replicate.running import scan_results
+
+    folder = scan_results.folder_of(options.results, options.scan, sources.scan)
+    if folder.name != options.scan.stem:
+        print(
+            f"{options.results / options.scan.stem}: has other results already. "
+            f"Those of {options.scan} are in {folder}.",
+            file=sys.stderr,
+        )
+    scan_results.remember(folder, options.scan, sources.scan)
+    return folder
 
 
 def _print_configurations(options, jobs):
