@@ -11,9 +11,9 @@ import pytest
 from benchmarks import report
 from figures.shared import all_seeds
 from replicate import cli
-from replicate.data import twin
+from replicate.data import sources, twin
 from replicate.errors import ReplicationError
-from replicate.files import read_json
+from replicate.files import read_json, write_json
 from replicate.running import runs, scan_results
 
 FIRST, SECOND = "own scan 0123456789ab", "own scan fedcba987654"
@@ -41,7 +41,7 @@ def run(path, results, *more):
 
 def test_two_files_of_one_name_do_not_replace_each_other(scans, tmp_path, capsys):
     results = tmp_path / "results"
-    for path in (*scans, *scans):
+    for path in (*scans, scans[0]):
         assert run(path, results) == 0
     assert "has other results already" in capsys.readouterr().err
     folders = sorted(folder.name for folder in results.iterdir())
@@ -67,10 +67,9 @@ def test_a_scan_is_never_taken_for_a_profile_of_the_study(tmp_path):
 
 
 def test_results_without_the_name_of_their_file_are_not_replaced(scans, tmp_path):
-    results = tmp_path / "results"
-    run(scans[0], results)
-    (results / "MY" / "scan.json").unlink()
-    assert scan_results.folder_of(results, scans[0], SECOND) == results / "MY-fedcba98"
+    config = {"provenance": {"spectra": FIRST}}
+    write_json(tmp_path / "MY" / "smoke" / "beps" / "pca" / "seed0" / "config.json", config)
+    assert scan_results.folder_of(tmp_path, scans[0], SECOND) == tmp_path / "MY-fedcba98"
 
 
 def remedy(call, *arguments):
@@ -91,19 +90,20 @@ def remedy(call, *arguments):
     ],
     ids=["a run", "all seeds"],
 )
-def test_the_remedy_for_a_scan_makes_the_missing_run(call, scans, tmp_path):
-    results = tmp_path / "results"
-    run(scans[0], results)
-    run(scans[1], results)
-    for folder in results.iterdir():
-        arguments = remedy(call, folder)
-        assert cli.main(["run", *arguments, "--no-figures", "--only", "beps_heldout", "pca"]) == 0
-        call(folder)
+def test_the_remedy_for_a_scan_can_be_typed(call, scans, tmp_path, capsys):
+    provenance = sources.bring(scans[1]).scan
+    scan_results.remember(tmp_path / "MY", scans[0], FIRST)
+    folder = scan_results.folder_of(tmp_path, scans[1], provenance)
+    scan_results.remember(folder, scans[1], provenance)
+    arguments = remedy(call, folder)
+    assert arguments[arguments.index("--scan") + 1] == str(scans[1])
+    assert arguments[arguments.index("--results") + 1] == str(tmp_path)
+    assert cli.main(["run", *arguments, "--dry-run"]) == 0
+    assert '"beps_heldout"' in capsys.readouterr().out
 
 
 def test_the_remedy_for_the_report_names_the_scan(scans, tmp_path):
-    run(scans[0], tmp_path)
-    (tmp_path / "MY" / "smoke" / "metrics.json").unlink()
+    scan_results.remember(tmp_path / "MY", scans[0], FIRST)
     arguments = remedy(report.write, tmp_path / "MY", "smoke")
     assert cli.main(["run", *arguments, "--dry-run"]) == 0
     assert arguments[arguments.index("--scan") + 1] == str(scans[0])
