@@ -283,15 +283,19 @@ def _data(options):
     from replicate.data.remote.fetch import verify_all
     from replicate.data.remote.manifest import read_manifest
 
-    rows = verify_all(read_manifest().values(), fetch_missing=not options.check)
+    files = read_manifest().values()
+    rows = verify_all(files, fetch_missing=not options.check)
     for row in rows:
         print(
             f"{row.key:14} {row.status:9} {row.bytes or '':>9} {row.hash or '':80} {row.path or ''}"
         )
-    problems = [row.problem for row in rows if row.problem]
-    for problem in problems:
-        print(f"\n{problem}", file=sys.stderr)
-    return 1 if problems else 0
+    needed = {file.key for file in files if "replicate" in file.needed_by}
+    problems = [row for row in rows if row.problem]
+    for row in problems:
+        print(f"\n{row.problem}", file=sys.stderr)
+        if row.key not in needed:
+            print("The study does without this file; only `clean` can use it.", file=sys.stderr)
+    return 1 if any(row.key in needed for row in problems) else 0
 
 
 def _clean(options):

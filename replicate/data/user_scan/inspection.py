@@ -11,7 +11,7 @@ from replicate.data.user_scan import usid
 from replicate.data.user_scan.contents import list_items, walk
 from replicate.data.user_scan.reading import Reading
 from replicate.data.user_scan.scan_arrays import NOT_CHANNELS, PIEZORESPONSE
-from replicate.data.user_scan.scan_file import HDF5, choose, read_scan, summary
+from replicate.data.user_scan.scan_file import HDF5, choose, clean_command, read_scan, summary
 from replicate.errors import ReplicationError
 
 #: Variables of raw loops, which `clean` prepares.
@@ -53,14 +53,14 @@ def _uses(path, items, reading):
     """Return, by the name of each array, what it is taken as, or why it is not taken."""
     described = _uses_in_usid(path) if path.suffix.lower() in HDF5 else {}
     try:
-        chosen = choose(items, reading)[0]
+        chosen = choose(items, reading, path)[0]
     except ReplicationError:
         chosen = {}
     names = {item.name: name for name, item in chosen.items()}
     return {
         item.name: described.get(item.name)
         or item.problem
-        or _use(item, names.get(item.name), chosen)
+        or _use(path, item, names.get(item.name), chosen)
         for item in items
     }
 
@@ -85,10 +85,10 @@ def _uses_in_usid(path):
     return uses
 
 
-def _use(item, name, chosen):
+def _use(path, item, name, chosen):
     """Return what an array is taken as under a name of `assemble`, or why it is not."""
     if item.base in RAW:
-        return "raw loops: prepare them with `python -m replicate clean` first"
+        return f"raw loops: prepare them with `{clean_command(path)}`"
     if name == PIEZORESPONSE:
         return "the piezoresponse"
     if name in NOT_CHANNELS:

@@ -17,6 +17,7 @@ of the USID model instead (`replicate.data.user_scan.usid`), or be a file of NSI
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def _arrays(path, items, reading):
     for option in ("field", "cycle"):
         if getattr(reading, option) is not None:
             raise ReplicationError(f"--{option}: only a USID file has it. Leave it out.")
-    chosen, notes = choose(items, reading)
+    chosen, notes = choose(items, reading, path)
     notes += [f"{item.name}: not taken ({item.problem})" for item in items if item.problem]
     wanted = _wanted(chosen)
     for item in wanted.values():
@@ -140,8 +141,10 @@ def _self_described(path, reading):
     return None if arrays is None else (arrays, notes)
 
 
-def choose(items: Sequence[Item], reading: Reading) -> tuple[dict[str, Item], list[str]]:
-    """Return the arrays that are meant, by the names that `assemble` knows, and notes.
+def choose(
+    items: Sequence[Item], reading: Reading, path: Path
+) -> tuple[dict[str, Item], list[str]]:
+    """Return the arrays of a file that are meant, by the names that `assemble` knows, and notes.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def choose(items: Sequence[Item], reading: Reading) -> tuple[dict[str, Item], li
     chosen = {item.base: item for item in items if item.group == group}
     if PIEZORESPONSE not in chosen:
         raise ReplicationError(
-            f"no array {PIEZORESPONSE!r}. {contents_of(items)} {_hint_of_raw(items)}"
+            f"no array {PIEZORESPONSE!r}. {contents_of(items)} {_hint_of_raw(items, path)}"
             f"Call the response that switches {PIEZORESPONSE!r}, or name it with --dataset; "
             "of amplitude and phase it is A cos(phi)."
         )
@@ -184,19 +187,26 @@ def _is_single_array(items):
     return len(items) == 1 and len(items[0].shape) in (2, 3) and not items[0].group
 
 
-def _hint_of_raw(items):
+def _hint_of_raw(items, path):
     """Return what to do with raw loops, or ""."""
     if not any(item.base in (matlab.LOOPS, matlab.AMPLITUDE) for item in items):
         return ""
     return (
-        "These are raw loops: prepare them with `python -m replicate clean RAW.mat OUT.npz`, and "
-        "run --scan OUT.npz. "
+        f"These are raw loops: prepare them with `{clean_command(path)}`, and run "
+        f"`python -m replicate run --scan {shlex.quote(f'{path.stem}.npz')}`. "
     )
+
+
+def clean_command(path: Path) -> str:
+    """Return the command that prepares the raw loops of a file."""
+    return f"python -m replicate clean {shlex.join([str(path), f'{path.stem}.npz'])}"
 
 
 def _around(item, items):
     """Return an array that the user names as the piezoresponse, and what belongs to it."""
     beside = {other.base: other for other in items if other.group == item.group}
+    if item.base == matlab.LOOPS and matlab.VOLTAGE in beside:
+        beside["voltages"] = beside[matlab.VOLTAGE]
     return {
         PIEZORESPONSE: item,
         **{name: beside[name] for name in NOT_CHANNELS if name in beside and name != "channels"},
