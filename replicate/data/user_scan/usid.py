@@ -261,9 +261,18 @@ def _read(item, reading):
     taken, notes = _steps_taken(steps, reading)
     voltage = _voltage_dimension(steps)
     voltages = steps.values[voltage, taken].astype(np.float64) * volts(steps.units[voltage])
-    values = item[:, np.flatnonzero(taken)]
+    values = _columns(item, np.flatnonzero(taken))
     positions = dimensions(item, "Position")
     return _on_grid(values, positions), voltages, notes
+
+
+def _columns(item, columns):
+    """Read some columns of a dataset, given in ascending order, without the others if possible."""
+    strides = np.unique(np.diff(columns))
+    stride = int(strides[0]) if len(strides) == 1 else 1
+    first = int(columns[0])
+    block = item[:, first : int(columns[-1]) + 1 : stride]
+    return block[:, (columns - first) // stride]
 
 
 def _on_grid(values, positions):
