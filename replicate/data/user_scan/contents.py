@@ -145,15 +145,31 @@ def walk(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
             yield path, item
 
 
+def is_elsewhere(item: Any) -> bool:
+    """Return whether the values of a dataset (`h5py.Dataset`) are in another file."""
+    return bool(item.external) or item.is_virtual
+
+
+def values_of(item: Any) -> np.ndarray:
+    """Read a dataset (`h5py.Dataset`).
+
+    Raises
+    ------
+    ReplicationError
+        If its values are in another file.
+    """
+    if is_elsewhere(item):
+        raise ReplicationError(f"{item.name}: {STORED_ELSEWHERE}. Copy everything into one file.")
+    return item[()]
+
+
 def _hdf5_item(path, name, item):
     import h5py
 
     load = partial(_load_hdf5, path, name)
     if not isinstance(item, h5py.Dataset):
         return Item(name, (), None, load, problem=LINKED)
-    problem = ""
-    if item.external or item.is_virtual:
-        problem = STORED_ELSEWHERE
+    problem = STORED_ELSEWHERE if is_elsewhere(item) else ""
     attributes = {
         key: item.attrs[key]
         for key in ("quantity", "units", "data_type", "MATLAB_class", "MATLAB_empty")

@@ -11,7 +11,14 @@ from replicate.data.user_scan import usid
 from replicate.data.user_scan.contents import list_items, walk
 from replicate.data.user_scan.reading import Reading
 from replicate.data.user_scan.scan_arrays import NOT_CHANNELS, PIEZORESPONSE
-from replicate.data.user_scan.scan_file import HDF5, choose, clean_command, read_scan, summary
+from replicate.data.user_scan.scan_file import (
+    HDF5,
+    choose,
+    clean_command,
+    not_numbers,
+    read_scan,
+    summary,
+)
 from replicate.errors import ReplicationError
 
 #: Variables of raw loops, which `clean` prepares.
@@ -94,7 +101,7 @@ def _use(path, item, name, chosen):
     if name in NOT_CHANNELS:
         return name
     if item.dtype is None or item.dtype.kind not in "fiuc":
-        return "not numbers"
+        return not_numbers(item)
     if item.dtype.kind == "c":
         return "complex: save real parts or amplitudes"
     if not chosen:

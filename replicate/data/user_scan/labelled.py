@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replicate.data.user_scan.contents import text, walk
+from replicate.data.user_scan.contents import text, values_of, walk
 from replicate.data.user_scan.usid import volts
 from replicate.errors import ReplicationError
 
@@ -50,9 +50,12 @@ def read_nsid(file: Any, dataset: str | None) -> dict[str, np.ndarray] | None:
 def _nsid_axes(item):
     axes = []
     for dimension in item.dims:
+        if len(dimension) == 0:
+            axes.append(Axis("", "", np.array([])))
+            continue
         scale = dimension[0]
         name = text(scale.attrs.get("name", scale.name.rpartition("/")[2]))
-        axes.append(Axis(name, text(scale.attrs.get("units", "")), scale[()]))
+        axes.append(Axis(name, text(scale.attrs.get("units", "")), values_of(scale)))
     return axes
 
 
@@ -67,7 +70,7 @@ def read_hyperspy(file: Any, dataset: str | None) -> dict[str, np.ndarray] | Non
         if name.startswith("Experiments/")
         and name.endswith("/data")
         and item.ndim == 3
-        and all(f"axis-{i}" in item.parent for i in range(3))
+        and all(_is_inside(item.parent, f"axis-{i}") for i in range(3))
     }
     return _read_one(labelled, dataset, _hyperspy_axes)
 
@@ -76,13 +79,20 @@ def _hyperspy_axes(item):
     axes = []
     for i, size in enumerate(item.shape):
         stored = item.parent[f"axis-{i}"]
-        if "axis" in stored:
-            values = stored["axis"][()]
+        if _is_inside(stored, "axis"):
+            values = values_of(stored["axis"])
         else:
             scale, offset = (float(stored.attrs.get(key, value)) for key, value in _UNIFORM)
             values = offset + scale * np.arange(size)
         axes.append(Axis(text(stored.attrs.get("name", "")), _hyperspy_unit(stored), values))
     return axes
+
+
+def _is_inside(group, name):
+    """Return whether a group has a member of a name, which is not a link to another place."""
+    import h5py
+
+    return name in group and isinstance(group.get(name, getlink=True), h5py.HardLink)
 
 
 #: Attributes of a uniform axis of hyperspy, and what they are if they are not there.
@@ -110,8 +120,6 @@ def _read_one(labelled, dataset, axes_of):
         listed = " or ".join(f"--dataset {name}" for name in labelled)
         raise ReplicationError(f"{len(labelled)} datasets are loops. Choose one: {listed}.")
     item = next(iter(labelled.values()))
-    if item.external or item.is_virtual:
-        raise ReplicationError(f"{item.name}: its values are in another file. Copy them into one.")
     return _arranged(item, axes_of(item))
 
 
@@ -126,7 +134,7 @@ def _arranged(item, axes):
     if axes[space[1]].name.lower().startswith("y"):
         space.reverse()
     arrays = {
-        "piezoresponse": np.asarray(item[()]).transpose(*space, step),
+        "piezoresponse": np.asarray(values_of(item)).transpose(*space, step),
         "voltages": axes[step].values.astype(np.float64) * volts(axes[step].unit),
     }
     size = [_size_um(axes[i]) for i in space]

@@ -102,7 +102,7 @@ def assemble(
             "voltages: the channels do not run through the same cycle, so they cannot be aligned."
         )
     loops = np.stack(loops, axis=1)
-    has_spectrum = _has_spectrum(loops, shape)
+    has_spectrum = _has_spectrum(loops, names, shape)
     return UserScan(
         spectra=_standardised(loops, names, np.flatnonzero(has_spectrum), shape),
         shape=shape,
@@ -387,7 +387,7 @@ def _fault_of_cycle(voltage):
     return None
 
 
-def _has_spectrum(loops, shape):
+def _has_spectrum(loops, names, shape):
     """Return whether each pixel has all channels, as bool of shape (n_pixels,).
 
     Loops have the shape (n_pixels, n_channels, n_steps).
@@ -396,14 +396,21 @@ def _has_spectrum(loops, shape):
     has_spectrum = ~missing.all(axis=2).any(axis=1)
     with_gaps = np.flatnonzero(has_spectrum & missing.any(axis=(1, 2)))
     if with_gaps.size:
+        affected = missing[with_gaps].any(axis=(0, 2))
+        listed = ", ".join(name for name, is_affected in zip(names, affected) if is_affected)
         raise ReplicationError(
-            f"{np.count_nonzero(missing[has_spectrum])} points are NaN or infinite in loops that "
-            f"have others, {_places(with_gaps, shape)}. "
+            f"{np.count_nonzero(missing[has_spectrum])} points are NaN or infinite in loops of "
+            f"{listed} that have others, {_places(with_gaps, shape)}. "
             "Interpolate them, or make such a pixel NaN at all steps to leave it out."
         )
     n_pixels = np.count_nonzero(has_spectrum)
     if n_pixels < MIN_PIXELS:
-        raise ReplicationError(f"{n_pixels} pixels have all channels, fewer than {MIN_PIXELS}.")
+        counts = np.count_nonzero(~missing.all(axis=2), axis=0)
+        listed = ", ".join(f"{name} {count}" for name, count in zip(names, counts))
+        raise ReplicationError(
+            f"{n_pixels} pixels have all channels, fewer than {MIN_PIXELS}. Pixels that have a "
+            f"loop: {listed}. Leave a channel out that few pixels have, or save a larger scan."
+        )
     return has_spectrum
 
 

@@ -112,7 +112,10 @@ def _arrays(path, items, reading):
         if getattr(reading, option) is not None:
             raise ReplicationError(f"--{option}: only a USID file has it. Leave it out.")
     chosen, notes = choose(items, reading, path)
-    notes += [f"{item.name}: not taken ({item.problem})" for item in items if item.problem]
+    for item in chosen.values():
+        reason = _why_not(item, chosen[PIEZORESPONSE])
+        if reason:
+            notes.append(f"{item.name}: not taken ({reason})")
     wanted = _wanted(chosen)
     for item in wanted.values():
         if item.problem:
@@ -217,6 +220,23 @@ def contents_of(items: Sequence[Item]) -> str:
     """Return a sentence on the arrays of a file, for an error."""
     listed = ", ".join(f"{item.name} {item.shape}" for item in items)
     return f"The file has {listed or 'no arrays'}."
+
+
+def _why_not(item, piezoresponse):
+    """Return why an array is not taken that may be thought to be a channel; "" for others."""
+    if item.problem:
+        return item.problem
+    is_like_a_channel = item.shape == piezoresponse.shape and item.dtype is not None
+    if is_like_a_channel and item.dtype.kind not in "fiuc":
+        return not_numbers(item)
+    return ""
+
+
+def not_numbers(item: Item) -> str:
+    """Return why an array is not taken that does not have numbers."""
+    if item.dtype is not None and item.dtype.kind == "b":
+        return "true or false, not measurements; make pixels to be left out NaN"
+    return "not numbers"
 
 
 def _wanted(chosen):

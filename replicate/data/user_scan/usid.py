@@ -16,7 +16,7 @@ import numpy as np
 from replicate.data.raw.band_excitation import Oscillator
 from replicate.data.raw.matlab import piezoresponse
 from replicate.data.raw.sho import optimum_rotation
-from replicate.data.user_scan.contents import text, walk
+from replicate.data.user_scan.contents import is_elsewhere, text, values_of, walk
 from replicate.data.user_scan.reading import Reading
 from replicate.errors import ReplicationError
 
@@ -178,7 +178,7 @@ def dimensions(item: Any, kind: str) -> Dimensions:
     indices, values = tables
     labels = [text(label) for label in np.ravel(indices.attrs["labels"])]
     units = [text(unit) for unit in np.ravel(indices.attrs["units"])]
-    tables = [np.asarray(table[()]) for table in (indices, values)]
+    tables = [np.asarray(values_of(table)) for table in (indices, values)]
     if kind == "Position":
         tables = [table.T for table in tables]
     return Dimensions(labels, units, *tables)
@@ -186,7 +186,7 @@ def dimensions(item: Any, kind: str) -> Dimensions:
 
 def fault(item: Any) -> str | None:
     """Return why a main dataset has no loops that can be taken; None where it has."""
-    if item.external or item.is_virtual:
+    if is_elsewhere(item):
         return "its values are in another file"
     is_fit = item.dtype.names and all(_field(item, name) for name in FIT)
     if item.dtype.kind == "c":

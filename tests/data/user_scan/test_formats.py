@@ -289,6 +289,22 @@ def test_usid_raw_spectra_are_called_so(tmp_path, loops, volts):
             read_scan(tmp_path / "MY.h5")
 
 
+@pytest.mark.parametrize("part", ["Position_Values", "Spectroscopic_Values"])
+def test_usid_opens_no_other_file(tmp_path, loops, volts, part):
+    with h5py.File(tmp_path / "MY.h5", "w") as file:
+        voltage = [("DC_Offset", "V", volts)]
+        write_main(file, "Raw", loops.reshape(42, -1), voltage, shape=loops.shape[:2])
+        stored, attributes = file[part][()], dict(file[part].attrs)
+        (tmp_path / "elsewhere").write_bytes(stored.tobytes())
+        del file[part]
+        outside = [(tmp_path / "elsewhere", 0, stored.nbytes)]
+        file.create_dataset(part, stored.shape, stored.dtype, external=outside)
+        file[part].attrs.update(attributes)
+        file["Raw"].attrs[part] = file[part].ref
+    with pytest.raises(ReplicationError, match="in another file"):
+        read_scan(tmp_path / "MY.h5")
+
+
 # What is in a file
 
 

@@ -136,7 +136,18 @@ def test_a_shape_that_is_not_two_whole_numbers_is_named(write, loops, shape):
 
 def test_marks_and_texts_are_not_channels(write, loops):
     path = write(mask=loops > 0, words=np.full(loops.shape, "x"))
-    assert read_scan(path).channels == ("piezoresponse",)
+    scan = read_scan(path)
+    assert scan.channels == ("piezoresponse",)
+    assert "mask: not taken (true or false, not measurements" in summary(scan)
+    assert "words: not taken (not numbers)" in summary(scan)
+
+
+def test_a_gap_is_named_with_its_channel(write, loops):
+    resonance = 2 * loops
+    resonance[3, 2, 10] = np.nan
+    refused(write(resonance=resonance), "1 points .* in loops of resonance .* at row 3, column 2")
+    resonance[1:] = np.nan
+    refused(write(resonance=resonance), "Pixels that have a loop: piezoresponse 42, resonance 7")
 
 
 def test_a_pickled_note_among_good_arrays_is_skipped_and_said(write, tmp_path):
