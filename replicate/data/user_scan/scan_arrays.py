@@ -133,7 +133,11 @@ def _channels(arrays):
     else:
         shape = np.shape(arrays[PIEZORESPONSE])
         alike = [name for name, values in arrays.items() if np.shape(values) == shape]
-        listed = [name for name in alike if name not in NOT_CHANNELS and _is_measured(arrays[name])]
+        listed = [
+            name
+            for name in alike
+            if name == PIEZORESPONSE or (name not in NOT_CHANNELS and _is_measured(arrays[name]))
+        ]
     for name in (PIEZORESPONSE, *listed):
         if name not in arrays or name not in listed:
             raise ReplicationError(
@@ -258,8 +262,11 @@ def _values(arrays, name):
     """Return a channel as float64, in the shape it is stored in."""
     values = np.asarray(arrays[name])
     if values.dtype.kind not in "fiu":
+        remedy = "measured values"
+        if values.dtype.kind == "c":
+            remedy = "real parts or amplitudes"
         raise ReplicationError(
-            f"{name}: {values.dtype} values, expected real numbers; save real parts or amplitudes."
+            f"{name}: {values.dtype} values, expected real numbers; save {remedy}."
         )
     if values.shape != np.shape(arrays[PIEZORESPONSE]):
         raise ReplicationError(
