@@ -34,6 +34,9 @@ EXPORT = (
 #: The fields of an oscillator fit, without their units, in the order of `Oscillator`.
 FIT = ("Amplitude", "Phase", "Frequency", "Quality Factor")
 
+#: The names that BGlib gives to projected loops, and to the first guess of a fit.
+PROJECTED, GUESS = "Projected_Loops", "Guess"
+
 #: How well a fit agrees with its spectrum, in the fit.
 CRITERION = "R2 Criterion"
 
@@ -137,8 +140,13 @@ def _arrays(path, loops, reading):
     quantities = [text(item.attrs.get("quantity", "")).lower() for item in real.values()]
     are_channels = len(set(quantities)) == len(quantities) and "piezoresponse" in quantities
     if len(loops) > 1 and not (are_channels and not fits):
-        listed = " or ".join(f"--dataset {name}" for name in loops)
-        raise ReplicationError(f"{path}: {len(loops)} datasets are loops. Choose one: {listed}.")
+        name = _preferred(loops)
+        if name is None:
+            listed = " or ".join(f"--dataset {each}" for each in loops)
+            raise ReplicationError(f"{len(loops)} datasets are loops. Choose one: {listed}.")
+        others = ", ".join(f"--dataset {each}" for each in loops if each != name)
+        arrays, notes = _arrays(path, {name: loops[name]}, reading)
+        return arrays, [f"{name}, of {len(loops)} datasets of loops; others: {others}", *notes]
     if fits:
         return _read_fit(fits[0], loops[fits[0]], reading)
     names = quantities if len(real) > 1 else ["piezoresponse"]
@@ -150,6 +158,29 @@ def _arrays(path, loops, reading):
     arrays["voltages"] = np.stack(voltages)
     arrays["channels"] = np.array(names)
     return arrays, notes
+
+
+def _preferred(loops):
+    """Return the path of the dataset that is taken of several that BGlib makes of one measurement.
+
+    Loops that it has projected are preferred to an oscillator fit, and a fit to the first guess of
+    it; of several the last is taken. None is returned where there is a dataset of another kind.
+    """
+    ranks = {name: _rank(name, item) for name, item in loops.items()}
+    if None in ranks.values():
+        return None
+    best = max(ranks.values())
+    return max(name for name, rank in ranks.items() if rank == best)
+
+
+def _rank(name, item):
+    """Return how much a dataset of BGlib is preferred; None for a dataset of another kind."""
+    base = name.rpartition("/")[2]
+    if base == PROJECTED:
+        return 2
+    if not item.dtype.names:
+        return None
+    return 0 if base == GUESS else 1
 
 
 def dimensions(item: Any, kind: str) -> Dimensions:

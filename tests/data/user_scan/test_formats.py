@@ -239,19 +239,39 @@ def test_usid_pixels_whose_fit_failed_are_blank(usid_file, loops, volts):
     assert f"1 pixels with an R2 Criterion below {usid.SMALLEST_R2} are blank" in summary(scan)
 
 
-def test_usid_of_several_fits_asks_which(tmp_path, loops, volts):
+def test_usid_of_several_fits_takes_the_last_and_says_so(tmp_path, loops, volts):
+    """One file has a guess, a fit, and loops that were projected twice."""
     flat = loops.reshape(42, -1)
-    names = [f"Channel_000/Fit_00{i}" for i in (0, 1)]
-    with h5py.File(tmp_path / "MY.h5", "w") as file:
-        for name, factor in zip(names, (1, -1)):
-            voltage = [("DC_Offset", "V", volts)]
-            group = file.create_group(name)
-            write_main(group, "Projected_Loops", factor * flat, voltage, "SHO", loops.shape[:2])
-    with pytest.raises(ReplicationError, match=f"--dataset {names[0]}.* or .*{names[1]}"):
-        read_scan(tmp_path / "MY.h5")
-    assert_read(tmp_path / "MY.h5", -loops, volts, dataset=names[1])
+    voltage = [("DC_Offset", "V", volts)]
+    contents = {
+        "Channel_000/SHO_000/Guess": fit_of(3 * flat**3, 0.7),
+        "Channel_001/SHO_000/Fit": fit_of(2 * flat - 1, 0.7),
+        "Channel_002/Loop_Fit_000/Projected_Loops": flat**3,
+        "Channel_002/Loop_Fit_001/Projected_Loops": flat,
+    }
+    path = tmp_path / "MY.h5"
+    with h5py.File(path, "w") as file:
+        for name, values in contents.items():
+            group = file.create_group(name.rpartition("/")[0])
+            write_main(group, name.rpartition("/")[2], values, voltage, "SHO", loops.shape[:2])
+    names = list(contents)
+    said = summary(assert_read(path, loops, volts))
+    assert f"{names[3]}, of 4 datasets of loops" in said and f"--dataset {names[1]}" in said
+    assert_read(path, loops**3, volts, dataset=names[2])
+    assert_read(path, 2 * loops - 1, volts, dataset="Channel_001")
     with pytest.raises(ReplicationError, match="--field: the loops have one field only"):
-        read_scan(tmp_path / "MY.h5", Reading(dataset=names[1], field="off"))
+        read_scan(path, Reading(dataset=names[3], field="off"))
+
+
+def test_usid_of_several_other_datasets_asks_which(tmp_path, loops, volts):
+    path = tmp_path / "MY.h5"
+    with h5py.File(path, "w") as file:
+        for quantity in ("Amplitude", "Phase"):
+            group, voltage = file.create_group(quantity), [("DC_Offset", "V", volts)]
+            values = loops.reshape(42, -1)
+            write_main(group, "Loops", values, voltage, quantity, loops.shape[:2])
+    with pytest.raises(ReplicationError, match="--dataset Amplitude/Loops or .* Phase/Loops"):
+        read_scan(path)
 
 
 def test_usid_broken_off_half_way_has_its_missing_pixels_blank(tmp_path, loops, volts):
