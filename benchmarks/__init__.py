@@ -1,6 +1,6 @@
 """The benchmark harness: sweep, stored numbers, ledger, checks and report."""
 
-from replicate import arithmetic
+from replicate import surroundings
 
-# Here, because the modules import NumPy before anything of this package could be called.
-arithmetic.pin()
+# Here, because the modules import NumPy and Matplotlib first of all.
+surroundings.prepare()

@@ -30,6 +30,7 @@ from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.numbers.tables import caption, results_table
 from replicate.provenance import STAND_INS, texts
+from replicate.running import scan_results
 from replicate.running.runs import Run
 from replicate.study.studies import PAPER, study_on
 
@@ -52,7 +53,7 @@ def write(results: Path, profile: str) -> Path:
     if not (folder / "metrics.json").exists():
         raise ReplicationError(
             f"{folder / 'metrics.json'}: there is nothing to report yet. "
-            "Run `nox -s replicate` first."
+            f"{scan_results.advice(results, profile)}"
         )
     write_text(folder / "report.html", render(read_metrics(folder / "metrics.json"), folder))
     return folder / "report.html"

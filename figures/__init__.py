@@ -1,6 +1,6 @@
 """One script a figure; each loads finished runs, draws and saves."""
 
-from replicate import arithmetic
+from replicate import surroundings
 
-# Here, because the scripts import NumPy before anything of this package could be called.
-arithmetic.pin()
+# Here, because the scripts import NumPy and Matplotlib first of all.
+surroundings.prepare()

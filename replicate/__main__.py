@@ -2,10 +2,10 @@
 
 import sys
 
-from replicate import arithmetic
+from replicate import surroundings
 
-# Before NumPy is loaded.
-arithmetic.pin()
+# Before NumPy and Matplotlib are loaded.
+surroundings.prepare()
 
 from replicate.cli import main  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m replicate data | clean | run | figures | status``."""
+"""The command line: ``python -m replicate data | clean | inspect | run | figures | status``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 import replicate
 from replicate import arithmetic, catalogue
 from replicate.data import sources as data_sources
+from replicate.data.user_scan.reading import VOLTAGE_UNITS, Reading
 from replicate.errors import ReplicationError
+from replicate.files import read_npy
 from replicate.provenance import Sources
 from replicate.study.family import MODELS
 from replicate.study.job import DATASETS, PROFILES, Job, describe
@@ -55,10 +57,16 @@ _RUN_HELP = """Runs that are complete are reused; an interrupted training goes o
 epoch. Results are in RESULTS/PROFILE: metrics.json, report.html, the figures, and a folder for each
 run."""
 
+_INSPECT_HELP = """List the arrays in a file, with their types, shapes and units, what each is taken
+as or why it is not, and the command that runs the scan. The exit code is 2 where the file cannot be
+used."""
+
 _SCAN_HELP = """The file of --scan has the arrays piezoresponse, (rows, cols, steps), in any unit,
 other channels of the same shape if there are any, and voltages, (steps,), one cycle in V. Pixels
-without a measurement are NaN. A USID (pycroscopy) file is read where pyUSID is installed. Results
-of MY.npz are in RESULTS/MY/PROFILE: draw them again with `figures --results RESULTS/MY`."""
+without a measurement are NaN. Files of USID (pycroscopy), NSID (sidpy) and hyperspy are read, too:
+`inspect FILE` shows what is in a file. Results of MY.npz are in RESULTS/MY/PROFILE, or, where
+another scan of that name has its results there, in RESULTS/MY-1a2b3c4d/PROFILE with the first
+digits of its provenance. Draw them again with `figures --results RESULTS/MY`."""
 
 
 def _parser():
@@ -67,6 +75,7 @@ def _parser():
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_data_command(commands)
     _add_clean_command(commands)
+    _add_inspect_command(commands)
     _add_run_command(commands)
     _add_figures_command(commands)
     _add_status_command(commands)
@@ -103,6 +112,65 @@ def _add_clean_command(commands):
     clean.set_defaults(command=_clean)
 
 
+def _add_inspect_command(commands):
+    inspect = commands.add_parser(
+        "inspect",
+        help="what is in the file of a scan, and what of it would be taken",
+        description=_INSPECT_HELP,
+    )
+    inspect.add_argument("scan", type=Path, metavar="FILE")
+    _add_reading(inspect)
+    inspect.set_defaults(command=_inspect)
+
+
+def _add_reading(parser):
+    """Add the options that say how the file of a scan is read."""
+    group = parser.add_argument_group("how a scan of your own is read")
+    group.add_argument(
+        "--dataset", metavar="PATH", help="the loops, or the group that has the arrays"
+    )
+    group.add_argument(
+        "--voltages", type=Path, metavar="FILE", help="a .npy of the voltage of each step, in V"
+    )
+    group.add_argument(
+        "--voltage-unit", choices=tuple(VOLTAGE_UNITS), help="where the file does not say it"
+    )
+    group.add_argument(
+        "--field", choices=("in", "off"), help="of a USID file with both (default: off)"
+    )
+    group.add_argument(
+        "--cycle", type=positive, metavar="N", help="of a USID file with several (default: last)"
+    )
+    group.add_argument(
+        "--repeat",
+        type=positive,
+        metavar="N",
+        help="which of the steps beside each other at one voltage (default: their mean)",
+    )
+    group.add_argument(
+        "--blank-outliers",
+        action="store_true",
+        help="leave out pixels with values that cannot be measurements",
+    )
+
+
+def _reading(options) -> Reading:
+    """Return how the file of a scan is read."""
+    voltages = None
+    if options.voltages is not None:
+        voltages = tuple(read_npy(options.voltages).ravel().astype(float).tolist())
+    return Reading(
+        dataset=options.dataset,
+        field=options.field,
+        cycle=options.cycle,
+        repeat=options.repeat,
+        voltage_unit=options.voltage_unit,
+        blank_outliers=options.blank_outliers,
+        voltages=voltages,
+        voltages_file=None if voltages is None else str(options.voltages.absolute()),
+    )
+
+
 def _add_run_command(commands):
     run = commands.add_parser(
         "run",
@@ -116,9 +184,10 @@ def _add_run_command(commands):
         "--scan",
         type=Path,
         metavar="FILE",
-        help="a scan of your own (.npz, .h5, .mat) to run every model on, instead of the study; "
-        "see below",
+        help="a scan of your own (.npz, .npy, .h5, .hspy, .mat) to run every model on, instead of "
+        "the study; see below",
     )
+    _add_reading(run)
     run.add_argument(
         "--processes",
         type=positive,
@@ -214,15 +283,19 @@ def _data(options):
     from replicate.data.remote.fetch import verify_all
     from replicate.data.remote.manifest import read_manifest
 
-    rows = verify_all(read_manifest().values(), fetch_missing=not options.check)
+    files = read_manifest().values()
+    rows = verify_all(files, fetch_missing=not options.check)
     for row in rows:
         print(
             f"{row.key:14} {row.status:9} {row.bytes or '':>9} {row.hash or '':80} {row.path or ''}"
         )
-    problems = [row.problem for row in rows if row.problem]
-    for problem in problems:
-        print(f"\n{problem}", file=sys.stderr)
-    return 1 if problems else 0
+    needed = {file.key for file in files if "replicate" in file.needed_by}
+    problems = [row for row in rows if row.problem]
+    for row in problems:
+        print(f"\n{row.problem}", file=sys.stderr)
+        if row.key not in needed:
+            print("The study does without this file; only `clean` can use it.", file=sys.stderr)
+    return 1 if any(row.key in needed for row in problems) else 0
 
 
 def _clean(options):
@@ -232,17 +305,33 @@ def _clean(options):
     print(*summary, "", options.out, repairs_path(options.out), sep="\n")
 
 
+def _inspect(options):
+    from replicate.data.user_scan.inspection import inspect
+
+    text, can_be_run = inspect(options.scan, _reading(options))
+    print(text)
+    return 0 if can_be_run else 2
+
+
 def _run(options):
     if options.scan is None:
-        return _run_study(options, PAPER, options.results)
+        _refuse_reading(options)
+        return _run_study(options, PAPER)
     if options.data != "auto":
         raise ReplicationError(
             f"--data {options.data}: the data are those of --scan. Leave one of the two out."
         )
-    return _run_study(options, OWN_SCAN, options.results / options.scan.stem)
+    return _run_study(options, OWN_SCAN)
 
 
-def _run_study(options, study: Study, results: Path):
+def _refuse_reading(options):
+    """Refuse options on how a scan is read, where there is none."""
+    given = _reading(options).arguments()
+    if given:
+        raise ReplicationError(f"{given[0]}: only with --scan. Add --scan FILE, or leave it out.")
+
+
+def _run_study(options, study: Study):
     """Run the jobs of a study, then write and print what came out."""
     from replicate.numbers.tables import caption, results_table
     from replicate.running.collect import collect
@@ -255,6 +344,7 @@ def _run_study(options, study: Study, results: Path):
         return 0
     check_mxnet(jobs)
     sources = _sources(options)
+    results = _results_folder(options, sources)
     announce(jobs, sources)
     if options.profile == "paper":
         _announce_duration(jobs, sources)
@@ -277,9 +367,27 @@ def _sources(options) -> Sources:
         return data_sources.resolve(options.data)
     from replicate.data.user_scan.scan_file import summary
 
-    sources = data_sources.bring(options.scan)
+    sources = data_sources.bring(options.scan, _reading(options))
     print(f"{options.scan}: {summary(data_sources.load_scan(sources.scan))}", file=sys.stderr)
     return sources
+
+
+def _results_folder(options, sources) -> Path:
+    """Return the results folder of the study, or that of a scan that the user brings."""
+    if options.scan is None:
+        return options.results
+    from replicate.running import scan_results
+
+    folder = scan_results.folder_of(options.results, options.scan, sources.scan)
+    if folder.name != options.scan.stem:
+        print(
+            f"{options.results / options.scan.stem}: has other results already. "
+            f"Those of {options.scan} are in {folder}.",
+            file=sys.stderr,
+        )
+    reading = _reading(options)
+    scan_results.remember(folder, options.scan, sources.scan, reading.arguments())
+    return folder
 
 
 def _print_configurations(options, jobs):

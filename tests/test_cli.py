@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from replicate import cli
+from replicate.data.remote import fetch
 from replicate.numbers.kinds import KINDS
 from replicate.numbers.metrics import read_metrics
 
@@ -211,3 +212,15 @@ def test_data_check_reports_missing_files(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("REPLICATE_DATA", raising=False)
     assert cli.main(["data", "--check"]) == 1
     assert capsys.readouterr().out.count("missing") == 6
+
+
+def test_data_check_does_not_fail_for_a_file_that_the_study_does_without(monkeypatch, capsys):
+    def verify_all(files, **_):
+        unneeded = [file for file in files if "replicate" not in file.needed_by]
+        return [
+            fetch.FileStatus(file.key, file.name, "missing", problem="gone") for file in unneeded
+        ]
+
+    monkeypatch.setattr(fetch, "verify_all", verify_all)
+    assert cli.main(["data", "--check"]) == 0
+    assert capsys.readouterr().err.count("The study does without this file") == 2

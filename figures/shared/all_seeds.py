@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from figures.shared import style
 from replicate.errors import ReplicationError
+from replicate.running import scan_results
 from replicate.running.runs import Run
 from replicate.study.family import LABELS
 from replicate.study.studies import PAPER, study_in
@@ -46,7 +47,7 @@ def load(results: Path, profile: str, dataset: str) -> dict[str, list[Run]]:
     if not loaded:
         raise ReplicationError(
             f"{folder}: no complete run here, all are missing. "
-            f"Make them with `nox -s replicate -- --profile {profile} --only {dataset}`."
+            f"{scan_results.advice(results, profile, (dataset,))}"
         )
     provenances = {
         " and ".join(record["provenance"].values()) for record in records({dataset: loaded})

@@ -6,17 +6,21 @@ cache, so that runs, figures and the report load it as they load any scan.
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from functools import lru_cache
 from pathlib import Path
 
 from replicate.data import beps, toy, twin
-from replicate.data.remote.fetch import DataUnavailable, cache_folder, fetch
+from replicate.data.remote.fetch import CACHE_VARIABLE, DataUnavailable, cache_folder, fetch
 from replicate.data.remote.manifest import read_manifest
 from replicate.data.scan import Scan
+from replicate.data.user_scan.inspection import refusal
+from replicate.data.user_scan.reading import Reading
 from replicate.data.user_scan.scan_file import read_scan
 from replicate.errors import ReplicationError
-from replicate.files import atomic_path
+from replicate.files import atomic_path, read_json, write_json
 from replicate.provenance import Sources, is_own_scan
 
 #: Keys in the manifest of the files that the measured scan is read from.
@@ -70,13 +74,15 @@ def _available(choice, keys, real, stand_in):
     return real
 
 
-def bring(path: Path) -> Sources:
+def bring(path: Path, reading: Reading | None = None) -> Sources:
     """Read and check a scan of the user's own, and keep a copy in the cache for runs and figures.
 
     Parameters
     ----------
     path : path-like
         See `replicate.data.user_scan.scan_file`.
+    reading : Reading, optional
+        What the file leaves open.
 
     Returns
     -------
@@ -86,23 +92,49 @@ def bring(path: Path) -> Sources:
     Raises
     ------
     ReplicationError
-        If the file cannot be used, or the copy cannot be kept.
+        If the file cannot be used, with a table of what is in it, or if the copy cannot be kept.
     """
-    provenance = read_scan(path).provenance
-    copy = _scan_folder() / f"{provenance}{Path(path).suffix.lower()}"
-    with atomic_path(copy) as temporary:
-        shutil.copyfile(path, temporary)
+    path, reading = Path(path), reading or Reading()
+    try:
+        provenance = read_scan(path, reading).provenance
+    except ReplicationError as error:
+        raise refusal(path, reading, error) from error
+    copy = _scan_folder() / f"{provenance}{path.suffix.lower()}"
+    try:
+        _refuse_unwritable(copy.parent)
+        with atomic_path(copy) as temporary:
+            shutil.copyfile(path, temporary)
+        write_json(_choices_of(provenance), reading.chosen())
+    except (OSError, ReplicationError) as error:
+        reason = getattr(error.__cause__ or error, "strerror", None) or error
+        raise ReplicationError(
+            f"{copy.parent}: a copy of the scan cannot be kept here ({reason}). "
+            f"Set {CACHE_VARIABLE} to a folder that can be written to."
+        ) from error
     return Sources(scan=provenance, picture="sample photograph")
+
+
+def _refuse_unwritable(folder):
+    """Refuse a folder that is there and cannot be written to."""
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _scan_folder() -> Path:
     return cache_folder() / "scans"
 
 
+def _choices_of(provenance):
+    """Return the path of the choices by which the copy of a scan is read."""
+    return _scan_folder() / f"{provenance}.reading.json"
+
+
 @lru_cache(maxsize=1)
 def _load_own(provenance):
-    copy = next(_scan_folder().glob(f"{provenance}.*"), None)
-    scan = None if copy is None else read_scan(copy)
+    copies = [path for path in _scan_folder().glob(f"{provenance}.*") if path.suffix != ".json"]
+    choices = _choices_of(provenance)
+    reading = Reading.of(read_json(choices)) if choices.exists() else Reading()
+    scan = read_scan(copies[0], reading) if copies else None
     if scan is None or scan.provenance != provenance:
         raise ReplicationError(
             f"{_scan_folder()}: no copy of {provenance} any more. "

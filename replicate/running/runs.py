@@ -19,6 +19,7 @@ import numpy as np
 
 from replicate.errors import ReplicationError
 from replicate.files import read_json, read_npz, write_json, write_text
+from replicate.running import scan_results
 from replicate.study.job import Job
 
 
@@ -161,7 +162,6 @@ def load(results: Path, profile: str, dataset: str, model: str, seed: int = 0) -
     if run.status != "complete":
         raise ReplicationError(
             f"{run.folder}: no complete run here ({run.status}). "
-            f"Make it with `nox -s replicate -- --profile {profile} "
-            f"--only {dataset} {model} --seed {seed}`."
+            f"{scan_results.advice(results, profile, (dataset, model), seed)}"
         )
     return run

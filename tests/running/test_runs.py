@@ -271,7 +271,8 @@ def test_loading_a_run_that_is_not_complete_says_how_to_make_it(tmp_path, status
         runs.load(tmp_path, "smoke", "beps", "pca", 4)
     message = str(error.value)
     assert message.startswith(f"{run.folder}: no complete run here ({status})")
-    assert "`nox -s replicate -- --profile smoke --only beps pca --seed 4`" in message
+    command = f"nox -s replicate -- --profile smoke --only beps pca --seed 4 --results {tmp_path}"
+    assert f"`{command}`" in message
 
 
 def test_loading_a_complete_run(tmp_path, run):

@@ -43,10 +43,10 @@ def clean_file(
         A MATLAB file; see `replicate.data.raw.matlab`.
     out : path-like
         The `.npz` file to write. For each channel it has an array (n_pixels, n_steps), float64, in
-        z-scores. It also has ``channels``, ``shape``, ``voltages`` (n_channels, n_steps) in V,
-        ``mean`` and ``std`` of each channel in the units of the file, and ``sha256`` of the raw
-        file. The list of repairs is written beside it, at `repairs_path`. Both files appear whole
-        at the end, or neither does.
+        z-scores; a pixel without a measurement is NaN at all steps. It also has ``channels``,
+        ``shape``, ``voltages`` (n_channels, n_steps) in V, ``mean`` and ``std`` of each channel in
+        the units of the file, and ``sha256`` of the raw file. The list of repairs is written beside
+        it, at `repairs_path`. Both files appear whole at the end, or neither does.
     resonance_limits : tuple of float, optional
         Lowest and highest credible resonance, kHz, also for a file in Hz;
         `clean.RESONANCE_LIMITS_KHZ` by default.
@@ -72,13 +72,17 @@ def clean_file(
             f"--resonance-limits: {low:g} {high:g}, "
             "expected two increasing numbers above 0, in kHz."
         )
-    with open_raw(raw) as scan, atomic_path(repairs_path(out)) as repairs:
+    with open_raw(raw) as scan:
         try:
-            return _clean_scan(scan, limits, repairs, out)
-        except OSError as error:
+            with atomic_path(repairs_path(out)) as repairs:
+                return _clean_scan(scan, limits, repairs, out)
+        except (OSError, ReplicationError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
             raise ReplicationError(
-                f"{out}: cannot be written ({error.strerror}). "
-                "Free some space, or choose another folder."
+                f"{out}: cannot be written ({cause.strerror}). "
+                "Free some space, or choose another folder for OUT.npz."
             ) from error
 
 
@@ -99,11 +103,13 @@ def _clean_scan(scan: RawScan, resonance_limits, repairs: Path, out: Path) -> li
             limits = None
             if channel == "resonance":
                 limits = _limits_in_unit_of_file(scan, resonance_limits)
-            summary += _clean_channel(scan, channel, limits, values, repairs)
+            lines, measured = _clean_channel(scan, channel, limits, values, repairs)
+            summary += lines
             try:
-                levels.append(clean.standardise(values))
+                levels.append(clean.standardise(values[: len(measured)]))
             except ReplicationError as error:
                 raise ReplicationError(f"{scan.path}: {channel}: {error}") from error
+            _spread(values, measured)
             arrays[channel] = values
         mean, std = np.transpose(levels)
         write_npz(
@@ -130,8 +136,13 @@ def _limits_in_unit_of_file(scan, limits):
 
 
 def _clean_channel(scan, channel, limits, values, repairs):
-    """Clean one channel into `values`, append its repairs to the list, and return its summary."""
+    """Clean one channel, and append its repairs to the list.
+
+    Loops with a measurement are written to the beginning of `values`, without gaps. The summary is
+    returned, and the indices of the pixels of these loops.
+    """
     rows, columns = scan.shape
+    measured = []
     counts = np.zeros(len(clean.REASONS), dtype=int)
     n_constant = 0
     rows_at_once = max(1, LOOPS_AT_ONCE // columns)
@@ -139,21 +150,48 @@ def _clean_channel(scan, channel, limits, values, repairs):
         for start in range(0, rows, rows_at_once):
             stop = min(start + rows_at_once, rows)
             old = scan.rows(channel, start, stop).reshape(-1, scan.n_steps)
-            new, reasons = _clean_block(scan, channel, old, limits, start * columns)
-            values[start * columns :][: len(new)] = new
+            pixels = start * columns + np.flatnonzero(np.isfinite(old).any(axis=1))
+            old = old[pixels - start * columns]
+            new, reasons = _clean_block(scan, channel, old, limits, pixels)
+            values[len(measured) :][: len(new)] = new
+            measured += pixels.tolist()
             counts += np.bincount(reasons.ravel(), minlength=len(counts))
             n_constant += np.count_nonzero(np.ptp(new, axis=1) == 0)
-            block_repairs = _list_repairs(channel, start, columns, old, new, reasons)
+            block_repairs = _list_repairs(channel, pixels, columns, old, new, reasons)
             block_repairs.to_csv(repairs, mode="a", header=False, index=False, na_rep="nan")
-            bar.update(len(new) // columns)
-    return _summarise(channel, values.shape, counts, n_constant)
+            bar.update(stop - start)
+    shape = (len(measured), scan.n_steps)
+    summary = _summarise(channel, shape, counts, n_constant)
+    blank = np.setdiff1d(np.arange(rows * columns), measured)
+    if blank.size:
+        summary.append(f"{channel}: {_blank_pixels(blank, columns)}")
+    return summary, np.array(measured, dtype=int)
 
 
-def _clean_block(scan, channel, loops, limits, first_pixel):
-    """Clean some loops of a channel, the first of which is that of `first_pixel`, in C order."""
+def _blank_pixels(pixels, columns):
+    """Return a line on the pixels, by their indices, that have no measurement."""
+    places = [f"row {pixel // columns}, column {pixel % columns}" for pixel in pixels[:5]]
+    if len(pixels) > 5:
+        places.append("...")
+    return f"{len(pixels)} pixels have no measurement, and stay blank: {'; '.join(places)}"
+
+
+def _spread(values, pixels):
+    """Move the first loops of `values`, in place, to their pixels; the other pixels become NaN."""
+    if len(pixels) == len(values):
+        return
+    for stop in range(len(pixels), 0, -LOOPS_AT_ONCE):
+        start = max(0, stop - LOOPS_AT_ONCE)
+        # A pixel never lies before its loop, so that no loop is lost that has not been moved.
+        values[pixels[start:stop]] = values[start:stop].copy()
+    values[np.setdiff1d(np.arange(len(values)), pixels)] = np.nan
+
+
+def _clean_block(scan, channel, loops, limits, pixels):
+    """Clean some loops of a channel, which are those of some pixels, by their indices."""
 
     def name_loop(loop):
-        row, column = divmod(first_pixel + loop, scan.shape[1])
+        row, column = divmod(int(pixels[loop]), scan.shape[1])
         return f"row {row}, column {column}"
 
     try:
@@ -163,12 +201,12 @@ def _clean_block(scan, channel, loops, limits, first_pixel):
         raise ReplicationError(f"{scan.path}: {channel}: {error}{hint}") from error
 
 
-def _list_repairs(channel, first_row, columns, old, new, reasons):
-    """Return a table of the points that were replaced in a block of rows."""
+def _list_repairs(channel, pixels, columns, old, new, reasons):
+    """Return a table of the points that were replaced in the loops of some pixels."""
     loop, step = np.nonzero(reasons)
-    row, column = np.divmod(loop, columns)
+    row, column = np.divmod(pixels[loop], columns)
     why = np.array(clean.REASONS)[reasons[loop, step]]
-    content = (channel, first_row + row, column, step, why, old[loop, step], new[loop, step])
+    content = (channel, row, column, step, why, old[loop, step], new[loop, step])
     return pd.DataFrame(dict(zip(COLUMNS, content)))
 
 

@@ -7,6 +7,7 @@ whole, and has at most 2 GB by that format; of a 7.3 file only the rows that are
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -185,8 +186,21 @@ class RawScan:
                 f"expected one or two cycles of {self.n_steps} steps."
             )
         last_cycle = voltage.ravel()[-self.n_steps :]
-        check_cycle(f"{self.path}: {name}", last_cycle)
+        try:
+            check_cycle(f"{self.path}: {name}", last_cycle)
+        except ReplicationError as error:
+            raise ReplicationError(f"{error}{self._advice_on_steps()}") from error
         return last_cycle
+
+    def _advice_on_steps(self):
+        """Return what to do with a number of steps that the paper's recipe is not made for."""
+        if self.n_steps % 4 == 0 or self._sources["piezoresponse"] != LOOPS:
+            return ""
+        file = shlex.quote(str(self.path))
+        return (
+            f" Loops of {self.n_steps} steps can be run as they are: "
+            f"`python -m replicate run --scan {file} --dataset {LOOPS}`."
+        )
 
     def _shape(self, name):
         if name not in self._variables.shapes:

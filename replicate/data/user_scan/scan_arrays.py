@@ -7,11 +7,15 @@ every channel is standardised.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
 from replicate.data.heldout import ChannelScaler
 from replicate.data.scan import Scan, cycle_steps
+from replicate.data.user_scan import outliers
+from replicate.data.user_scan.contents import text
+from replicate.data.user_scan.reading import Reading
 from replicate.errors import ReplicationError
 
 #: The name of the array that every file must have, and of the first channel.
@@ -24,6 +28,9 @@ NOT_CHANNELS = ("voltages", "channels", "shape", "size_um")
 #: have the name of another metric.
 RESERVED_WORDS = ("median", "worst", "refined")
 
+#: No voltage of a scanning probe is above this, V; larger numbers are in mV.
+LARGEST_VOLTAGE = 250
+
 #: A scan must have so many pixels.
 MIN_PIXELS = 25
 
@@ -34,7 +41,26 @@ MIN_STEPS = 10
 MIN_HALF = 5
 
 
-def assemble(arrays: dict[str, np.ndarray], provenance: str, hashes: dict[str, str]) -> Scan:
+@dataclass(frozen=True, eq=False)
+class UserScan(Scan):
+    """A scan of the user's own.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What was chosen, averaged or left out as the file was read.
+    """
+
+    notes: tuple[str, ...] = ()
+
+
+def assemble(
+    arrays: dict[str, np.ndarray],
+    provenance: str,
+    hashes: dict[str, str],
+    reading: Reading = Reading(),  # noqa: B008 - it cannot be changed
+    notes: tuple[str, ...] = (),
+) -> UserScan:
     """Make a scan of the arrays of a file.
 
     Parameters
@@ -45,10 +71,14 @@ def assemble(arrays: dict[str, np.ndarray], provenance: str, hashes: dict[str, s
         The provenance of the scan.
     hashes : dict of str to str
         The SHA-256 of the file.
+    reading : Reading
+        How the user wants the file to be read.
+    notes : tuple of str
+        What was chosen already.
 
     Returns
     -------
-    Scan
+    UserScan
         In z-scores.
 
     Raises
@@ -64,7 +94,7 @@ def assemble(arrays: dict[str, np.ndarray], provenance: str, hashes: dict[str, s
             f"channels {', '.join(channels)}: two would have the same name {', '.join(names)}. "
             "Rename one."
         )
-    voltages, loops = _voltages_and_loops(arrays, channels)
+    voltages, loops, said = _voltages_and_loops(arrays, channels, shape, reading)
     for name, voltage in zip(names, voltages):
         _check_cycle(name, voltage)
     if len({len(voltage) for voltage in voltages}) > 1:
@@ -72,8 +102,8 @@ def assemble(arrays: dict[str, np.ndarray], provenance: str, hashes: dict[str, s
             "voltages: the channels do not run through the same cycle, so they cannot be aligned."
         )
     loops = np.stack(loops, axis=1)
-    has_spectrum = _has_spectrum(loops, shape)
-    return Scan(
+    has_spectrum = _has_spectrum(loops, names, shape)
+    return UserScan(
         spectra=_standardised(loops, names, np.flatnonzero(has_spectrum), shape),
         shape=shape,
         voltages=np.stack(voltages),
@@ -83,6 +113,7 @@ def assemble(arrays: dict[str, np.ndarray], provenance: str, hashes: dict[str, s
         size_um=_size(arrays),
         hashes=hashes,
         mask=None if has_spectrum.all() else has_spectrum.reshape(shape),
+        notes=(*notes, *said),
     )
 
 
@@ -102,7 +133,11 @@ def _channels(arrays):
     else:
         shape = np.shape(arrays[PIEZORESPONSE])
         alike = [name for name, values in arrays.items() if np.shape(values) == shape]
-        listed = [name for name in alike if name not in NOT_CHANNELS]
+        listed = [
+            name
+            for name in alike
+            if name == PIEZORESPONSE or (name not in NOT_CHANNELS and _is_measured(arrays[name]))
+        ]
     for name in (PIEZORESPONSE, *listed):
         if name not in arrays or name not in listed:
             raise ReplicationError(
@@ -110,6 +145,11 @@ def _channels(arrays):
                 f"{_contents(arrays)}"
             )
     return sorted(listed, key=lambda name: name != PIEZORESPONSE)
+
+
+def _is_measured(values):
+    """Return whether an array has numbers, not texts or marks such as those of a mask."""
+    return np.asarray(values).dtype.kind in "fiuc"
 
 
 def _contents(arrays):
@@ -120,16 +160,7 @@ def _contents(arrays):
 
 def _texts(values):
     """Return an array of text as a list of str."""
-    return [_text(value) for value in np.ravel(values).tolist()]
-
-
-def _text(value):
-    """Return one text as str, from the bytes of HDF5 or a cell of MATLAB, without outer blanks."""
-    if isinstance(value, np.ndarray) and value.size:
-        value = np.ravel(value)[0]
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return str(value).strip()
+    return [text(value) for value in np.ravel(values).tolist()]
 
 
 def _metric_name(channel):
@@ -146,10 +177,8 @@ def _metric_name(channel):
 def _grid(arrays):
     """Return rows and columns."""
     stored = np.shape(arrays[PIEZORESPONSE])
-    if len(stored) == 3:
-        shape = stored[:2]
-    else:
-        shape = tuple(np.ravel(arrays.get("shape", ())).astype(int).tolist())
+    _refuse_steps_first(stored, arrays)
+    shape = stored[:2] if len(stored) == 3 else _stored_grid(arrays)
     if len(stored) not in (2, 3) or len(shape) != 2:
         raise ReplicationError(
             f"{PIEZORESPONSE}: shape {stored}, expected (rows, cols, n_steps), "
@@ -167,29 +196,77 @@ def _grid(arrays):
     return shape
 
 
-def _voltages_and_loops(arrays, channels):
+def _refuse_steps_first(stored, arrays):
+    """Refuse loops, of shape `stored`, with the steps along the first axis."""
+    n_voltages = np.size(arrays.get("voltages", ()))
+    is_line = n_voltages == max(np.shape(arrays.get("voltages", ())), default=0)
+    if is_line and len(stored) > 1 and stored[0] == n_voltages != stored[-1]:
+        raise ReplicationError(
+            f"{PIEZORESPONSE}: shape {stored} has the {n_voltages} steps of 'voltages' along its "
+            f"first axis. Save np.moveaxis({PIEZORESPONSE}, 0, -1), and other channels likewise."
+        )
+
+
+def _stored_grid(arrays):
+    """Return rows and columns as the array ``shape`` has them; () where there is none."""
+    if "shape" not in arrays:
+        return ()
+    stored = np.ravel(arrays["shape"])
+    is_numbers = stored.dtype.kind in "fiu" and np.isfinite(stored).all()
+    if not is_numbers or stored.size != 2 or np.any((stored != np.round(stored)) | (stored < 1)):
+        listed = ", ".join(map(str, stored[:4].tolist()))
+        raise ReplicationError(
+            f"shape: {listed}, expected two whole numbers, rows and columns: "
+            "save np.array([rows, cols])."
+        )
+    return tuple(stored.astype(int).tolist())
+
+
+def _voltages_and_loops(arrays, channels, shape, reading):
     """Return the voltage axis, (n_steps,), and the loops, (n_pixels, n_steps), of each channel.
 
-    Steps that repeat a voltage are averaged into one, so that `n_steps` may differ between the
-    channels.
+    Steps that repeat a voltage are averaged into one, or one of them is taken, so that `n_steps`
+    may differ between the channels. The third result are notes on this and on outliers.
     """
     n_steps = np.shape(arrays[PIEZORESPONSE])[-1]
-    stored_voltages = _stored_voltages(arrays, channels, n_steps)
-    voltages, loops = [], []
+    stored_voltages = _stored_voltages(arrays, channels, n_steps, reading.voltage_unit)
+    voltages, loops, notes = [], [], []
     for channel in channels:
         stored_loops = _values(arrays, channel).reshape(-1, n_steps)
-        merged = _merge_repeats(stored_voltages[channel], stored_loops)
-        voltages.append(merged[0])
-        loops.append(merged[1])
-    return voltages, loops
+        stored_loops, blanked = outliers.blank(channel, stored_loops, shape, reading.blank_outliers)
+        voltage, values = _merge_repeats(stored_voltages[channel], stored_loops, reading.repeat)
+        notes += blanked
+        if len(voltage) < n_steps:
+            notes.append(_merging(n_steps, len(voltage), reading.repeat))
+        elif reading.repeat is not None:
+            raise ReplicationError(
+                f"--repeat {reading.repeat}: no steps beside each other have the same voltage. "
+                "Leave it out."
+            )
+        voltages.append(voltage)
+        loops.append(values)
+    return voltages, loops, list(dict.fromkeys(notes))
+
+
+def _merging(n_steps, n_merged, repeat):
+    """Return a note on steps that were merged."""
+    if repeat is None:
+        return (
+            f"{n_steps} steps became {n_merged}: those beside each other at one voltage are "
+            "averaged; --repeat 1 or --repeat 2 takes one of them, such as that after the pulse"
+        )
+    return f"{n_steps} steps became {n_merged}: number {repeat} of those at one voltage is taken"
 
 
 def _values(arrays, name):
     """Return a channel as float64, in the shape it is stored in."""
     values = np.asarray(arrays[name])
     if values.dtype.kind not in "fiu":
+        remedy = "measured values"
+        if values.dtype.kind == "c":
+            remedy = "real parts or amplitudes"
         raise ReplicationError(
-            f"{name}: {values.dtype} values, expected real numbers; save real parts or amplitudes."
+            f"{name}: {values.dtype} values, expected real numbers; save {remedy}."
         )
     if values.shape != np.shape(arrays[PIEZORESPONSE]):
         raise ReplicationError(
@@ -199,8 +276,11 @@ def _values(arrays, name):
     return values.astype(np.float64)
 
 
-def _stored_voltages(arrays, channels, n_steps):
-    """Return the voltage axis of each channel by its name, as stored, (n_steps,)."""
+def _stored_voltages(arrays, channels, n_steps, unit):
+    """Return the voltage axis of each channel by its name, as stored, (n_steps,).
+
+    Very large voltages are taken if the user says that their unit is V.
+    """
     if "voltages" not in arrays:
         raise ReplicationError(
             f"no array 'voltages', the voltage of each step in V. {_contents(arrays)}"
@@ -209,6 +289,12 @@ def _stored_voltages(arrays, channels, n_steps):
     if voltages.dtype.kind not in "fiu" or not np.isfinite(voltages).all():
         raise ReplicationError(
             "voltages: not real numbers, NaN or infinite. Save the voltage of each step in V."
+        )
+    largest = np.abs(voltages).max(initial=0)
+    if largest > LARGEST_VOLTAGE and unit != "V":
+        raise ReplicationError(
+            f"voltages: up to {largest:g} V, more than a probe can have ({LARGEST_VOLTAGE} V). "
+            "If they are in mV, add --voltage-unit mV; if they are in V, --voltage-unit V."
         )
     if voltages.size == n_steps:
         return dict.fromkeys(channels, voltages.astype(np.float64).ravel())
@@ -238,8 +324,8 @@ def _size(arrays):
     return tuple(size.astype(float).tolist())
 
 
-def _merge_repeats(voltage, values):
-    """Average steps beside each other at one voltage into one step.
+def _merge_repeats(voltage, values, repeat=None):
+    """Merge steps beside each other at one voltage into one step.
 
     The last step and the first are beside each other too.
 
@@ -248,6 +334,8 @@ def _merge_repeats(voltage, values):
     voltage : ndarray of shape (n_steps,)
         V.
     values : ndarray of shape (n, n_steps)
+    repeat : int, optional
+        Which of the steps at one voltage is taken, counted from 1; their mean by default.
 
     Returns
     -------
@@ -258,8 +346,15 @@ def _merge_repeats(voltage, values):
     if len(starts) in (0, len(voltage)):
         return voltage, values
     counts = np.diff(starts, append=starts[0] + len(voltage))
-    sums = np.add.reduceat(np.roll(values, -starts[0], axis=1), starts - starts[0], axis=1)
-    return voltage[starts], sums / counts
+    if repeat is None:
+        sums = np.add.reduceat(np.roll(values, -starts[0], axis=1), starts - starts[0], axis=1)
+        return voltage[starts], sums / counts
+    if not 1 <= repeat <= counts.min():
+        raise ReplicationError(
+            f"--repeat {repeat}: some voltages have {counts.min()} steps beside each other. "
+            f"Choose 1 to {counts.min()}, or leave it out."
+        )
+    return voltage[starts], values[:, (starts + repeat - 1) % len(voltage)]
 
 
 def _check_cycle(name, voltage):
@@ -299,7 +394,7 @@ def _fault_of_cycle(voltage):
     return None
 
 
-def _has_spectrum(loops, shape):
+def _has_spectrum(loops, names, shape):
     """Return whether each pixel has all channels, as bool of shape (n_pixels,).
 
     Loops have the shape (n_pixels, n_channels, n_steps).
@@ -308,20 +403,33 @@ def _has_spectrum(loops, shape):
     has_spectrum = ~missing.all(axis=2).any(axis=1)
     with_gaps = np.flatnonzero(has_spectrum & missing.any(axis=(1, 2)))
     if with_gaps.size:
+        affected = missing[with_gaps].any(axis=(0, 2))
+        listed = ", ".join(name for name, is_affected in zip(names, affected) if is_affected)
         raise ReplicationError(
-            f"{np.count_nonzero(missing[has_spectrum])} points are NaN or infinite in loops that "
-            f"have others, {_places(with_gaps, shape)}. "
+            f"{np.count_nonzero(missing[has_spectrum])} points are NaN or infinite in loops of "
+            f"{listed} that have others, {_places(with_gaps, shape)}. "
             "Interpolate them, or make such a pixel NaN at all steps to leave it out."
         )
     n_pixels = np.count_nonzero(has_spectrum)
     if n_pixels < MIN_PIXELS:
-        raise ReplicationError(f"{n_pixels} pixels have all channels, fewer than {MIN_PIXELS}.")
+        counts = np.count_nonzero(~missing.all(axis=2), axis=0)
+        listed = ", ".join(f"{name} {count}" for name, count in zip(names, counts))
+        raise ReplicationError(
+            f"{n_pixels} pixels have all channels, fewer than {MIN_PIXELS}. Pixels that have a "
+            f"loop: {listed}. Leave a channel out that few pixels have, or save a larger scan."
+        )
     return has_spectrum
 
 
 def _standardised(loops, names, pixels, shape):
     """Return the spectra of some pixels in z-scores, (n_pixels, n_channels * n_steps), float32."""
     spectra = loops[pixels].reshape(len(pixels), -1)
+    for name, channel in zip(names, loops[pixels].swapaxes(0, 1)):
+        if np.ptp(channel) == 0:
+            raise ReplicationError(
+                f"{name}: every value is {channel.flat[0]:g}, so there is nothing to learn. "
+                "Leave the channel out."
+            )
     with np.errstate(over="ignore", invalid="ignore"):
         scaler = ChannelScaler(len(names)).fit(spectra)
     for name, mean, deviation in zip(names, scaler.mean_, scaler.scale_):

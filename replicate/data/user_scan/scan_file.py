@@ -10,35 +10,46 @@ Such a file (.npz, .h5, .hdf5 or .mat) has these arrays, by name:
   ``channels`` of their names.
 - optionally ``size_um``: height and width of the scan, um.
 
-An HDF5 file may have main datasets of the USID model instead; see
-`replicate.data.user_scan.usid`.
+The arrays may lie in a group of HDF5 or in a struct of MATLAB. An HDF5 file may have main datasets
+of the USID model instead (`replicate.data.user_scan.usid`), or be a file of NSID or hyperspy
+(`replicate.data.user_scan.labelled`). A `.npy` file has the piezoresponse alone.
 """
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from replicate.data.raw import matlab
 from replicate.data.scan import Scan
-from replicate.data.user_scan import usid
-from replicate.data.user_scan.scan_arrays import PIEZORESPONSE, assemble
+from replicate.data.user_scan import labelled, usid
+from replicate.data.user_scan.contents import Item, list_items, unreadable
+from replicate.data.user_scan.reading import VOLTAGE_UNITS, Reading
+from replicate.data.user_scan.scan_arrays import NOT_CHANNELS, PIEZORESPONSE, UserScan, assemble
 from replicate.errors import ReplicationError
 from replicate.files import file_hash
 from replicate.provenance import OWN_SCAN
 
+#: Kinds of file that are HDF5.
+HDF5 = (".h5", ".hdf5", ".hspy")
 
-def read_scan(path: str | Path) -> Scan:
+
+def read_scan(path: str | Path, reading: Reading | None = None) -> UserScan:
     """Read a scan of the user's own.
 
     Parameters
     ----------
     path : path-like
         A file as this module describes it.
+    reading : Reading, optional
+        What the file leaves open.
 
     Returns
     -------
-    Scan
+    UserScan
         In z-scores: each channel is standardised by its mean and standard deviation over all pixels
         and steps, as the paper's arrays are. A pixel that lacks a channel is left out. Steps beside
         each other at one voltage are averaged into one.
@@ -50,26 +61,31 @@ def read_scan(path: str | Path) -> Scan:
         have gaps, or the voltage is not one bipolar cycle. The message names the file, the fault
         and the fix.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ReplicationError(f"{path}: no such file.")
-    if path.suffix.lower() not in READERS:
-        raise ReplicationError(
-            f"{path}: a scan is read from {', '.join(READERS)}. Save it as one of these."
-        )
+    path, reading = Path(path), reading or Reading()
+    items = list_items(path)
     try:
-        arrays = READERS[path.suffix.lower()](path)
-    except ReplicationError:
-        raise
+        arrays, notes = _arrays(path, items, reading)
+    except ReplicationError as error:
+        raise _named(path, error) from error
     except Exception as error:  # a damaged file makes zlib, SciPy and HDF5 raise almost anything
-        raise ReplicationError(
-            f"{path}: cannot be read ({error}). Copy or export the file again."
-        ) from error
+        raise unreadable(path, error) from error
     sha256 = file_hash(path)
     try:
-        return assemble(arrays, provenance=f"{OWN_SCAN} {sha256[:12]}", hashes={"scan": sha256})
+        return assemble(
+            arrays,
+            provenance=f"{OWN_SCAN} {reading.digits(sha256)}",
+            hashes={"scan": sha256},
+            reading=reading,
+            notes=tuple(notes),
+        )
     except ReplicationError as error:
-        raise ReplicationError(f"{path}: {error}") from error
+        raise _named(path, error) from error
+
+
+def _named(path, error):
+    """Return an error whose message begins with the file."""
+    message = str(error)
+    return error if message.startswith(f"{path}:") else ReplicationError(f"{path}: {message}")
 
 
 def summary(scan: Scan) -> str:
@@ -81,41 +97,172 @@ def summary(scan: Scan) -> str:
         pixels += f", {n_blank} of them blank"
     low, high = scan.voltages.min(), scan.voltages.max()
     steps = f"{scan.n_steps} steps from {low:g} to {high:g} V"
-    return f"{', '.join(scan.channels)}; {pixels}; {steps}"
+    notes = getattr(scan, "notes", ())
+    return "; ".join([", ".join(scan.channels), pixels, steps, *notes])
 
 
-def _read_npz(path):
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+def _arrays(path, items, reading):
+    """Return the arrays of a file by name, and notes on what was chosen."""
+    has_names = any(item.base == PIEZORESPONSE for item in items)
+    if path.suffix.lower() in HDF5 and not has_names:
+        described = _self_described(path, reading)
+        if described is not None:
+            return described
+    for option in ("field", "cycle"):
+        if getattr(reading, option) is not None:
+            raise ReplicationError(f"--{option}: only a USID file has it. Leave it out.")
+    chosen, notes = choose(items, reading, path)
+    for item in chosen.values():
+        reason = _why_not(item, chosen[PIEZORESPONSE])
+        if reason:
+            notes.append(f"{item.name}: not taken ({reason})")
+    wanted = _wanted(chosen)
+    for item in wanted.values():
+        if item.problem:
+            raise ReplicationError(f"{item.name}: cannot be read ({item.problem}). Save an array.")
+    arrays = {name: item.load() for name, item in wanted.items()}
+    _set_voltages(arrays, chosen, items, reading)
+    return arrays, notes
 
 
-def _read_hdf5(path):
+def _self_described(path, reading):
+    """Return arrays and notes of a file that describes its axes; None for another file."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        if PIEZORESPONSE not in file and usid.is_usid(file):
-            return usid.read_arrays(path)
-        return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+        if usid.is_usid(file):
+            arrays, notes = usid.read_arrays(path, reading)
+        else:
+            arrays = labelled.read_nsid(file, reading.dataset)
+            if arrays is None:
+                arrays = labelled.read_hyperspy(file, reading.dataset)
+            notes = []
+    if arrays is not None and (reading.voltage_unit or reading.voltages):
+        raise ReplicationError(
+            "the file itself has voltages with their unit. Leave --voltages and --voltage-unit out."
+        )
+    return None if arrays is None else (arrays, notes)
 
 
-def _read_matlab(path):
-    import h5py
-    from scipy.io import loadmat
+def choose(
+    items: Sequence[Item], reading: Reading, path: Path
+) -> tuple[dict[str, Item], list[str]]:
+    """Return the arrays of a file that are meant, by the names that `assemble` knows, and notes.
 
-    if not h5py.is_hdf5(path):
-        return {name: values for name, values in loadmat(path).items() if not name.startswith("__")}
-    # Version 7.3. MATLAB stores the first index fastest.
+    Raises
+    ------
+    ReplicationError
+        If there is no piezoresponse, or more than one.
+    """
+    by_name = {item.name: item for item in items}
+    notes = []
+    if reading.dataset is not None:
+        wanted = reading.dataset.strip("/")
+        if wanted in by_name:
+            return _around(by_name[wanted], items), notes
+        group = wanted
+        if not any(item.group == group for item in items):
+            raise ReplicationError(
+                f"--dataset {reading.dataset}: no such array or group. {contents_of(items)}"
+            )
+    elif _is_single_array(items):
+        return {PIEZORESPONSE: items[0]}, notes
+    else:
+        groups = sorted({item.group for item in items if item.base == PIEZORESPONSE})
+        if len(groups) > 1 and "" not in groups:
+            listed = " or ".join(f"--dataset {group}" for group in groups)
+            raise ReplicationError(f"{len(groups)} groups have loops. Choose one: {listed}.")
+        group = "" if not groups or "" in groups else groups[0]
+        if group:
+            notes.append(f"arrays of {group}")
+    chosen = {item.base: item for item in items if item.group == group}
+    if PIEZORESPONSE not in chosen:
+        raise ReplicationError(
+            f"no array {PIEZORESPONSE!r}. {contents_of(items)} {_hint_of_raw(items, path)}"
+            f"Call the response that switches {PIEZORESPONSE!r}, or name it with --dataset; "
+            "of amplitude and phase it is A cos(phi)."
+        )
+    return chosen, notes
+
+
+def _is_single_array(items):
+    """Return whether a file has one array, which can only be the piezoresponse."""
+    return len(items) == 1 and len(items[0].shape) in (2, 3) and not items[0].group
+
+
+def _hint_of_raw(items, path):
+    """Return what to do with raw loops, or ""."""
+    if not any(item.base in (matlab.LOOPS, matlab.AMPLITUDE) for item in items):
+        return ""
+    return (
+        f"These are raw loops: prepare them with `{clean_command(path)}`, and run "
+        f"`python -m replicate run --scan {shlex.quote(f'{path.stem}.npz')}`. "
+    )
+
+
+def clean_command(path: Path) -> str:
+    """Return the command that prepares the raw loops of a file."""
+    return f"python -m replicate clean {shlex.join([str(path), f'{path.stem}.npz'])}"
+
+
+def _around(item, items):
+    """Return an array that the user names as the piezoresponse, and what belongs to it."""
+    beside = {other.base: other for other in items if other.group == item.group}
+    if item.base == matlab.LOOPS and matlab.VOLTAGE in beside:
+        beside["voltages"] = beside[matlab.VOLTAGE]
     return {
-        name: np.transpose(values)
-        for name, values in _read_hdf5(path).items()
-        if np.asarray(values).dtype.kind in "fiu"
+        PIEZORESPONSE: item,
+        **{name: beside[name] for name in NOT_CHANNELS if name in beside and name != "channels"},
     }
 
 
-#: The function that reads the arrays of a file by name, for each kind of file.
-READERS = {
-    ".npz": _read_npz,
-    ".h5": _read_hdf5,
-    ".hdf5": _read_hdf5,
-    ".mat": _read_matlab,
-}
+def contents_of(items: Sequence[Item]) -> str:
+    """Return a sentence on the arrays of a file, for an error."""
+    listed = ", ".join(f"{item.name} {item.shape}" for item in items)
+    return f"The file has {listed or 'no arrays'}."
+
+
+def _why_not(item, piezoresponse):
+    """Return why an array is not taken that may be thought to be a channel; "" for others."""
+    if item.problem:
+        return item.problem
+    is_like_a_channel = item.shape == piezoresponse.shape and item.dtype is not None
+    if is_like_a_channel and item.dtype.kind not in "fiuc":
+        return not_numbers(item)
+    return ""
+
+
+def not_numbers(item: Item) -> str:
+    """Return why an array is not taken that does not have numbers."""
+    if item.dtype is not None and item.dtype.kind == "b":
+        return "true or false, not measurements; make pixels to be left out NaN"
+    return "not numbers"
+
+
+def _wanted(chosen):
+    """Return those of the arrays that may be needed: no others are read."""
+    shape = chosen[PIEZORESPONSE].shape
+    return {
+        name: item
+        for name, item in chosen.items()
+        if name in (PIEZORESPONSE, *NOT_CHANNELS)
+        or (item.shape == shape and not item.problem)
+        or ("channels" in chosen and item.dtype is not None and item.dtype.kind in "fiuc")
+    }
+
+
+def _set_voltages(arrays, chosen, items, reading):
+    """Put the voltages that the user gives into the arrays, and bring those of the file to V."""
+    unit = reading.voltage_unit
+    if reading.voltages is not None:
+        arrays["voltages"] = np.array(reading.voltages)
+    elif "voltages" not in arrays:
+        raise ReplicationError(
+            "no array 'voltages', the voltage of each step in V. Save it beside the loops, or add "
+            f"--voltages FILE.npy. {contents_of(items)}"
+        )
+    else:
+        unit = unit or chosen["voltages"].unit
+    factor = VOLTAGE_UNITS.get(unit) or usid.volts(unit or "") or 1.0
+    if factor != 1.0 and arrays["voltages"].dtype.kind in "fiu":
+        arrays["voltages"] = arrays["voltages"] * factor

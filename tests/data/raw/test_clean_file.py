@@ -3,6 +3,7 @@
 Prepared arrays, the list of repairs, bounded memory, and refusals that leave nothing behind.
 """
 
+import shlex
 import tracemalloc
 
 import h5py
@@ -133,18 +134,55 @@ def test_constant_loops_are_reported_and_a_constant_scan_refused(command, rng):
     assert code == 2 and "raw.mat: piezoresponse: all values are the same" in printed
 
 
-def test_a_missing_pixel_is_named_and_an_earlier_result_survives(command, rng, monkeypatch):
+def test_a_pixel_without_a_measurement_stays_blank(command, rng, monkeypatch):
     monkeypatch.setattr(clean_command, "LOOPS_AT_ONCE", 25)
+    contents = raw_arrays(rng)
+    dead = np.zeros(SHAPE, dtype=bool)
+    dead[0, 0] = dead[4, 7] = dead[5, 9] = True
+    contents["Loopdata_mixed"][dead] = np.nan
+    code, printed, out = command(contents)
+    assert code == 0 and "3 pixels have no measurement, and stay blank: row 0, column 0" in printed
+    made = np.load(out)
+    values, _, _, levels = expected(contents["Loopdata_mixed"][~dead])
+    assert np.isnan(made["piezoresponse"][dead.ravel()]).all()
+    np.testing.assert_array_equal(made["piezoresponse"][~dead.ravel()], values)
+    assert (made["mean"][0], made["std"][0]) == levels
+    repairs = pd.read_csv(out.with_suffix(".repairs.csv"), float_precision="round_trip")
+    loops = repairs[repairs.channel == "piezoresponse"]
+    assert not dead[loops.row, loops.column].any()
+    np.testing.assert_array_equal(
+        contents["Loopdata_mixed"][loops.row, loops.column, loops.step], loops.old
+    )
+    assert cli.main(["inspect", str(out)]) == 0
+
+
+def test_an_earlier_result_survives_a_file_that_is_refused(command, rng):
     contents = raw_arrays(rng)
     _, _, out = command(contents)
     before = out.read_bytes()
-    contents["Loopdata_mixed"][4, 7] = np.nan
-    code, printed, _ = command(contents)
-    assert (
-        code == 2
-        and "raw.mat: piezoresponse: 1 loops have no finite value: row 4, column 7" in printed
-    )
+    contents["Loopdata_mixed"][:] = 0.1
+    assert command(contents)[0] == 2
     assert out.read_bytes() == before and len(list(out.parent.iterdir())) == 2
+
+
+def test_a_number_of_steps_that_four_does_not_divide_can_be_run_as_it_is(command, rng, tmp_path):
+    steps = np.concatenate([np.linspace(16, -16, 26), np.linspace(-16, 16, 26)[1:-1]])
+    loops = np.tanh(steps / 4) * rng.uniform(0.5, 1, (*SHAPE, 1))
+    contents = {"Loopdata_mixed": loops, "Voltagedata_mixed": steps[np.newaxis]}
+    code, printed, _ = command(contents)
+    assert code == 2 and "Loops of 50 steps can be run as they are" in printed
+    words = shlex.split(printed.split("`")[1])
+    assert words[:4] == ["python", "-m", "replicate", "run"]
+    assert cli.main(["inspect", words[5], *words[6:]]) == 0
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path, rng, capsys):
+    savemat(tmp_path / "raw.mat", raw_arrays(rng))
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out.npz"
+    assert cli.main(["clean", str(tmp_path / "raw.mat"), str(out)]) == 2
+    printed = capsys.readouterr().err
+    assert "another folder for OUT.npz" in printed and "--results" not in printed
 
 
 def test_the_result_must_be_npz_and_help_helps(tmp_path, capsys):
