@@ -103,8 +103,7 @@ def summary(scan: Scan) -> str:
 
 def _arrays(path, items, reading):
     """Return the arrays of a file by name, and notes on what was chosen."""
-    has_names = any(item.base == PIEZORESPONSE for item in items)
-    if path.suffix.lower() in HDF5 and not has_names:
+    if path.suffix.lower() in HDF5 and not _has_named_arrays(items):
         described = _self_described(path, reading)
         if described is not None:
             return described
@@ -123,6 +122,15 @@ def _arrays(path, items, reading):
     arrays = {name: item.load() for name, item in wanted.items()}
     _set_voltages(arrays, chosen, items, reading)
     return arrays, notes
+
+
+def _has_named_arrays(items):
+    """Return whether a group has the piezoresponse and its voltages under these names."""
+    names = {item.name for item in items}
+    return any(
+        item.base == PIEZORESPONSE and item.name[: -len(PIEZORESPONSE)] + "voltages" in names
+        for item in items
+    )
 
 
 def _self_described(path, reading):

@@ -222,6 +222,14 @@ def test_usid_fit_of_two_fields_and_two_cycles(usid_file, loops, volts, unit):
         read_scan(path, Reading(cycle=3))
 
 
+def test_usid_may_have_a_dataset_called_piezoresponse(tmp_path, loops, volts):
+    with h5py.File(tmp_path / "MY.h5", "w") as file:
+        voltage = [("DC_Offset", "V", volts)]
+        values = loops.reshape(42, -1)
+        write_main(file, "piezoresponse", values, voltage, shape=loops.shape[:2])
+    assert_read(tmp_path / "MY.h5", loops, volts)
+
+
 def test_usid_in_field(usid_file, loops, volts):
     path = usid_file(values=lambda flat: flat)
     assert_read(path, loops + 3, volts, field="in")
