@@ -26,6 +26,7 @@ PROGRAMS = {
     "check": ("benchmarks.check", []),
     "report": ("benchmarks.report", []),
     "causal": ("replicate.causal.command", []),
+    "portable": ("benchmarks.portable", []),
 }
 
 #: The program behind modules that are run by their name.
