@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replicate.causal import command
-from replicate.causal import page, statements
+from replicate.causal import command, page, statements
 from replicate.errors import ReplicationError
 from replicate.files import read_json
 
