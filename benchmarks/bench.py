@@ -78,7 +78,9 @@ def bench(options: argparse.Namespace) -> int:
     metrics_path, document = collect(options.profile, seeds, sources, options.results)
     metrics, folder = document["metrics"], metrics_path.parent
     written = tables.write_tables(metrics, folder)
-    is_drawn = cli.draw_study(FAMILY, options.results, options.profile)
+    is_drawn = cli.draw_study(
+        FAMILY, options.results, options.profile, is_partial=bool(options.only)
+    )
     print(f"\n{tables.results_table(metrics, PAPER).to_string(index=False)}")
     print(f"{tables.caption(metrics, PAPER)}\n")
     print(rows_path, metrics_path, *written, folder / "figures", folder / "report.html", sep="\n")

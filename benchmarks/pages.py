@@ -142,7 +142,7 @@ def _claims(document, ledger):
 
 
 def _claim_row(claim, note):
-    quote = f"“{_cell(claim['quote'])}” ({_cell(claim['place'])})"
+    quote = f"“{_cell(claim['quote'])}” ({_cell(claim['place'])}) `{claim['id']}`"
     verdict = f"**{claim['verdict']}**"
     cells = (claim["section"], quote, _cell(claim["paper"]), verdict, _cell(note))
     return f"| {' | '.join(cells)} |"

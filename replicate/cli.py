@@ -351,10 +351,15 @@ def _run_study(options, study: Study):
     failures = run_all(jobs, sources, results, options.processes)
     print_failures(failures)
     path, document = collect(options.profile, options.seed, sources, results)
-    is_drawn = options.no_figures or draw_study(study, results, options.profile, options.seed[0])
+    is_drawn = options.no_figures or draw_study(
+        study, results, options.profile, options.seed[0], is_partial=bool(options.only)
+    )
     metrics = document["metrics"]
-    print(f"\n{results_table(metrics, study).to_string(index=False)}")
-    print(caption(metrics, study))
+    table = results_table(metrics, study)
+    if len(table):
+        print(f"\n{table.to_string(index=False)}\n{caption(metrics, study)}")
+    else:
+        print("\nNo model of the results table was run; every number is in metrics.json.")
     made = [path, path.parent / "figures", path.parent / "report.html"]
     print("", *(file for file in made if file.exists()), sep="\n")
     # Of a selection of the runs, some figures cannot be drawn.
@@ -458,25 +463,41 @@ def _figures(options):
     return 0 if draw(names, options.results, options.profile, options.seed[0]) else 2
 
 
-def draw_study(study: Study, results: Path, profile: str, seed: int = 0) -> bool:
-    """Draw the figures of a study and write its report; return whether all of it was done."""
-    is_drawn = draw(study.figures, results, profile, seed)
-    return _run_module(REPORT, results, profile) and is_drawn
+def draw_study(
+    study: Study, results: Path, profile: str, seed: int = 0, is_partial: bool = False
+) -> bool:
+    """Draw the figures of a study and write its report; return whether all of it was done.
+
+    Of a part of the study some figures cannot be drawn. They are named in one line.
+    """
+    undrawn = _undrawn(study.figures, results, profile, seed, is_quiet=is_partial)
+    if is_partial and undrawn:
+        print(f"Not drawn, for --only left out runs that they show: {', '.join(undrawn)}.")
+    return _run_module(REPORT, results, profile) and not undrawn
 
 
 def draw(names: Iterable[str], results: Path, profile: str, seed: int = 0) -> bool:
     """Draw figures, each in a process of its own; return whether all of them were drawn."""
-    drawn = [
-        _run_module(f"{catalogue.PACKAGE}.{name}", results, profile, "--seed", str(seed))
+    return not _undrawn(names, results, profile, seed)
+
+
+def _undrawn(names, results, profile, seed, is_quiet=False):
+    """Draw figures, and return the names of those that could not be drawn."""
+    options = ("--seed", str(seed))
+    return [
+        name
         for name in names
+        if not _run_module(
+            f"{catalogue.PACKAGE}.{name}", results, profile, *options, quiet=is_quiet
+        )
     ]
-    return all(drawn)
 
 
-def _run_module(module, results, profile, *more):
+def _run_module(module, results, profile, *more, quiet=False):
     """Run a module that reads the results of a profile; return whether it ended well."""
-    options = ["--results", str(results), "--profile", profile, *more]
-    return subprocess.run([sys.executable, "-m", module, *options]).returncode == 0
+    command = [sys.executable, "-m", module, "--results", str(results), "--profile", profile, *more]
+    errors = subprocess.DEVNULL if quiet else None
+    return subprocess.run(command, stderr=errors).returncode == 0
 
 
 def _status(options):
