@@ -24,6 +24,9 @@ from replicate.study.studies import OWN_SCAN, PAPER, Study, study_in
 #: The module that writes the report; it is named among the figures to be drawn last.
 REPORT = "benchmarks.report"
 
+#: The exit code of what the user can mend.
+USER_ERROR = 2
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run it.
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options) or 0
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return USER_ERROR
     except KeyboardInterrupt:
         print(
             "\nStopped. Nothing is lost: the same command goes on from the last epoch.",
@@ -310,7 +313,7 @@ def _inspect(options):
 
     text, can_be_run = inspect(options.scan, _reading(options))
     print(text)
-    return 0 if can_be_run else 2
+    return 0 if can_be_run else USER_ERROR
 
 
 def _run(options):
@@ -460,7 +463,7 @@ def _figures(options):
             f"{unknown[0]}: no such figure. There are {', '.join(catalogue.SCRIPTS)}."
         )
     names = options.names or study_in(options.results / options.profile).figures
-    return 0 if draw(names, options.results, options.profile, options.seed[0]) else 2
+    return 0 if draw(names, options.results, options.profile, options.seed[0]) else USER_ERROR
 
 
 def draw_study(
@@ -494,10 +497,15 @@ def _undrawn(names, results, profile, seed, is_quiet=False):
 
 
 def _run_module(module, results, profile, *more, quiet=False):
-    """Run a module that reads the results of a profile; return whether it ended well."""
+    """Run a module that reads the results of a profile; return whether it ended well.
+
+    A quiet one does not say what the user can mend; a crash is told all the same.
+    """
     command = [sys.executable, "-m", module, "--results", str(results), "--profile", profile, *more]
-    errors = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, stderr=errors).returncode == 0
+    ended = subprocess.run(command, stderr=subprocess.PIPE if quiet else None, text=True)
+    if quiet and ended.returncode not in (0, USER_ERROR):
+        print(ended.stderr, file=sys.stderr)
+    return ended.returncode == 0
 
 
 def _status(options):

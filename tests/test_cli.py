@@ -150,6 +150,19 @@ def test_unknown_names_and_missing_runs_exit_with_2(arguments, message, capfd):
     assert message in captured.err and "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize(
+    ("end", "is_told"), [("raise RuntimeError('a crash')", True), ("sys.exit(2)", False)]
+)
+def test_of_a_part_of_the_study_only_a_crash_of_a_figure_is_told(
+    end, is_told, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "drawing.py").write_text(f"import sys; print('said', file=sys.stderr); {end}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert not cli._run_module("drawing", tmp_path, "smoke", quiet=True)
+    captured = capfd.readouterr()
+    assert ("said" in captured.err) == ("a crash" in captured.err) == is_told
+
+
 def test_results_folder_that_cannot_be_written_to(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     code = cli.main(
