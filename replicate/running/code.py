@@ -14,12 +14,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-import replicate
 from replicate.data.sources import reader
+from replicate.running.machine import PACKAGE_FOLDER
 from replicate.study.family import MODELS
 from replicate.tasks import task_place
-
-PACKAGE_FOLDER = Path(replicate.__file__).resolve().parent
 
 #: The module that fits a model, and scores it.
 FITTING = "replicate.running.evaluate"
