@@ -7,7 +7,9 @@ transformers. MXNet is imported only by the models that need it, when they are b
 from __future__ import annotations
 
 import importlib
+import operator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import NamedTuple
 
 from replicate.models.schedule import BetaSchedule
@@ -37,6 +39,12 @@ PAPER_SCAN = ScanSizes(n_spectra=3600, n_channels=2, n_steps=96)
 
 #: Spectra in four of five folds of the paper's scan.
 SPECTRA_OF_FOUR_FOLDS = 2880
+
+
+def _on_both(part):
+    """Return what a network has on the toy problem and on a scan alike, by domain."""
+    return dict.fromkeys(COMPONENTS, part)
+
 
 # Latents of the two kinds of network.
 
@@ -73,7 +81,7 @@ FEEDFORWARD_TRAINING = {
 
 #: The paper's form on the scan: what suits the other networks would stop it far from the end of
 #: its training.
-PLAIN_TRAINING = {"batch_size": 200, "input_noise": 0.1, "weight_decay": 0.0}
+PLAIN_TRAINING = _on_both({"batch_size": 200, "input_noise": 0.1, "weight_decay": 0.0})
 
 # Schedules: hundreds of epochs where the paper has thousands, then a settling with beta low.
 
@@ -86,7 +94,7 @@ FEEDFORWARD_SCHEDULE = {
     "toy": BetaSchedule(warmup_epochs=5, kl_share=0.97, settle_epochs=160),
     "beps": BetaSchedule(warmup_epochs=5, settle_epochs=150),
 }
-PLAIN_SCHEDULE = BetaSchedule(warmup_epochs=20, settle_epochs=100)
+PLAIN_SCHEDULE = _on_both(BetaSchedule(warmup_epochs=20, settle_epochs=100))
 
 #: Networks without warm-up and ramp spend the epochs of the warm-up on settling.
 RECURRENT_SETTLING = {
@@ -100,22 +108,29 @@ FEEDFORWARD_SETTLING = {
 
 #: The fixed beta of `lstm_vae_fixed`: the one at which the scheduled models settle.
 FIXED_BETA = 2e-4
+FIXED_BETA_SCHEDULE = {
+    domain: replace(schedule, fixed_beta=FIXED_BETA)
+    for domain, schedule in RECURRENT_SETTLING.items()
+}
 
 #: What makes any schedule short enough for the smoke profile.
 SMOKE_SCHEDULE = {"warmup_epochs": 2, "kl_share": 0.6, "max_steps": 3, "settle_epochs": 2}
 
 # Forms: the layers of a network.
 
-DENSE = {"hidden": (128, 128)}
-CONVOLUTIONAL = {"filters": (16, 32, 64), "kernel_size": 5}
+LINEAR = _on_both({"hidden": (), "linear_path": False})
+DENSE = _on_both({"hidden": (128, 128)})
+CONVOLUTIONAL = _on_both({"filters": (16, 32, 64), "kernel_size": 5})
 
 #: The paper's form at our size: no linear path, no patches, no features for single steps of the
 #: decoder.
-PLAIN = {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 16, "linear_path": False}
+PLAIN = _on_both(
+    {"n_blocks": 0, "n_layers": 1, "width": 32, "n_embedding": 16, "linear_path": False}
+)
 
 #: Ours reads eight steps at once on the scan, and gives each step of the decoder some features.
 RECURRENT = {
-    "toy": PLAIN,
+    "toy": PLAIN["toy"],
     "beps": {
         "n_blocks": 0,
         "n_layers": 1,
@@ -185,6 +200,21 @@ def _linear(label: str, name: str, is_seeded: bool = True, **alpha: float) -> De
     return Design(label, f"linear.{name}", **parameters, is_seeded=is_seeded)
 
 
+def _network(
+    label: str, place: str, parts: tuple[dict, ...], schedule: dict, smoke: dict | None = None
+) -> Design:
+    """Return the design of a network: on each domain its parts, and its schedule.
+
+    What a later part says of a parameter counts.
+    """
+    parameters = {
+        domain: reduce(operator.or_, (part[domain] for part in parts))
+        | {"schedule": schedule[domain]}
+        for domain in COMPONENTS
+    }
+    return Design(label, place, **parameters, smoke=smoke or {})
+
+
 _DENSE_CLASS = "dense_vae.DenseVariationalAutoencoder"
 _CONVOLUTIONAL_CLASS = "convolutional_vae.ConvolutionalVariationalAutoencoder"
 _LSTM_CLASS = "lstm_vae.LSTMVariationalAutoencoder"
@@ -200,99 +230,59 @@ MODELS = {
     "dictionary_positive": _linear(
         "Dictionary learning, positive", "PositiveDictionaryLearning", **PAPER_LAMBDA
     ),
-    "linear_ae": Design(
-        label="Linear autoencoder",
-        place=_DENSE_CLASS,
-        toy=AUTOENCODER["toy"]
-        | FEEDFORWARD_TRAINING["toy"]
-        | {"hidden": (), "linear_path": False, "schedule": FEEDFORWARD_SETTLING["toy"]},
-        beps=AUTOENCODER["beps"]
-        | FEEDFORWARD_TRAINING["beps"]
-        | {"hidden": (), "linear_path": False, "schedule": FEEDFORWARD_SETTLING["beps"]},
+    "linear_ae": _network(
+        "Linear autoencoder",
+        _DENSE_CLASS,
+        (AUTOENCODER, FEEDFORWARD_TRAINING, LINEAR),
+        FEEDFORWARD_SETTLING,
     ),
-    "dense_ae": Design(
-        label="Dense autoencoder",
-        place=_DENSE_CLASS,
-        toy=AUTOENCODER["toy"]
-        | FEEDFORWARD_TRAINING["toy"]
-        | DENSE
-        | {"schedule": FEEDFORWARD_SETTLING["toy"]},
-        beps=AUTOENCODER["beps"]
-        | FEEDFORWARD_TRAINING["beps"]
-        | DENSE
-        | {"schedule": FEEDFORWARD_SETTLING["beps"]},
+    "dense_ae": _network(
+        "Dense autoencoder",
+        _DENSE_CLASS,
+        (AUTOENCODER, FEEDFORWARD_TRAINING, DENSE),
+        FEEDFORWARD_SETTLING,
         smoke={"hidden": (8,)},
     ),
-    "dense_vae": Design(
-        label="Dense β-VAE",
-        place=_DENSE_CLASS,
-        toy=VAE["toy"]
-        | FEEDFORWARD_TRAINING["toy"]
-        | DENSE
-        | {"schedule": FEEDFORWARD_SCHEDULE["toy"]},
-        beps=VAE["beps"]
-        | FEEDFORWARD_TRAINING["beps"]
-        | DENSE
-        | {"schedule": FEEDFORWARD_SCHEDULE["beps"]},
+    "dense_vae": _network(
+        "Dense β-VAE",
+        _DENSE_CLASS,
+        (VAE, FEEDFORWARD_TRAINING, DENSE),
+        FEEDFORWARD_SCHEDULE,
         smoke={"hidden": (8,)},
     ),
-    "conv_vae": Design(
-        label="Convolutional β-VAE",
-        place=_CONVOLUTIONAL_CLASS,
-        toy=VAE["toy"]
-        | FEEDFORWARD_TRAINING["toy"]
-        | CONVOLUTIONAL
-        | {"schedule": FEEDFORWARD_SCHEDULE["toy"]},
-        beps=VAE["beps"]
-        | FEEDFORWARD_TRAINING["beps"]
-        | CONVOLUTIONAL
-        | {"schedule": FEEDFORWARD_SCHEDULE["beps"]},
+    "conv_vae": _network(
+        "Convolutional β-VAE",
+        _CONVOLUTIONAL_CLASS,
+        (VAE, FEEDFORWARD_TRAINING, CONVOLUTIONAL),
+        FEEDFORWARD_SCHEDULE,
         smoke={"filters": (4,)},
     ),
-    "lstm_ae": Design(
-        label="LSTM autoencoder",
-        place=_LSTM_CLASS,
-        toy=AUTOENCODER["toy"]
-        | TRAINING["toy"]
-        | RECURRENT["toy"]
-        | {"schedule": RECURRENT_SETTLING["toy"]},
-        beps=AUTOENCODER["beps"]
-        | TRAINING["beps"]
-        | RECURRENT["beps"]
-        | {"schedule": RECURRENT_SETTLING["beps"]},
+    "lstm_ae": _network(
+        "LSTM autoencoder",
+        _LSTM_CLASS,
+        (AUTOENCODER, TRAINING, RECURRENT),
+        RECURRENT_SETTLING,
         smoke={"width": 8},
     ),
-    "lstm_vae_fixed": Design(
-        label="LSTM β-VAE, β fixed",
-        place=_LSTM_CLASS,
-        toy=VAE["toy"]
-        | TRAINING["toy"]
-        | RECURRENT["toy"]
-        | {"schedule": replace(RECURRENT_SETTLING["toy"], fixed_beta=FIXED_BETA)},
-        beps=VAE["beps"]
-        | TRAINING["beps"]
-        | RECURRENT["beps"]
-        | {"schedule": replace(RECURRENT_SETTLING["beps"], fixed_beta=FIXED_BETA)},
+    "lstm_vae_fixed": _network(
+        "LSTM β-VAE, β fixed",
+        _LSTM_CLASS,
+        (VAE, TRAINING, RECURRENT),
+        FIXED_BETA_SCHEDULE,
         smoke={"width": 8},
     ),
-    "lstm_vae_plain": Design(
-        label="LSTM β-VAE, paper's form",
-        place=_LSTM_CLASS,
-        toy=VAE["toy"] | TRAINING["toy"] | PLAIN_TRAINING | PLAIN | {"schedule": PLAIN_SCHEDULE},
-        beps=VAE["beps"] | TRAINING["beps"] | PLAIN_TRAINING | PLAIN | {"schedule": PLAIN_SCHEDULE},
+    "lstm_vae_plain": _network(
+        "LSTM β-VAE, paper's form",
+        _LSTM_CLASS,
+        (VAE, TRAINING, PLAIN_TRAINING, PLAIN),
+        PLAIN_SCHEDULE,
         smoke={"width": 8},
     ),
-    "lstm_vae": Design(
-        label="LSTM β-VAE",
-        place=_LSTM_CLASS,
-        toy=VAE["toy"]
-        | TRAINING["toy"]
-        | RECURRENT["toy"]
-        | {"schedule": RECURRENT_SCHEDULE["toy"]},
-        beps=VAE["beps"]
-        | TRAINING["beps"]
-        | RECURRENT["beps"]
-        | {"schedule": RECURRENT_SCHEDULE["beps"]},
+    "lstm_vae": _network(
+        "LSTM β-VAE",
+        _LSTM_CLASS,
+        (VAE, TRAINING, RECURRENT),
+        RECURRENT_SCHEDULE,
         smoke={"width": 8},
     ),
 }
