@@ -37,7 +37,14 @@ PAPER_PROFILE_MODELS = {
 FAMILY_MODELS = {
     "toy": tuple(model for model in MODELS if model != "lstm_vae_plain"),
     "toy_shuffled": ("pca", "dictionary_learning", "dense_vae", "lstm_vae"),
-    "beps": ("pca", "dictionary_learning", "dense_vae", "lstm_vae_plain", "lstm_vae"),
+    "beps": (
+        "pca",
+        "dictionary_learning",
+        "dense_vae",
+        "lstm_vae_plain",
+        "lstm_vae_paper",
+        "lstm_vae",
+    ),
     "beps_heldout": tuple(MODELS),
     "beps_shuffled": ("pca", "dictionary_learning", "dense_vae", "lstm_vae"),
     "twin": ("pca", "dictionary_learning", "dense_ae", "dense_vae", "lstm_vae"),
@@ -108,7 +115,7 @@ class Study:
             for dataset in reversed(models)
             if model in models[dataset]
         ]
-        wanted = [job for job in listed if job.is_wanted(only)]
+        wanted = [job for job in listed if job.is_wanted(only) and _is_affordable(job, only)]
         if not wanted:
             raise ReplicationError(
                 f"--only {' '.join(only)}: the {self.name} study has no such run in the {profile} "
@@ -130,6 +137,11 @@ class Study:
 def _models_in(models: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Return every model that is fitted to some data set, once."""
     return list(dict.fromkeys(model for listed in models.values() for model in listed))
+
+
+def _is_affordable(job: Job, only: Sequence[str]) -> bool:
+    """Return whether a job is one of minutes, or its model is asked for by name."""
+    return job.model not in family.ON_REQUEST or job.model in only
 
 
 def _check_names(only: Sequence[str]) -> None:
