@@ -63,6 +63,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Learning rate of ADAM, whose gradients are clipped to norm 1.
     batch_size : int
         Number of spectra in each update.
+    at_once : int, optional
+        How many spectra at the most pass through the network at once. A network of five million
+        weights needs some 40 MiB for each; the gradients of a larger batch are added up.
     schedule : BetaSchedule, optional
         Warm-up, ramp and settling; `BetaSchedule()` by default.
     random_state : int
@@ -96,6 +99,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     weight_decay: float = 0.0
     learning_rate: float = 3e-3
     batch_size: int = 200
+    at_once: int | None = None
     schedule: BetaSchedule | None = None
     random_state: int = 0
 
@@ -145,6 +149,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             target_channels=self.target_channels,
             learning_rate=self.learning_rate,
             batch_size=min(self.batch_size, len(X)),
+            at_once=self.at_once,
             input_noise=self.input_noise,
             weight_decay=self.weight_decay,
             seed=self.random_state,
@@ -205,7 +210,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         def decode(latents):
             return self._fitted_network().decoder(latents)[:1]
 
-        return self._stack(in_batches(decode, Z)[0])
+        return self._stack(in_batches(decode, Z, self.at_once)[0])
 
     @property
     def n_parameters_(self) -> int:
@@ -239,7 +244,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         def encode(spectra):
             return self._fitted_network().encoder(spectra)[:-1]
 
-        return in_batches(encode, self._unstack(X))
+        return in_batches(encode, self._unstack(X), self.at_once)
 
     def _set_channel_attributes(self, X, training):
         """Set the attributes on the channels of a VAE; remove those of an earlier fit as a VAE."""
@@ -247,7 +252,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             vars(self).pop(name, None)
         if not self.variational:
             return
-        kl = mean_kl(training.network, self._unstack(X))
+        kl = mean_kl(training.network, self._unstack(X), self.at_once)
         self.channel_kl_ = kl * training.channels
         self.active_ = active(self.channel_kl_)
         self.selected_ = {

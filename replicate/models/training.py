@@ -43,6 +43,10 @@ class TrainingOptions:
         Share of the learning rate by which weights shrink at each update.
     seed : int
         Seed of shuffling, noise and sampling.
+    at_once : int, optional
+        How many spectra at the most pass through the network at once, which is what memory is
+        needed for. A batch of more is cut into equal parts, and their gradients are added up. By
+        default a batch is not cut.
     """
 
     target_channels: int
@@ -51,6 +55,7 @@ class TrainingOptions:
     input_noise: float
     weight_decay: float
     seed: int
+    at_once: int | None = None
 
 
 @dataclass
@@ -139,6 +144,10 @@ class Training:
             if name.endswith("weight") and ".linear." not in name
         ]
         self._is_variational = network.variational
+        self._n_parts = count_parts(options.batch_size, options.at_once)
+        if self._n_parts > 1:
+            for parameter in self._parameters.values():
+                parameter.grad_req = "add"
         self.channels = np.ones(self._parameters["encoder.mean.bias"].shape[0], dtype=bool)
         self._optimizer = mx.optimizer.Adam(learning_rate=options.learning_rate)
         self._moments = [
@@ -235,19 +244,17 @@ class Training:
         """
         size = self.options.batch_size
         order = rng.permutation(len(self.spectra))
-        channels = self._channels_as_numbers()
-        terms_of_updates = []
+        terms_of_parts = []
         for start in range(0, len(order) - size + 1, size):
             spectra = self.spectra[order[start : start + size]]
             noise = rng.standard_normal(spectra.shape, dtype=np.float32)
             noisy = spectra + noise * np.float32(self.options.input_noise)
-            inputs = [mx.nd.array(noisy), mx.nd.array(spectra)]
+            inputs = [noisy, spectra]
             if self._is_variational:
-                epsilon = rng.standard_normal((size, len(self.channels)), dtype=np.float32)
-                inputs += [mx.nd.array(epsilon), channels]
-            terms_of_updates.append(self._update(*inputs))
+                inputs.append(rng.standard_normal((size, len(self.channels)), dtype=np.float32))
+            terms_of_parts += self._update(inputs)
         loss, mse, activity, kl = (
-            np.mean([value.asnumpy() for value in term], axis=0) for term in zip(*terms_of_updates)
+            np.mean([value.asnumpy() for value in term], axis=0) for term in zip(*terms_of_parts)
         )
         if not np.isfinite(loss):
             raise ReplicationError(
@@ -260,20 +267,43 @@ class Training:
         """Return an NDArray, (1, n_latent), that is 1 for a channel in use, 0 for another."""
         return mx.nd.array(self.channels[None].astype(np.float32))
 
-    def _update(self, *inputs):
-        """Update the weights by one batch; return the loss and its terms before the update."""
-        beta = self.progress.beta
-        with autograd.record():
-            mse, activity, kl = self.network(*inputs)
-            loss = mse + self.schedule.l1_weight(beta) * activity + beta * kl.mean()
-        loss.backward()
+    def _update(self, inputs):
+        """Update the weights by one batch.
+
+        Parameters
+        ----------
+        inputs : list of ndarray, each of shape (batch_size, ...)
+            Noisy spectra, spectra and, for a variational network, normal numbers.
+
+        Returns
+        -------
+        list of tuple of NDArray
+            Of each part of the batch the loss and its terms, before the update.
+        """
+        parts = zip(*(np.split(array, self._n_parts) for array in inputs))
+        terms = [self._gradients_of(*part) for part in parts]
         gradients = [parameter.grad() for parameter in self._parameters.values()]
         gluon.utils.clip_global_norm(gradients, 1.0, check_isfinite=False)
         for i, (parameter, gradient) in enumerate(zip(self._parameters.values(), gradients)):
             self._optimizer.update(i, parameter.data(), gradient, self._moments[i])
+            if self._n_parts > 1:
+                parameter.zero_grad()
         if self.options.weight_decay:
             self._decay()
         self.progress.updates += 1
+        return terms
+
+    def _gradients_of(self, *part):
+        """Compute the gradients of a part of a batch; return its loss and the terms of it."""
+        beta = self.progress.beta
+        inputs = [mx.nd.array(array) for array in part]
+        if self._is_variational:
+            inputs.append(self._channels_as_numbers())
+        with autograd.record():
+            mse, activity, kl = self.network(*inputs)
+            loss = mse + self.schedule.l1_weight(beta) * activity + beta * kl.mean()
+            share = loss / self._n_parts
+        share.backward()
         return loss, mse, activity, kl
 
     def _decay(self):
@@ -290,7 +320,7 @@ class Training:
             latents = self.network.encoder(spectra)[0] * self._channels_as_numbers()
             return self.network.decoder(latents)[:1]
 
-        reconstruction = in_batches(reconstruct, self.validation)[0]
+        reconstruction = in_batches(reconstruct, self.validation, self.options.at_once)[0]
         return float(np.mean((reconstruction - self.validation) ** 2, dtype=np.float64))
 
     def _advance(self, row, channel_kl):
@@ -337,7 +367,7 @@ class Training:
         """
         if self.schedule.rule == "nearest":
             return channel_kl
-        return mean_kl(self.network, self.spectra)
+        return mean_kl(self.network, self.spectra, self.options.at_once)
 
     def _keep(self, channel_kl):
         """Keep the model as it is now, for the ramp to go back to."""
@@ -441,7 +471,17 @@ def _first_progress(schedule):
     return Progress(phase="settle", beta=schedule.fixed_beta, selected_beta=schedule.fixed_beta)
 
 
-def mean_kl(network: AutoencoderNetwork, spectra: np.ndarray) -> np.ndarray:
+def count_parts(batch_size: int, at_once: int | None) -> int:
+    """Return into how many equal parts a batch is cut, none of them greater than `at_once`."""
+    if at_once is None:
+        return 1
+    fewest = -(-batch_size // at_once)
+    return next(n for n in range(fewest, batch_size + 1) if batch_size % n == 0)
+
+
+def mean_kl(
+    network: AutoencoderNetwork, spectra: np.ndarray, at_once: int | None = None
+) -> np.ndarray:
     """Return the KL of each channel from the prior, averaged over spectra without noise, nats.
 
     Parameters
@@ -449,11 +489,13 @@ def mean_kl(network: AutoencoderNetwork, spectra: np.ndarray) -> np.ndarray:
     network : AutoencoderNetwork
         A variational one.
     spectra : ndarray of shape (n_spectra, n_steps, n_channels)
+    at_once : int, optional
+        How many of them pass through the network at once, as `in_batches` says.
 
     Returns
     -------
     ndarray of shape (n_latent,), float64
     """
-    outputs = in_batches(lambda batch: network.encoder(batch)[:2], spectra)
+    outputs = in_batches(lambda batch: network.encoder(batch)[:2], spectra, at_once)
     mean, log_variance = (array.astype(np.float64) for array in outputs)
     return -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance)).mean(axis=0)

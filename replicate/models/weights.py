@@ -17,7 +17,7 @@ EVALUATION_BATCH = 500
 def in_batches(
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     array: np.ndarray,
-    batch_size: int = EVALUATION_BATCH,
+    batch_size: int | None = None,
 ) -> list[np.ndarray]:
     """Apply a Gluon function to an array in batches of one fixed shape, the last one padded.
 
@@ -27,8 +27,9 @@ def in_batches(
         Takes an NDArray and returns a tuple of NDArrays, each with the batch on its first axis.
     array : ndarray of shape (n, ...)
         The input; it is converted to float32.
-    batch_size : int
-        Length of a batch, or of the only one where the array is shorter.
+    batch_size : int, optional
+        Length of a batch, or of the only one where the array is shorter; `EVALUATION_BATCH` by
+        default.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def in_batches(
         One array for each output of the function.
     """
     array = np.asarray(array, dtype=np.float32)
-    size = min(batch_size, len(array))
+    size = min(batch_size or EVALUATION_BATCH, len(array))
     pieces = []
     for start in range(0, len(array), size):
         batch = array[start : start + size]

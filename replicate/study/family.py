@@ -152,7 +152,13 @@ RECURRENT = {
 }
 
 #: The paper's layers: 3 residual blocks of 2 bidirectional layers of 128 units.
-PAPER_LAYERS = {"n_blocks": 3, "n_layers": 2, "width": 128, "linear_path": False}
+PAPER_LAYERS = {
+    "n_blocks": 3,
+    "n_layers": 2,
+    "width": 128,
+    "linear_path": False,
+    "at_once": 50,
+}
 
 #: The paper's network, and its ADAM.
 PAPER_NETWORK = PAPER_LAYERS | {"learning_rate": 3e-5, "batch_size": 300}
