@@ -23,7 +23,7 @@ from replicate.models.convolutional_vae import ConvolutionalVariationalAutoencod
 from replicate.models.dense_vae import DenseVariationalAutoencoder  # noqa: E402
 from replicate.models.lstm_vae import LSTMVariationalAutoencoder  # noqa: E402
 from replicate.models.schedule import BetaSchedule  # noqa: E402
-from replicate.models.training import Training, TrainingOptions  # noqa: E402
+from replicate.models.training import Training, TrainingOptions, count_parts  # noqa: E402
 from replicate.models.weights import get_weights, in_batches, named_parameters, set_weights  # noqa: E402
 
 N_LATENT = 4
@@ -614,14 +614,13 @@ def test_channels_that_never_go_are_switched_off_by_rank(target):
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """Inputs of every update of trainings in this test."""
+    """Inputs of every update of trainings in this test, and the channels in use."""
     calls = []
 
-    def record(self, *inputs, original=Training._update):
-        calls.append(
-            (self.progress.epoch, self.progress.beta, [array.asnumpy() for array in inputs])
-        )
-        return original(self, *inputs)
+    def record(self, inputs, original=Training._update):
+        channels = self.channels[None].astype(np.float32)
+        calls.append((self.progress.epoch, self.progress.beta, [*inputs, channels]))
+        return original(self, inputs)
 
     monkeypatch.setattr(Training, "_update", record)
     return calls
@@ -657,12 +656,18 @@ def test_noise_is_on_what_the_encoder_sees(recorded, input_noise):
     assert len(np.unique(epsilon)) > 0.99 * epsilon.size
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 2.0])
-def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
-    """Gradients come from another copy of the network, and everything else is in NumPy."""
+@pytest.mark.parametrize(("weight_decay", "at_once"), [(0.0, None), (2.0, None), (0.0, 2)])
+def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay, at_once):
+    """Gradients come from another copy of the network, and everything else is in NumPy.
+
+    Those of a batch that is cut into parts are those of the whole batch.
+    """
     data = 3 * spectra()
     schedule = BetaSchedule(warmup_epochs=1, max_steps=1, settle_epochs=0, rule="nearest")
-    training, twin = make(data=data, schedule=schedule, weight_decay=weight_decay), build()
+    training, twin = (
+        make(data=data, schedule=schedule, weight_decay=weight_decay, at_once=at_once),
+        build(),
+    )
     training.run()
     parameters = named_parameters(twin)
     first, second = ({name: np.zeros(p.shape) for name, p in parameters.items()} for _ in range(2))
@@ -694,6 +699,14 @@ def test_updates_are_those_of_adam_on_clipped_gradients(recorded, weight_decay):
     assert recorded[-1][1] > 0
     for name, array in get_weights(twin).items():
         np.testing.assert_allclose(array, training._kept[f"weight/{name}"], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "at_once", "n_parts"),
+    [(300, None, 1), (300, 50, 6), (300, 300, 1), (100, 75, 2), (70, 50, 2), (7, 3, 7)],
+)
+def test_a_batch_is_cut_into_the_fewest_equal_parts(batch_size, at_once, n_parts):
+    assert count_parts(batch_size, at_once) == n_parts
 
 
 def test_the_history_is_the_mean_over_the_epoch(recorded):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from replicate.errors import ReplicationError
 from replicate.running.evaluate import PAPER_TOY_MSE
-from replicate.study.family import MODELS
+from replicate.study.family import MODELS, ON_REQUEST
 from replicate.study.job import DATASETS, PROFILES, Job, describe, toy_sizes
 from replicate.study.studies import FAMILY, PAPER
 from replicate.tasks.searches import LAMBDAS
@@ -106,6 +106,10 @@ def test_every_job_can_be_asked_for_by_its_names(study):
             {("beps", "lstm_vae_plain"), ("beps_heldout", "lstm_vae_plain")},
         ),
         (["ica"], {("toy", "ica"), ("beps_heldout", "ica")}),
+        (
+            ["beps", "lstm_vae_paper"],
+            {(data, "lstm_vae_paper") for data in ("beps", "beps_heldout")},
+        ),
         (["twin", "pca"], {("twin", "pca")}),
         (
             ["beps", "dense_vae"],
@@ -121,6 +125,11 @@ def test_only(only, expected):
     assert {(job.dataset, job.model) for job in PAPER.jobs("standard", only)} == expected
 
 
+@every_study
+def test_what_takes_hours_is_run_on_request_alone(profile, study):
+    assert not [job for job in study.jobs(profile) if job.model in ON_REQUEST]
+
+
 @given(
     some,
     st.sampled_from(PROFILES),
@@ -134,7 +143,9 @@ def test_a_filter_only_leaves_out(only, profile, seeds, study):
         listed = study.jobs(profile, only, seeds)
     except ReplicationError:
         return
-    assert set(listed) <= set(everything)
+    on_request = {job for job in listed if job.model in ON_REQUEST}
+    assert set(listed) - on_request <= set(everything)
+    assert {job.model for job in on_request} <= set(only)
     assert len(set(listed)) == len(listed)
     assert {job.seed for job in listed} == set(seeds)
     models = {name for name in only if name in MODELS}
