@@ -6,12 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from replicate.data import toy
 from replicate.study import family
 from replicate.study.family import PAPER_SCAN, SPECTRA_OF_FOUR_FOLDS, ScanSizes
 from replicate.study.job import Job, toy_sizes
-
-#: Steps of a spectrum of the toy problem.
-TOY_STEPS = 25
 
 
 def longest_seconds(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
@@ -39,6 +37,6 @@ def longest_seconds(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
 def _sizes(job, scan):
     """Return how many spectra a job is fitted to, and how many numbers each of them has."""
     if job.domain == "toy":
-        return toy_sizes(job.profile)["n_train"], TOY_STEPS
+        return toy_sizes(job.profile)["n_train"], toy.N_STEPS
     share = 1 if job.dataset == "beps" else SPECTRA_OF_FOUR_FOLDS / PAPER_SCAN.n_spectra
     return round(share * scan.n_spectra), scan.n_channels * scan.n_steps

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from replicate.files import atomic_path
 from replicate.provenance import Sources
 from replicate.running.cluster import run_on_cluster
-from replicate.running.execute import configuration
+from replicate.running.execute import configuration, scan_sizes
+from replicate.running.memory import SharedMemory, needed_mib
 from replicate.running.process import run_in_process
 from replicate.running.runs import Run
 from replicate.study.job import Job
@@ -101,15 +102,21 @@ def _bar(n_runs):
 def _run_here(jobs, sources, results, n_processes) -> Iterator[tuple[Job, str | None]]:
     """Run jobs in processes of this machine, and yield each with its error or None as it ends."""
     stop = threading.Event()
+    memory = SharedMemory()
+    scan = scan_sizes(sources.scan)
 
     def run(job):
+        with memory.taken(str(job), needed_mib(job, scan), stop.is_set):
+            return job, None if stop.is_set() else follow(job)
+
+    def follow(job):
         with tqdm(desc=str(job), unit="epoch", leave=False, disable=None) as bar:
 
             def report(done, total, text):
                 bar.total, bar.n = total, done
                 bar.set_postfix_str(text)
 
-            return job, run_in_process(job, sources, results, stop.is_set, report)
+            return run_in_process(job, sources, results, stop.is_set, report)
 
     with ThreadPoolExecutor(n_processes or min(os.cpu_count() or 1, MAX_PROCESSES)) as pool:
         try:
