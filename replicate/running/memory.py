@@ -22,6 +22,10 @@ BASE_MIB = 900
 #: spectrum: its states, its gates and their gradients. Records have between 25 and 45.
 NUMBERS_PER_UNIT = 45
 
+#: Numbers of four bytes that a training holds for each weight: gradients, moments, the model that
+#: the ramp keeps, and what the libraries lay out for themselves.
+NUMBERS_PER_WEIGHT = 50
+
 #: Share of the available memory that runs may take.
 SHARE = 0.9
 
@@ -45,7 +49,10 @@ def needed_mib(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
     n_layers = 2 * chosen["n_blocks"] * chosen["n_layers"] + 2
     n_spectra = chosen.get("at_once") or chosen["batch_size"]
     n_units = n_spectra * n_steps * n_layers * 2 * chosen["width"]
-    return BASE_MIB + 4 * NUMBERS_PER_UNIT * n_units / 2**20
+    # Two directions of four gates, each of which reads both directions of a layer and itself.
+    n_weights = n_layers * 2 * 4 * chosen["width"] * 3 * chosen["width"]
+    numbers = NUMBERS_PER_UNIT * n_units + NUMBERS_PER_WEIGHT * n_weights
+    return BASE_MIB + 4 * numbers / 2**20
 
 
 class SharedMemory:
