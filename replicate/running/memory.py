@@ -47,7 +47,7 @@ def needed_mib(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
         return BASE_MIB
     n_steps = (toy.N_STEPS if job.domain == "toy" else scan.n_steps) // chosen.get("patch", 1)
     n_layers = 2 * chosen["n_blocks"] * chosen["n_layers"] + 2
-    n_spectra = chosen.get("at_once") or chosen["batch_size"]
+    n_spectra = min(chosen["batch_size"], chosen.get("at_once", chosen["batch_size"]))
     n_units = n_spectra * n_steps * n_layers * 2 * chosen["width"]
     # Two directions of four gates, each of which reads both directions of a layer and itself.
     n_weights = n_layers * 2 * 4 * chosen["width"] * 3 * chosen["width"]
