@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import claims, pages
+from benchmarks.paper_network import with_paper_network
 from benchmarks.store import PROFILE, ROOT, Store, jobs_with_weights
 from replicate import causal
 from replicate.catalogue import PICTURES
@@ -116,12 +117,13 @@ def write(
             with atomic_path(docs / drawn.name) as temporary:
                 shutil.copyfile(drawn, temporary)
     write_causal(results, store, docs)
+    judged = with_paper_network(document)
     ledger = [
-        claim | {"verdict": claims.judge(claim, document)["verdict"]}
+        claim | {"verdict": claims.judge(claim, judged)["verdict"]}
         for claim in claims.read(ledger_path)
     ]
     claims.write(ledger, ledger_path)
-    pages.rewrite(root, document, ledger, store.statements())
+    pages.rewrite(root, judged, ledger, store.statements())
 
 
 def causal_record(results: Path) -> dict | None:

@@ -126,10 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "\nStopped. Nothing is lost: the same command goes on from the last epoch.",
-            file=sys.stderr,
-        )
+        print(cli.STOPPED, file=sys.stderr)
         return 130
 
 

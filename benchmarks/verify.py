@@ -22,7 +22,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks import claims, pages
+from benchmarks import claims, pages, paper_network
 from benchmarks.store import PROFILE, Store, index_rows, jobs_with_weights
 from replicate.causal.statements import judge_all
 from replicate.data.remote.fetch import fetch
@@ -296,7 +296,8 @@ def verify(
         weight_checks(store),
         summary_checks(document),
         derived_checks(document, store.sweeps()),
-        text_checks(store, document, ledger, texts),
+        paper_network.checks(),
+        text_checks(store, paper_network.with_paper_network(document), ledger, texts),
         model_checks(document, index_table, rescore(store, jobs)),
     )
     names, failed = _print_checks(checks)

@@ -27,6 +27,9 @@ REPORT = "benchmarks.report"
 #: The exit code of what the user can mend.
 USER_ERROR = 2
 
+#: What is said after Ctrl-C.
+STOPPED = "\nStopped. Nothing is lost: the same command goes on from the last epoch."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run it.
@@ -43,10 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
-        print(
-            "\nStopped. Nothing is lost: the same command goes on from the last epoch.",
-            file=sys.stderr,
-        )
+        print(STOPPED, file=sys.stderr)
         return 130
 
 
