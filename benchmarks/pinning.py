@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 from tqdm import tqdm
 
+from benchmarks.fresh import run_fresh
 from benchmarks.pages import insert
 from benchmarks.store import PROFILE, ROOT
 from replicate import arithmetic
@@ -68,27 +67,13 @@ def seconds_of_epochs(dataset: str, model: str) -> list[float]:
     return [later - earlier for earlier, later in zip(clock, clock[1:])]
 
 
-def _in_process(dataset: str, model: str, name: str) -> list[float]:
-    """Return the seconds of each epoch in a fresh process of an arithmetic."""
-    variables = (*arithmetic.KERNELS, arithmetic.NUMPY_VARIABLE)
-    plain = {key: value for key, value in os.environ.items() if key not in variables}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.pinning", "--one", dataset, model],
-        env=plain | {arithmetic.VARIABLE: name},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
-
-
 def measure() -> Iterator[dict]:
     """Time every network, pinned and native in turn, and yield a row for each."""
     for dataset, model in tqdm(NETWORKS, unit="network", disable=None):
         seconds = {arithmetic.PINNED: [], arithmetic.NATIVE: []}
         for _ in range(N_REPEATS):
             for name, epochs in seconds.items():
-                epochs += _in_process(dataset, model, name)
+                epochs += run_fresh("benchmarks.pinning", ("--one", dataset, model), name)
         medians = {name: statistics.median(epochs) for name, epochs in seconds.items()}
         yield {"dataset": dataset, "model": model, **medians}
 

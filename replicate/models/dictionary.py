@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn import decomposition
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 class _Dictionary(decomposition.DictionaryLearning):
@@ -85,6 +85,89 @@ class DictionaryLearning(_Dictionary):
             transform_max_iter=max_iter,
             random_state=random_state,
         )
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the codes, shape (n, n_components), of spectra, shape (n, n_features)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        penalty = self.alpha if self.transform_alpha is None else self.transform_alpha
+        codes = lasso_codes(X, self.components_, penalty, self.transform_max_iter)
+        return codes.astype(X.dtype)
+
+
+def lasso_codes(
+    spectra: np.ndarray,
+    atoms: np.ndarray,
+    penalty: float,
+    max_iter: int = 1000,
+    tolerance: float = 1e-4,
+) -> np.ndarray:
+    """Code spectra by the lasso, all at once: minimise 0.5 ||x - gamma D||^2 + lambda ||gamma||_1.
+
+    Coordinate descent, which takes the steps of scikit-learn's and ends where that ends: each
+    spectrum once its last step was small and its duality gap is less than `tolerance` of its own
+    square. One spectrum at a time, as scikit-learn codes them, takes some twenty times longer.
+
+    Parameters
+    ----------
+    spectra : ndarray of shape (n, n_features)
+    atoms : ndarray of shape (n_components, n_features)
+    penalty : float
+        lambda.
+    max_iter : int
+        Most sweeps over the atoms.
+    tolerance : float
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64
+    """
+    spectra, atoms = (np.asarray(array, dtype=np.float64) for array in (spectra, atoms))
+    gram = atoms @ atoms.T
+    correlations = spectra @ atoms.T
+    squares = np.einsum("ij,ij->i", spectra, spectra)
+    codes = np.zeros_like(correlations)
+    going = np.arange(len(spectra))
+    for _ in range(max_iter):
+        moving, wanted = codes[going], correlations[going]
+        largest_step = np.zeros(len(going))
+        for j in np.flatnonzero(np.diag(gram)):
+            rest = wanted[:, j] - moving @ gram[:, j] + moving[:, j] * gram[j, j]
+            code = np.sign(rest) * np.maximum(np.abs(rest) - penalty, 0) / gram[j, j]
+            largest_step = np.maximum(largest_step, np.abs(code - moving[:, j]))
+            moving[:, j] = code
+        codes[going] = moving
+        is_small = largest_step <= tolerance * np.abs(moving).max(axis=1)
+        gaps = _duality_gaps(moving, wanted, squares[going], gram, penalty)
+        going = going[~(is_small & (gaps <= tolerance * squares[going]))]
+        if not len(going):
+            break
+    return codes
+
+
+def _duality_gaps(codes, correlations, squares, gram, penalty):
+    """Return by how much the loss of each code can exceed the least one, shape (n,).
+
+    Parameters
+    ----------
+    codes, correlations : ndarray of shape (n, n_components)
+        Codes, and products of spectra and atoms.
+    squares : ndarray of shape (n,)
+        Square of each spectrum.
+    gram : ndarray of shape (n_components, n_components)
+        Products of the atoms.
+    penalty : float
+    """
+    of_codes = codes @ gram
+    explained = np.einsum("ij,ij->i", codes, correlations)
+    residual = squares - 2 * explained + np.einsum("ij,ij->i", codes, of_codes)
+    slope = np.abs(correlations - of_codes).max(axis=1)
+    scale = np.minimum(1, penalty / np.maximum(slope, np.finfo(float).tiny))
+    return (
+        0.5 * residual * (1 + scale**2)
+        + penalty * np.abs(codes).sum(axis=1)
+        - scale * (squares - explained)
+    )
 
 
 class OMPDictionaryLearning(_Dictionary):

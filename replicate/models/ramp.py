@@ -29,8 +29,8 @@ STALL = 10
 #: Factor by which beta then grows.
 GROWTH = 1.15
 
-#: Where that growth ends: lambda = 1e-5 * 10**beta grows with beta, and would drown the error.
-MAX_BETA = 2.0
+#: Where that growth ends: lambda = 1e-5 * 10**beta is 1 there, and the penalty drowns the error.
+MAX_BETA = 5.0
 
 #: How many steps more than the constant ones the ramp may take. Spectra without an error give a
 #: step of 0, which never grows.

@@ -112,12 +112,13 @@ class LSTMNetwork(Network):
         Rows of the weights are four gates of `width` units in the order input, forget, candidate,
         output; two biases add up.
         """
-        # The logistic function is 0.5 + 0.5 tanh(x / 2): all gates take one tanh, the logistic ones
-        # of half their argument.
-        half = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], dtype=self.dtype), self.width)
-        from_state = self._weights[f"{name}.h2h_weight"].T * half
-        from_input = self._weights[f"{name}.i2h_weight"].T * half
-        bias = (self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]) * half
+        # tanh(x) is twice the logistic function of 2x, less one: all gates take one logistic
+        # function, 1 / (1 + exp(-x)), and the sign is that of the weights. NumPy's exp is faster
+        # than its tanh.
+        sign = np.repeat(np.array([-1, -1, -2, -1], dtype=self.dtype), self.width)
+        from_state = self._weights[f"{name}.h2h_weight"].T * sign
+        from_input = self._weights[f"{name}.i2h_weight"].T * sign
+        bias = (self._weights[f"{name}.i2h_bias"] + self._weights[f"{name}.h2h_bias"]) * sign
         weights = np.concatenate([from_state, from_input, bias[np.newaxis]])
         n_steps, n_spectra, n_features = sequence.shape
         states = np.empty((n_steps, n_spectra, self.width), dtype=self.dtype)
@@ -132,13 +133,12 @@ class LSTMNetwork(Network):
         for step in range(n_steps):
             values[:] = sequence[step]
             np.matmul(read, weights, out=gates)
-            np.tanh(gates, out=gates)
-            candidate = g.copy()
-            gates *= 0.5
-            gates += 0.5
+            _logistic_of_minus(gates)
             cell *= f
-            cell += np.multiply(candidate, i, out=candidate)
-            state[:] = np.multiply(np.tanh(cell, out=candidate), o, out=states[step])
+            cell += (2 * g - 1) * i
+            np.multiply(cell, -2, out=g)
+            _logistic_of_minus(g)
+            state[:] = np.multiply(2 * g - 1, o, out=states[step])
         return states
 
     def _shapes(self):
@@ -177,3 +177,11 @@ class LSTMNetwork(Network):
             shapes[f"{name}.{direction}.i2h_bias"] = (n_gates,)
             shapes[f"{name}.{direction}.h2h_bias"] = (n_gates,)
         return shapes
+
+
+def _logistic_of_minus(x):
+    """Replace each number x of an array by 1 / (1 + exp(x))."""
+    with np.errstate(over="ignore"):
+        np.exp(x, out=x)
+    x += 1
+    np.reciprocal(x, out=x)

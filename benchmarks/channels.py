@@ -1,0 +1,210 @@
+"""Does the ramp end at just as many active channels as asked for? Twenty seeds of each network.
+
+``nox -s channels``, or ``python -m benchmarks.channels`` where the package is installed. Each
+network is trained to the end of its ramp, without the settling, pinned and with native arithmetic,
+each in a fresh process. One line for each training goes into ``results/channels.jsonl`` as it ends,
+so that an interrupted command goes on where it was. What comes out is written into
+``benchmarks/stored/channels.json`` and docs/same-bits.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks import rows
+from benchmarks.fresh import run_fresh
+from benchmarks.pages import insert
+from benchmarks.store import PROFILE, ROOT
+from replicate import arithmetic, cli
+from replicate.errors import ReplicationError
+from replicate.files import read_json, write_json, write_text
+from replicate.numbers.tables import LABELS
+from replicate.provenance import Sources
+from replicate.running.execute import configuration
+from replicate.running.machine import hardware, versions
+from replicate.study import family
+from replicate.study.job import Job
+from replicate.tasks import load_task
+
+#: Data set and model of each network.
+NETWORKS = (
+    ("toy", "dense_vae"),
+    ("toy", "conv_vae"),
+    ("toy", "lstm_vae"),
+    ("beps", "lstm_vae_plain"),
+    ("beps", "lstm_vae"),
+    ("beps", "dense_vae"),
+)
+
+#: Seeds of each network.
+N_SEEDS = 20
+
+#: The ways in which the ramp comes to the number, from the plain one to the last resort.
+WAYS = ("ramp", "growth", "bisection", "rank")
+
+SOURCES = Sources("measured", "painting")
+RECORD = ROOT / "benchmarks" / "stored" / "channels.json"
+PAGE = "docs/same-bits.md"
+
+#: Name of the generated section of the page.
+SECTION = "channels"
+
+#: What tells trainings apart.
+KEY = ("dataset", "model", "seed", "arithmetic", "code")
+
+
+def train(job: Job) -> dict:
+    """Train a network to the end of its ramp in this process.
+
+    Returns
+    -------
+    dict
+        ``beta``, ``active_channels`` and ``how`` of the selected model, and ``epochs``.
+    """
+    network = family.build(job)
+    network.set_params(schedule=replace(network.schedule, settle_epochs=0))
+    network.fit(load_task(configuration(job, SOURCES)).train)
+    return network.selected_ | {"epochs": len(network.history_)}
+
+
+def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
+    """Train every network that has no row yet, seed by seed, and return the rows of all.
+
+    Parameters
+    ----------
+    path : Path
+        The file of rows.
+    names : sequence of str
+        The arithmetics: ``pinned``, ``native``.
+    n_seeds : int
+    """
+    rows.repair(path)
+    done = {tuple(row[name] for name in KEY): row for row in rows.read(path)}
+    wanted = [
+        (name, Job(PROFILE, dataset, model, seed))
+        for name in names
+        for seed in range(n_seeds)
+        for dataset, model in NETWORKS
+    ]
+    found = []
+    for name, job in tqdm(wanted, unit="training", disable=None):
+        row = {"dataset": job.dataset, "model": job.model, "seed": job.seed, "arithmetic": name}
+        row["code"] = configuration(job, SOURCES)["code"]
+        key = tuple(row[field] for field in KEY)
+        if key not in done:
+            arguments = ("--one", job.dataset, job.model, str(job.seed))
+            done[key] = row | run_fresh("benchmarks.channels", arguments, name)
+            rows.append(path, done[key])
+        found.append(done[key])
+    return found
+
+
+def render(record: dict) -> str:
+    """Return the record as a table in Markdown."""
+    lines = [
+        f"| network | arithmetic | seeds | exact | {' | '.join(WAYS)} | β | epochs |",
+        "| --- | --- |" + " ---: |" * (4 + len(WAYS)),
+    ]
+    groups = {}
+    for row in record["rows"]:
+        groups.setdefault((row["dataset"], row["model"], row["arithmetic"]), []).append(row)
+    for (dataset, model, name), group in groups.items():
+        title = f"{LABELS[model]}, {'toy' if dataset == 'toy' else 'BEPS'}"
+        lines.append(f"| {title} | {name} | {' | '.join(_cells(group))} |")
+    machine = record["machine"]
+    lines += [
+        "",
+        "*Exact*: the ramp itself ended with the number of active channels asked for, 3 on the toy "
+        "problem and 5 on BEPS, on the ramp, after growth or by bisection of β; by *rank* it did "
+        "not, and the channels of greatest KL were taken. β: lowest and highest of the selected "
+        "models. Epochs: median, with the warm-up and without the settling. Made on "
+        f"{machine['processor']}.",
+    ]
+    return "\n".join(lines)
+
+
+def _cells(group):
+    """Return the cells of a row of the table."""
+    ways = Counter(row["how"] for row in group)
+    betas = [row["beta"] for row in group]
+    return [
+        str(len(group)),
+        str(sum(is_exact(row) for row in group)),
+        *(str(ways[way]) for way in WAYS),
+        f"{min(betas):.2f} to {max(betas):.2f}",
+        f"{statistics.median(row['epochs'] for row in group):.0f}",
+    ]
+
+
+def is_exact(row: dict) -> bool:
+    """Return whether the ramp of a training ended by itself at just the number asked for."""
+    target = family.COMPONENTS["toy" if row["dataset"] == "toy" else "beps"]
+    return row["how"] != "rank" and row["active_channels"] == target
+
+
+def renew_page() -> None:
+    """Write the stored record into its page."""
+    path = ROOT / PAGE
+    text = insert(path.read_text(encoding="utf-8"), {SECTION: render(read_json(RECORD))}, PAGE)
+    write_text(path, text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, write the record, and renew the page.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 2 for a user's error, 130 for Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=cli.positive,
+        default=N_SEEDS,
+        metavar="N",
+        help=f"seeds 0 to N - 1 (default: {N_SEEDS}, five hours of one core)",
+    )
+    parser.add_argument(
+        "--arithmetic",
+        nargs="+",
+        choices=(arithmetic.PINNED, arithmetic.NATIVE),
+        default=(arithmetic.PINNED, arithmetic.NATIVE),
+        help="default: both",
+    )
+    parser.add_argument("--one", nargs=3, metavar=("DATA", "MODEL", "SEED"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    try:
+        if options.one:
+            dataset, model, seed = options.one
+            print(json.dumps(train(Job(PROFILE, dataset, model, int(seed)))))
+            return 0
+        found = measure(options.results / "channels.jsonl", options.arithmetic, options.seeds)
+    except ReplicationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(cli.STOPPED, file=sys.stderr)
+        return 130
+    write_json(RECORD, {"machine": hardware(), "versions": versions(), "rows": found})
+    renew_page()
+    print(f"{RECORD}\n{PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
