@@ -88,7 +88,7 @@ def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
     n_seeds : int
     """
     rows.repair(path)
-    done = {tuple(row[name] for name in KEY): row for row in rows.read(path)}
+    done = {tuple(row[name] for name in KEY): row for row in rows.read(path, KEY)}
     wanted = [
         (name, Job(PROFILE, dataset, model, seed))
         for name in names

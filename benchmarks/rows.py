@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -54,10 +55,16 @@ def _is_json(line):
     return True
 
 
-def read(path: Path) -> list[dict]:
+def read(path: Path, needed: Sequence[str] = ("key", "status", "metrics")) -> list[dict]:
     """Return every row, the oldest first; no rows where there is no file yet.
 
     A last line that a kill has torn is left out.
+
+    Parameters
+    ----------
+    path : Path
+    needed : sequence of str
+        The fields that every row has.
 
     Raises
     ------
@@ -69,13 +76,14 @@ def read(path: Path) -> list[dict]:
     lines = path.read_bytes().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n") and not _is_json(lines[-1]):
         lines.pop()
-    return [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
+    return [_parse(path, number, line, needed) for number, line in enumerate(lines, start=1)]
 
 
-def _parse(path, number, line):
+def _parse(path, number, line, needed):
     try:
         row = json.loads(line)
-        row["key"], row["status"], row["metrics"]
+        for name in needed:
+            row[name]
     except (ValueError, KeyError, TypeError) as error:
         raise ReplicationError(
             f"{path}, line {number}: not a row of the sweep ({error}). "

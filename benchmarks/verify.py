@@ -107,25 +107,29 @@ def rescore(store: Store, jobs: Iterable[Job]) -> Iterator[Rescored]:
     Yields
     ------
     Rescored
-        One for each group of jobs that share a task.
+        One for each data set and seed; on the toy problem one for the models of the paper, and one
+        for the others.
     """
     groups = _by_task(jobs)
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         outcomes = pool.map(_rescore_group, [(store, group) for group in groups])
-        yield from tqdm(outcomes, total=len(groups), unit="group", disable=None)
+        for rescored in tqdm(outcomes, total=len(groups), unit="group", disable=None):
+            yield from rescored
 
 
 def _by_task(jobs):
     """Group jobs that share a task, the longest group first.
 
-    On the toy problem the models of the paper are scored on the painting, the others are not. The
-    painting takes longest: at the end it would leave a core idle.
+    All seeds are fitted to the same spectra of the whole scan. On the toy problem the models of the
+    paper are scored on the painting, the others are not. What takes longest would leave a core idle
+    at the end.
     """
     groups = {}
     for job in jobs:
-        task = (job.dataset, job.seed, _is_of_paper(job))
-        groups.setdefault(task, []).append(job)
-    return sorted(groups.values(), key=lambda group: group[0].dataset != "toy")
+        seed = None if job.dataset == "beps" else job.seed
+        groups.setdefault((job.dataset, seed, _is_of_paper(job)), []).append(job)
+    order = {"beps": 0, "toy": 1}
+    return sorted(groups.values(), key=lambda group: order.get(group[0].dataset, len(order)))
 
 
 def _is_of_paper(job):
@@ -134,21 +138,38 @@ def _is_of_paper(job):
 
 
 def _rescore_group(group):
-    """Score the stored models of one data set and one seed again."""
+    """Score the stored models of one task again, and return what those of each seed score."""
     store, jobs = group
     with threadpool_limits(1):
-        data = load_task(configuration(jobs[0], SOURCES))
-        scores = {job: _rescore(data, job, store.weights(job)) for job in jobs}
+        task = load_task(configuration(jobs[0], SOURCES))
+        scores = _scores(store, task, jobs)
     errors = {job: arrays["mse"] for job, (_, arrays) in scores.items() if job.dataset == "beps"}
     compared = compare({job: {"metrics": scored} for job, (scored, _) in scores.items()}, errors)
+    return [
+        _rescored([job for job in jobs if job.seed == seed], scores, compared)
+        for seed in dict.fromkeys(job.seed for job in jobs)
+    ]
+
+
+def _scores(store, task, jobs):
+    """Return metrics and arrays of each job; models of the same weights are scored once."""
+    known, scores = {}, {}
+    for job in jobs:
+        weights = (job.model, file_hash(store.weights_path(job)))
+        if weights not in known:
+            known[weights] = _rescore(task, job, store.weights(job))
+        scores[job] = known[weights]
+    return scores
+
+
+def _rescored(jobs, scores, compared):
+    """Return what the models of one data set and one seed score."""
     metrics = {
         f"{job.dataset}.{job.model}.{kind}": value
-        for job, (scored, _) in scores.items()
-        for kind, value in (scored | compared[job]).items()
+        for job in jobs
+        for kind, value in (scores[job][0] | compared[job]).items()
     }
-    tables = [
-        index_rows(job, arrays) for job, (_, arrays) in scores.items() if "index_bias" in arrays
-    ]
+    tables = [index_rows(job, arrays) for job in jobs if "index_bias" in (arrays := scores[job][1])]
     table = pd.concat(tables) if tables else None
     return Rescored(jobs[0].dataset, jobs[0].seed, metrics, table)
 

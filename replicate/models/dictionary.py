@@ -91,11 +91,11 @@ class DictionaryLearning(_Dictionary):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         penalty = self.alpha if self.transform_alpha is None else self.transform_alpha
-        codes = lasso_codes(X, self.components_, penalty, self.transform_max_iter)
+        codes = code_by_lasso(X, self.components_, penalty, self.transform_max_iter)
         return codes.astype(X.dtype)
 
 
-def lasso_codes(
+def code_by_lasso(
     spectra: np.ndarray,
     atoms: np.ndarray,
     penalty: float,

@@ -43,6 +43,7 @@ class StoredAutoencoder:
     def __init__(self, weights: dict[str, np.ndarray], train: np.ndarray, patch: int = 1):
         self.network = network(weights, np.float32, patch)
         self.train = train
+        self._encoded = (None, None)
         self.n_parameters_ = sum(array.size for array in weights.values())
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -56,8 +57,15 @@ class StoredAutoencoder:
         -------
         ndarray, shape (n, n_components)
         """
-        latents, _ = self.network.encode(X)
-        return latents
+        return self._posteriors(X)[0]
+
+    def _posteriors(self, X):
+        """Return what the encoder makes of spectra; of the same array as last time, the same."""
+        spectra, posteriors = self._encoded
+        if spectra is not X:
+            posteriors = self.network.encode(X)
+            self._encoded = (X, posteriors)
+        return posteriors
 
     def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Return the spectra of latents.
@@ -102,7 +110,7 @@ class StoredVariationalAutoencoder(StoredAutoencoder):
     @cached_property
     def channel_kl_(self) -> np.ndarray:
         """Mean KL divergence of each channel from the prior, shape (n_components,), nats."""
-        mean, log_variance = self.network.encode(self.train)
+        mean, log_variance = self._posteriors(self.train)
         return kl(mean, log_variance) * self.in_use
 
     @property

@@ -20,6 +20,7 @@ from replicate.models.dictionary import (
     OMPDictionaryLearning,
     PositiveDictionaryLearning,
     authors_rms,
+    code_by_lasso,
     lambda_search,
 )
 
@@ -91,6 +92,25 @@ def test_codes_satisfy_the_conditions_of_a_minimum(dictionary, spectra):
     assert 0.1 < used.mean() < 0.95
     np.testing.assert_allclose(correlation[used], 1.1 * np.sign(codes[used]), atol=5e-3)
     assert np.abs(correlation[~used]).max() <= 1.1 + 5e-3
+
+
+@pytest.mark.parametrize("penalty", [0.01, 0.3, 1.0, 1e6])
+def test_all_spectra_at_once_are_coded_as_scikit_learn_codes_them_one_by_one(
+    dictionary, spectra, penalty
+):
+    atoms = dictionary.components_
+    spectra = spectra.astype(np.float64)
+    codes = code_by_lasso(spectra, atoms, penalty)
+    expected = decomposition.sparse_encode(
+        spectra, atoms.astype(np.float64), algorithm="lasso_cd", alpha=penalty, max_iter=1000
+    )
+    np.testing.assert_allclose(codes, expected, atol=1e-9)
+
+
+def test_spectra_of_nothing_and_atoms_of_nothing_have_no_codes(dictionary):
+    atoms = np.vstack([dictionary.components_, np.zeros_like(dictionary.components_[:1])])
+    codes = code_by_lasso(np.vstack([np.zeros_like(atoms[:1]), 5 * atoms[:1]]), atoms, 0.1)
+    assert not codes[0].any() and not codes[:, -1].any() and codes[1].any()
 
 
 def test_fit_transform_codes_with_the_stated_penalty_too(dictionary, spectra):

@@ -16,6 +16,7 @@ from replicate.models.ramp import (
     NearestRamp,
     range_of_counts,
 )
+from replicate.models.schedule import BetaSchedule
 
 ON, OFF = 1.0, 0.01
 
@@ -88,6 +89,10 @@ def test_channels_that_never_go_are_ranked():
     assert rule.how == "rank"
     assert ramp.MAX_BETA / ramp.GROWTH < betas[-1] <= ramp.MAX_BETA
     np.testing.assert_array_equal(channels, [False, True, False])
+
+
+def test_growth_ends_where_the_penalty_would_be_as_large_as_what_it_penalises():
+    assert BetaSchedule().l1_weight(ramp.MAX_BETA) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("step", [0.0, 1e-9])
