@@ -132,6 +132,18 @@ def portable(session):
 
 
 @nox.session(python=PYTHON)
+def channels(session):
+    """Train twenty seeds of six networks to the end of their ramps: `-- --seeds 5` for fewer."""
+    _python(session, "-m", "benchmarks.channels")
+
+
+@nox.session(python=PYTHON)
+def paper_network(session):
+    """Train the paper's own network, an hour a data set: `-- --exact` for the paper's setting."""
+    _python(session, "-m", "benchmarks.paper_network")
+
+
+@nox.session(python=PYTHON)
 def lock(session):
     """Write the locked requirements anew from pyproject.toml.
 

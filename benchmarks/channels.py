@@ -29,6 +29,7 @@ from replicate.errors import ReplicationError
 from replicate.files import read_json, write_json, write_text
 from replicate.numbers.tables import LABELS
 from replicate.provenance import Sources
+from replicate.running import runs
 from replicate.running.execute import configuration
 from replicate.running.machine import hardware, versions
 from replicate.study import family
@@ -58,8 +59,18 @@ PAGE = "docs/same-bits.md"
 #: Name of the generated section of the page.
 SECTION = "channels"
 
-#: What tells trainings apart.
-KEY = ("dataset", "model", "seed", "arithmetic", "code")
+#: Fields that every row has.
+FIELDS = (
+    "key",
+    "dataset",
+    "model",
+    "seed",
+    "arithmetic",
+    "how",
+    "beta",
+    "active_channels",
+    "epochs",
+)
 
 
 def train(job: Job) -> dict:
@@ -88,7 +99,7 @@ def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
     n_seeds : int
     """
     rows.repair(path)
-    done = {tuple(row[name] for name in KEY): row for row in rows.read(path, KEY)}
+    done = {row["key"]: row for row in [*_stored_rows(), *rows.read(path, FIELDS)]}
     wanted = [
         (name, Job(PROFILE, dataset, model, seed))
         for name in names
@@ -97,15 +108,28 @@ def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
     ]
     found = []
     for name, job in tqdm(wanted, unit="training", disable=None):
-        row = {"dataset": job.dataset, "model": job.model, "seed": job.seed, "arithmetic": name}
-        row["code"] = configuration(job, SOURCES)["code"]
-        key = tuple(row[field] for field in KEY)
+        key = _key(job, name)
         if key not in done:
+            row = {"key": key, "dataset": job.dataset, "model": job.model, "seed": job.seed}
             arguments = ("--one", job.dataset, job.model, str(job.seed))
-            done[key] = row | run_fresh("benchmarks.channels", arguments, name)
+            outcome = run_fresh("benchmarks.channels", arguments, name)
+            done[key] = row | {"arithmetic": name} | outcome
             rows.append(path, done[key])
         found.append(done[key])
     return found
+
+
+def _stored_rows():
+    """Return the rows of the stored record; none where there is none yet."""
+    return read_json(RECORD)["rows"] if RECORD.exists() else []
+
+
+def _key(job, name):
+    """Return the key of a training: everything that it depends on, as for a run."""
+    config = configuration(job, SOURCES)
+    native = f"{arithmetic.NATIVE}, {arithmetic.processor()}"
+    config["arithmetic"] = native if name == arithmetic.NATIVE else name
+    return runs.key(config)
 
 
 def render(record: dict) -> str:
@@ -194,14 +218,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(train(Job(PROFILE, dataset, model, int(seed)))))
             return 0
         found = measure(options.results / "channels.jsonl", options.arithmetic, options.seeds)
+        write_json(RECORD, {"machine": hardware(), "versions": versions(), "rows": found})
+        renew_page()
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(cli.STOPPED, file=sys.stderr)
         return 130
-    write_json(RECORD, {"machine": hardware(), "versions": versions(), "rows": found})
-    renew_page()
     print(f"{RECORD}\n{PAGE}")
     return 0
 

@@ -45,7 +45,7 @@ def test_the_table_counts_every_way():
 
 
 @pytest.fixture
-def trained(monkeypatch):
+def trained(monkeypatch, tmp_path):
     """Trainings that were started, which take no time here."""
     started = []
 
@@ -54,7 +54,10 @@ def trained(monkeypatch):
         return {"how": "ramp", "active_channels": 3, "beta": 0.5, "epochs": 30}
 
     monkeypatch.setattr(channels, "run_fresh", run_fresh)
-    monkeypatch.setattr(channels, "configuration", lambda job, sources: {"code": "abc"})
+    monkeypatch.setattr(
+        channels, "configuration", lambda job, sources: {"job": str(job), "code": "abc"}
+    )
+    monkeypatch.setattr(channels, "RECORD", tmp_path / "channels.json")
     return started
 
 
@@ -73,10 +76,17 @@ def test_what_has_a_row_is_not_trained_again(trained, tmp_path):
 def test_rows_of_other_code_do_not_count(trained, tmp_path):
     path = tmp_path / "channels.jsonl"
     (found, *_) = channels.measure(path, ["pinned"], 1)
-    lines = [json.dumps(found | {"code": "before"})]
+    lines = [json.dumps(found | {"key": "of code before"})]
     path.write_text("\n".join(lines) + "\n")
     channels.measure(path, ["pinned"], 1)
     assert len(trained) == 2 * len(channels.NETWORKS)
+
+
+def test_what_is_stored_is_not_trained_again(trained, tmp_path):
+    found = channels.measure(tmp_path / "first.jsonl", ["pinned"], 1)
+    channels.RECORD.write_text(json.dumps({"rows": found}))
+    assert channels.measure(tmp_path / "second.jsonl", ["pinned"], 1) == found
+    assert len(trained) == len(channels.NETWORKS)
 
 
 def test_a_training_ends_with_its_ramp():
