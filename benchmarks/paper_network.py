@@ -273,10 +273,11 @@ def table(folder: Path = FOLDER) -> str:
     machine_of_run = entries[0]["machine"]
     lines += [
         "",
-        f"One seed each, one thread, arithmetic: {machine_of_run['arithmetic']}. Errors are mean squared errors in z-scores. *Held-out*: fresh "
-        "colours, or the blocks of fold 0. *Last tenth*: how much the training error fell over the "
-        "last tenth of the epochs. *In half precision*: by how much the error of the stored "
-        "weights differs from that of the trained ones.",
+        f"One seed each, one thread, arithmetic: {machine_of_run['arithmetic']}. Errors are mean "
+        "squared errors in z-scores. *Held-out*: fresh colours, or the blocks of fold 0. *Last "
+        "tenth*: how much the training error fell over the last tenth of the epochs. *In half "
+        "precision*: by how much the error of the stored weights differs from that of the trained "
+        "ones.",
     ]
     return "\n".join(lines)
 
