@@ -138,7 +138,7 @@ def channels(session):
 
 
 @nox.session(python=PYTHON)
-def paper_network(session):
+def fullsize(session):
     """Train the paper's own network, an hour a data set: `-- --exact` for the paper's setting."""
     _python(session, "-m", "benchmarks.paper_network")
 

@@ -1,6 +1,6 @@
 """The paper's own network: five million weights, trained here, and kept in half precision.
 
-``nox -s paper_network``, or ``python -m benchmarks.paper_network`` where the package is installed.
+``nox -s fullsize``, or ``python -m benchmarks.paper_network`` where the package is installed.
 It trains `lstm_vae_paper`, the paper's layers at their size with a schedule of tens of epochs, on
 the toy problem, on the whole scan and held out, in about an hour each. With ``--exact`` it trains
 the first 50 epochs of the paper's exact setting instead: rate 3e-5, batches of 300, beta 0. An

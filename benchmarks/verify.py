@@ -155,9 +155,10 @@ def _scores(store, task, jobs):
     """Return metrics and arrays of each job; models of the same weights are scored once."""
     known, scores = {}, {}
     for job in jobs:
+        arrays = store.weights(job)
         weights = (job.model, file_hash(store.weights_path(job)))
         if weights not in known:
-            known[weights] = _rescore(task, job, store.weights(job))
+            known[weights] = _rescore(task, job, arrays)
         scores[job] = known[weights]
     return scores
 

@@ -49,6 +49,7 @@ FAMILY_MARKERS = {
     "lstm_ae": "o",
     "lstm_vae_fixed": "s",
     "lstm_vae_plain": "o",
+    "lstm_vae_paper": "h",
     "lstm_vae": "o",
 }
 

@@ -63,6 +63,7 @@ MODEL_COLOURS = {
     "lstm_ae": "#333333",
     "lstm_vae": "#0072B2",
     "lstm_vae_plain": "#56B4E9",
+    "lstm_vae_paper": "#1B4F72",
 }
 
 #: The data are drawn in this colour wherever a model is drawn beside them.

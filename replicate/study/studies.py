@@ -156,7 +156,7 @@ def _check_names(only: Sequence[str]) -> None:
 FAMILY = Study(
     name=catalogue.FAMILY,
     models=FAMILY_MODELS,
-    tabulated=tuple(MODELS),
+    tabulated=tuple(model for model in MODELS if model not in family.ON_REQUEST),
     columns={
         "toy.{}.gamut_mse": "toy gamut",
         "toy.{}.gamut_mse_refined": "toy, best code",
@@ -213,7 +213,7 @@ PAPER = Study(
 OWN_SCAN = Study(
     name=catalogue.OWN_SCAN,
     models={dataset: FAMILY_MODELS[dataset] for dataset in ("beps", "beps_heldout")},
-    tabulated=tuple(MODELS),
+    tabulated=tuple(model for model in MODELS if model not in family.ON_REQUEST),
     columns={
         "beps.{}.mse": "fitted to",
         "beps_heldout.{}.heldout_mse": "held-out",

@@ -274,6 +274,7 @@ def test_every_parameter_reaches_the_training(spectra, monkeypatch):
         batch_size=9,
         input_noise=0.3,
         weight_decay=0.1,
+        at_once=4,
         random_state=11,
     )
     with pytest.raises(ZeroDivisionError):
@@ -286,6 +287,7 @@ def test_every_parameter_reaches_the_training(spectra, monkeypatch):
         "input_noise": 0.3,
         "weight_decay": 0.1,
         "seed": 11,
+        "at_once": 4,
     }
     assert asdict(options) == named
     assert schedule == BRIEF
