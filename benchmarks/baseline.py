@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import claims, pages
-from benchmarks.paper_network import with_paper_network
 from benchmarks.store import PROFILE, ROOT, Store, jobs_with_weights
 from replicate import causal
 from replicate.catalogue import PICTURES
@@ -117,7 +116,7 @@ def write(
             with atomic_path(docs / drawn.name) as temporary:
                 shutil.copyfile(drawn, temporary)
     write_causal(results, store, docs)
-    judged = with_paper_network(document)
+    judged = document
     ledger = [
         claim | {"verdict": claims.judge(claim, judged)["verdict"]}
         for claim in claims.read(ledger_path)

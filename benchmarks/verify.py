@@ -319,7 +319,7 @@ def verify(
         summary_checks(document),
         derived_checks(document, store.sweeps()),
         paper_network.checks(),
-        text_checks(store, paper_network.with_paper_network(document), ledger, texts),
+        text_checks(store, document, ledger, texts),
         model_checks(document, index_table, rescore(store, jobs)),
     )
     names, failed = _print_checks(checks)

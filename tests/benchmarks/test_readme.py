@@ -14,7 +14,6 @@ import pytest
 
 import replicate
 from benchmarks import claims, derived, heldout_table, pages
-from benchmarks.paper_network import with_paper_network
 from benchmarks.store import Store
 from replicate import cli
 from replicate.data.user_scan.scan_file import read_scan
@@ -50,7 +49,7 @@ GLOSSARY = (
 
 @pytest.fixture
 def stored():
-    return with_paper_network(Store().metrics())
+    return Store().metrics()
 
 
 def stale(document, ledger=None, statements=None):
