@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import claims, pages
 from benchmarks.store import PROFILE, ROOT, Store, jobs_with_weights
-from replicate import causal
+from replicate import causal, cli
 from replicate.catalogue import PICTURES
 from replicate.causal import page
 from replicate.errors import ReplicationError
@@ -116,13 +116,12 @@ def write(
             with atomic_path(docs / drawn.name) as temporary:
                 shutil.copyfile(drawn, temporary)
     write_causal(results, store, docs)
-    judged = document
     ledger = [
-        claim | {"verdict": claims.judge(claim, judged)["verdict"]}
+        claim | {"verdict": claims.judge(claim, document)["verdict"]}
         for claim in claims.read(ledger_path)
     ]
     claims.write(ledger, ledger_path)
-    pages.rewrite(root, judged, ledger, store.statements())
+    pages.rewrite(root, document, ledger, store.statements())
 
 
 def causal_record(results: Path) -> dict | None:
@@ -176,9 +175,7 @@ def _stored_metrics():
 def main() -> int:
     """Show the difference, ask, write, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
-    )
+    cli.add_results(parser)
     parser.add_argument("--yes", action="store_true", help="write without asking")
     options = parser.parse_args()
     try:

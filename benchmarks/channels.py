@@ -22,13 +22,12 @@ from tqdm import tqdm
 
 from benchmarks import rows
 from benchmarks.fresh import run_fresh
-from benchmarks.pages import insert
-from benchmarks.store import PROFILE, ROOT
+from benchmarks.pages import write_section
+from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
 from replicate.errors import ReplicationError
-from replicate.files import read_json, write_json, write_text
+from replicate.files import read_json, write_json
 from replicate.numbers.tables import LABELS
-from replicate.provenance import Sources
 from replicate.running import runs
 from replicate.running.execute import configuration
 from replicate.running.machine import hardware, versions
@@ -52,7 +51,6 @@ N_SEEDS = 20
 #: The ways in which the ramp comes to the number, from the plain one to the last resort.
 WAYS = ("ramp", "growth", "bisection", "rank")
 
-SOURCES = Sources("measured", "painting")
 RECORD = ROOT / "benchmarks" / "stored" / "channels.json"
 PAGE = "docs/same-bits.md"
 
@@ -175,13 +173,6 @@ def is_exact(row: dict) -> bool:
     return row["how"] != "rank" and row["active_channels"] == target
 
 
-def renew_page() -> None:
-    """Write the stored record into its page."""
-    path = ROOT / PAGE
-    text = insert(path.read_text(encoding="utf-8"), {SECTION: render(read_json(RECORD))}, PAGE)
-    write_text(path, text)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, write the record, and renew the page.
 
@@ -193,9 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
-    )
+    cli.add_results(parser)
     parser.add_argument(
         "--seeds",
         type=cli.positive,
@@ -218,8 +207,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(train(Job(PROFILE, dataset, model, int(seed)))))
             return 0
         found = measure(options.results / "channels.jsonl", options.arithmetic, options.seeds)
-        write_json(RECORD, {"machine": hardware(), "versions": versions(), "rows": found})
-        renew_page()
+        record = {"machine": hardware(), "versions": versions(), "rows": found}
+        write_json(RECORD, record)
+        write_section(ROOT / PAGE, SECTION, render(record))
     except ReplicationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -112,6 +112,30 @@ def insert(text, sections, page):
     return text
 
 
+def write_section(path: Path, name: str, section: str) -> None:
+    """Write one section of a page that stands between its markers anew.
+
+    Parameters
+    ----------
+    path : Path
+        The page.
+    name : str
+        Name of the section.
+    section : str
+        Its new text.
+
+    Raises
+    ------
+    ReplicationError
+        If the page cannot be read, or its markers do not stand there once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ReplicationError(f"{path}: not readable ({error}). Restore it with git.") from error
+    write_text(path, insert(text, {name: section}, f"{path.parent.name}/{path.name}"))
+
+
 def _filled(template, metrics):
     """Return a template with its numbers filled in."""
     text = (TEMPLATES / template).read_text(encoding="utf-8")

@@ -20,22 +20,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks.pages import insert
-from benchmarks.store import PROFILE, ROOT
+from benchmarks.pages import write_section
+from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
 from replicate.analysis.residuals import per_spectrum_mse
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.numbers.metrics import summarise
-from replicate.provenance import PAPER_DATA, Sources
+from replicate.provenance import PAPER_DATA
 from replicate.reference.restore import restore
 from replicate.running import machine
+from replicate.running.estimate import fit_sizes
 from replicate.running.execute import configuration
 from replicate.running.pipeline import run_all
 from replicate.running.runs import Run
 from replicate.study import family
-from replicate.study.family import SPECTRA_OF_FOUR_FOLDS
 from replicate.study.job import Job, describe
 from replicate.tasks import load_task
 
@@ -43,12 +43,8 @@ MODEL = "lstm_vae_paper"
 DATASETS = ("toy", "beps", "beps_heldout")
 SEED = 0
 
-#: The paper's own data.
-SOURCES = Sources("measured", "painting")
-
-#: What the data sets are called in the table, and how many spectra are fitted to.
+#: What the data sets are called in the table.
 NAMES = {"toy": "toy problem", "beps": "whole scan", "beps_heldout": "scan, held out"}
-N_TRAIN = {"toy": 10_000, "beps": 3600, "beps_heldout": SPECTRA_OF_FOUR_FOLDS}
 
 #: Epochs of the paper's exact setting that are trained.
 EXACT_EPOCHS = 50
@@ -151,6 +147,11 @@ def _store_run(job, run, folder):
     }
 
 
+def _job(entry):
+    """Return the job of an entry of the record."""
+    return Job(*(entry[name] for name in ("profile", "dataset", "model", "seed")))
+
+
 def _weights_path(job, folder):
     return folder / f"{job.dataset}.npz"
 
@@ -203,7 +204,7 @@ def checks(folder: Path = FOLDER) -> Iterator[tuple[str, bool, str]]:
     if not record_path(folder).exists():
         return
     for entry in read_json(record_path(folder))["runs"]:
-        job = Job(*(entry[name] for name in ("profile", "dataset", "model", "seed")))
+        job = _job(entry)
         path = _weights_path(job, folder)
         is_same = path.exists() and file_hash(path) == entry["weights_sha256"]
         yield f"weights paper_network/{path.name}", is_same, f"sha256 {entry['weights_sha256']}"
@@ -285,28 +286,24 @@ def table(folder: Path = FOLDER) -> str:
 def _row(entry, folder):
     """Return the row of a stored run."""
     metrics, selected = entry["metrics"], entry["selected"]
-    history = pd.read_csv(folder / f"{entry['dataset']}.csv")
-    kind = {"toy": "gamut_mse", "beps_heldout": "heldout_mse"}.get(entry["dataset"])
+    job = _job(entry)
+    history = pd.read_csv(_history_path(job, folder))
+    kind = {"toy": "gamut_mse", "beps_heldout": "heldout_mse"}.get(job.dataset)
     cells = [
-        NAMES[entry["dataset"]],
+        NAMES[job.dataset],
         f"{metrics['mse']:.4f}",
         f"{metrics[kind]:.4f}" if kind else "",
         f"{metrics[f'{kind}_refined']:.4f}" if kind else "",
         f"{selected['active_channels']} ({selected['how']})",
         f"{selected['beta']:.3f}",
         f"{len(history)}",
-        f"{_updates(entry, len(history))}",
+        f"{len(history) * (fit_sizes(job)[0] // entry['parameters']['batch_size'])}",
         f"{last_change(history['mse']):.1%}",
         f"{metrics['fit_seconds'] / 3600:.1f}",
         f"{metrics['peak_memory_mib'] / 1024:.1f}",
         f"{entry['error_in_half_precision'] / entry['error'] - 1:+.1%}",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _updates(entry, n_epochs):
-    """Return how many updates a stored training took."""
-    return n_epochs * (N_TRAIN[entry["dataset"]] // entry["parameters"]["batch_size"])
 
 
 def last_change(errors: Sequence[float]) -> float:
@@ -321,13 +318,6 @@ def last_change(errors: Sequence[float]) -> float:
     return 1 - errors[len(errors) - 1] / before
 
 
-def renew_page(folder: Path = FOLDER) -> None:
-    """Write what is stored into its page."""
-    path = ROOT / PAGE
-    text = insert(path.read_text(encoding="utf-8"), {SECTION: table(folder)}, PAGE)
-    write_text(path, text)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, store, and renew the page.
 
@@ -339,9 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
-    )
+    cli.add_results(parser)
     parser.add_argument(
         "--exact",
         action="store_true",
@@ -372,7 +360,7 @@ def _train_and_store(results):
     stored = store(results)
     print(f"Stored: {', '.join(stored) or 'nothing'}.")
     if stored:
-        renew_page()
+        write_section(ROOT / PAGE, SECTION, table())
     return 1 if failures else 0
 
 

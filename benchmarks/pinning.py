@@ -17,10 +17,10 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from benchmarks.fresh import run_fresh
-from benchmarks.pages import insert
+from benchmarks.pages import write_section
 from benchmarks.store import PROFILE, ROOT
 from replicate import arithmetic
-from replicate.files import read_json, write_json, write_text
+from replicate.files import write_json
 from replicate.numbers.tables import LABELS
 from replicate.running.machine import hardware, versions
 from replicate.study import family
@@ -112,16 +112,9 @@ def main() -> int:
         "networks": list(measure()),
     }
     write_json(RECORD, record)
-    renew_page()
-    print(render(read_json(RECORD)))
+    write_section(ROOT / PAGE, SECTION, render(record))
+    print(render(record))
     return 0
-
-
-def renew_page() -> None:
-    """Write the table of the stored record into its page."""
-    path = ROOT / PAGE
-    text = path.read_text(encoding="utf-8")
-    write_text(path, insert(text, {SECTION: render(read_json(RECORD))}, PAGE))
 
 
 if __name__ == "__main__":

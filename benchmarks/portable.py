@@ -30,7 +30,7 @@ from benchmarks import pages
 from benchmarks.store import ROOT
 from replicate import arithmetic
 from replicate.errors import ReplicationError
-from replicate.files import read_json, write_json, write_text
+from replicate.files import read_json, write_json
 from replicate.running import machine
 from replicate.study.family import LABELS
 
@@ -352,9 +352,8 @@ def obstacle() -> str | None:
 
 def write(record: dict) -> None:
     """Store a record, and write its table into the page."""
-    text = pages.insert(PAGE.read_text(encoding="utf-8"), {SECTION: table(record)}, PAGE.name)
+    pages.write_section(PAGE, SECTION, table(record))
     write_json(STORED, record)
-    write_text(PAGE, text)
 
 
 def compare_with_stored(reference: Outcome, path: Path = STORED) -> bool:

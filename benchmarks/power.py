@@ -19,7 +19,6 @@ from benchmarks import pages
 from benchmarks.noise import FOLDED, allowed, distance, has_training_noise, noise_of, on_whole_scan
 from benchmarks.store import ROOT, Store
 from replicate.errors import ReplicationError
-from replicate.files import write_text
 from replicate.numbers.kinds import kind_of
 from replicate.study.family import NETWORKS
 from replicate.study.studies import PAPER
@@ -388,14 +387,7 @@ def write(root: Path = ROOT, store: Store | None = None, draws: int = DRAWS) -> 
     """
     path = Path(root) / PAGE
     section = render((store or Store()).metrics(), draws)
-    write_text(path, pages.insert(_read(path), {"power": section}, PAGE))
-
-
-def _read(path):
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ReplicationError(f"{path}: not readable ({error}). Restore it with git.") from error
+    pages.write_section(path, "power", section)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ import pandas as pd
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.numbers.metrics import read_metrics, seeds_of
+from replicate.provenance import Sources
 from replicate.running.runs import Run
 from replicate.study import sweeps
 from replicate.study.job import Job
@@ -25,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The profile whose numbers are stored.
 PROFILE = "standard"
+
+#: The data that the stored numbers were measured on.
+SOURCES = Sources(scan="measured", picture="painting")
 
 #: Data sets for which the weights of the whole family are stored. For every other data set only
 #: those of the paper's study are.

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from benchmarks import claims, pages, paper_network
-from benchmarks.store import PROFILE, Store, index_rows, jobs_with_weights
+from benchmarks.store import PROFILE, SOURCES, Store, index_rows, jobs_with_weights
 from replicate.causal.statements import judge_all
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
@@ -32,7 +32,6 @@ from replicate.files import file_hash, read_json
 from replicate.numbers.comparisons import compare
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import interval
-from replicate.provenance import Sources
 from replicate.reference.restore import restore
 from replicate.running.execute import configuration
 from replicate.study.job import Job
@@ -41,9 +40,6 @@ from replicate.tasks import load_task
 
 #: How far the computed error at an index may be off, z-scores.
 INDEX_TOLERANCE = 1e-5
-
-#: The data that the stored numbers were measured on.
-SOURCES = Sources(scan="measured", picture="painting")
 
 #: Name of a check, whether it holds, and what was compared.
 Check = tuple[str, bool, str]

@@ -232,6 +232,11 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         default="standard",
         help="a seed takes 2 minutes, 10 minutes, days",
     )
+    add_results(parser)
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says in which folder the results lie."""
     parser.add_argument(
         "--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
     )

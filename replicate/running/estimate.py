@@ -24,7 +24,7 @@ def longest_seconds(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
     """
     model = family.build(job, scan)
     schedule = model.schedule
-    n_spectra, n_features = _sizes(job, scan)
+    n_spectra, n_features = fit_sizes(job, scan)
     short = replace(schedule, warmup_epochs=1, step_epochs=1, max_steps=2, settle_epochs=0)
     model.set_params(schedule=short, target_channels=0)
     shape = (model.batch_size, n_features)
@@ -34,7 +34,7 @@ def longest_seconds(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
     return seconds * schedule.max_epochs * (n_spectra // model.batch_size)
 
 
-def _sizes(job, scan):
+def fit_sizes(job: Job, scan: ScanSizes = PAPER_SCAN) -> tuple[int, int]:
     """Return how many spectra a job is fitted to, and how many numbers each of them has."""
     if job.domain == "toy":
         return toy_sizes(job.profile)["n_train"], toy.N_STEPS

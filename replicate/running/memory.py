@@ -10,6 +10,7 @@ import psutil
 from tqdm import tqdm
 
 from replicate.data import toy
+from replicate.running.process import POLL
 from replicate.study import family
 from replicate.study.family import PAPER_SCAN, ScanSizes
 from replicate.study.job import Job
@@ -28,9 +29,6 @@ NUMBERS_PER_WEIGHT = 50
 
 #: Share of the available memory that runs may take.
 SHARE = 0.9
-
-#: Seconds between two looks at whether to stop.
-POLL = 0.5
 
 
 def needed_mib(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:

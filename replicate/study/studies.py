@@ -50,6 +50,9 @@ FAMILY_MODELS = {
     "twin": ("pca", "dictionary_learning", "dense_ae", "dense_vae", "lstm_vae"),
 }
 
+#: The models of a table of all of them: those that are fitted without being asked for.
+TABULATED = tuple(model for model in MODELS if model not in family.ON_REQUEST)
+
 #: Stands in the name of a metric, and in the title of a column, for each channel of a scan.
 CHANNEL = "<channel>"
 
@@ -156,7 +159,7 @@ def _check_names(only: Sequence[str]) -> None:
 FAMILY = Study(
     name=catalogue.FAMILY,
     models=FAMILY_MODELS,
-    tabulated=tuple(model for model in MODELS if model not in family.ON_REQUEST),
+    tabulated=TABULATED,
     columns={
         "toy.{}.gamut_mse": "toy gamut",
         "toy.{}.gamut_mse_refined": "toy, best code",
@@ -213,7 +216,7 @@ PAPER = Study(
 OWN_SCAN = Study(
     name=catalogue.OWN_SCAN,
     models={dataset: FAMILY_MODELS[dataset] for dataset in ("beps", "beps_heldout")},
-    tabulated=tuple(model for model in MODELS if model not in family.ON_REQUEST),
+    tabulated=TABULATED,
     columns={
         "beps.{}.mse": "fitted to",
         "beps_heldout.{}.heldout_mse": "held-out",
