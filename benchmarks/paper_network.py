@@ -89,13 +89,13 @@ def with_paper_network(document: dict, folder: Path = FOLDER) -> dict:
     folder : Path
         Where the networks are stored; nothing is added where none is.
     """
-    path = record_path(folder)
-    added = summarise(read_json(path)["runs"]) if path.exists() else {}
+    runs = stored_runs(folder)
+    added = summarise(runs) if runs else {}
     return document | {"metrics": document["metrics"] | added}
 
 
 def store(results: Path, folder: Path = FOLDER) -> list[str]:
-    """Store every finished training, its weights in half precision.
+    """Store every finished training, its weights in half precision, beside those stored before.
 
     Parameters
     ----------
@@ -115,10 +115,17 @@ def store(results: Path, folder: Path = FOLDER) -> list[str]:
         If a run is not on the paper's data.
     """
     finished = {job: run for job in jobs() if (run := Run.of(results, job)).status == "complete"}
-    entries = [_store_run(job, run, folder) for job, run in finished.items()]
-    if entries:
-        write_json(record_path(folder), {"runs": entries})
+    new = {job: _store_run(job, run, folder) for job, run in finished.items()}
+    if new:
+        entries = {_job(entry): entry for entry in stored_runs(folder)} | new
+        write_json(record_path(folder), {"runs": [entries[job] for job in jobs() if job in entries]})
     return [job.dataset for job in finished]
+
+
+def stored_runs(folder: Path = FOLDER) -> list[dict]:
+    """Return the entries of the record, none where nothing is stored."""
+    path = record_path(folder)
+    return read_json(path)["runs"] if path.exists() else []
 
 
 def _store_run(job, run, folder):
@@ -201,9 +208,7 @@ def checks(folder: Path = FOLDER) -> Iterator[tuple[str, bool, str]]:
     detail : str
         What was compared.
     """
-    if not record_path(folder).exists():
-        return
-    for entry in read_json(record_path(folder))["runs"]:
+    for entry in stored_runs(folder):
         job = _job(entry)
         path = _weights_path(job, folder)
         is_same = path.exists() and file_hash(path) == entry["weights_sha256"]
