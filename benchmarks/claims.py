@@ -25,6 +25,24 @@ LEDGER = Path(__file__).resolve().parent / "claims.json"
 #: The verdicts on a claim.
 VERDICTS = ("replicated", "partly", "not replicated", "not testable")
 
+#: The six questions that the claims belong to, by a short name.
+QUESTIONS = {
+    "numbers": "Do the printed numbers come out?",
+    "linearity": "Is dictionary learning worse, and is linearity the reason?",
+    "order": "Does the order of the steps matter?",
+    "channels": "Do β and its schedule find the number and the meaning of the channels?",
+    "mechanism": "Does the VAE show a mechanism that dictionary learning hides?",
+    "trust": "Is the method validated, robust and affordable?",
+}
+
+#: What a condition tests: the sentence itself, the sentence as the authors' program computed it,
+#: the sentence beside models that it does not name, or the sentence on pixels that no model saw.
+LAYERS = ("as said", "as computed", "as a comparison", "on unseen pixels")
+
+#: The layers that the verdict on a claim follows from. Where a claim has neither, it follows from
+#: all of its conditions.
+DECISIVE = ("as said", "as computed")
+
 #: The fields that a condition of each rule needs beside `says`, `metric` and `rule`.
 RULES = {
     "within": ("value", "relative"),
@@ -69,20 +87,24 @@ _CONDITION = {
         "relative": {"type": "number"},
         "factor": {"type": "number"},
         "than": _TEXT,
+        "layer": {"enum": list(LAYERS)},
     },
-    "required": ["says", "metric", "rule"],
+    "required": ["says", "layer", "metric", "rule"],
     "additionalProperties": False,
 }
 _CLAIM = {
     "type": "object",
     "properties": {
         "id": _TEXT,
+        "question": {"enum": list(QUESTIONS)},
+        "weight": {"enum": [0, 1, 2, 3]},
         "section": _TEXT,
         "place": _TEXT,
         "quote": _TEXT,
         "paper": _TEXT,
         "read": _TEXT,
         "reason": _TEXT,
+        "bounds": _TEXT,
         "note": _TEXT,
         "reproduce": _TEXT,
         "verdict": {"enum": list(VERDICTS)},
@@ -97,7 +119,7 @@ _CLAIM["required"] = list(_CLAIM["properties"])
 SCHEMA = {
     "type": "object",
     "properties": {
-        "schema_version": {"const": 1},
+        "schema_version": {"const": 2},
         "claims": {"type": "array", "items": _CLAIM, "minItems": 1},
     },
     "required": ["schema_version", "claims"],
@@ -128,7 +150,7 @@ def read(path: Path = LEDGER) -> list[dict]:
 
 def write(ledger: Sequence[dict], path: Path = LEDGER) -> None:
     """Write the claims of a ledger, in the order of their fields."""
-    document = {"schema_version": 1, "claims": ledger}
+    document = {"schema_version": 2, "claims": ledger}
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
