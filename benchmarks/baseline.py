@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import claims, pages
-from benchmarks.store import PROFILE, ROOT, Store, jobs_with_weights
+from benchmarks.rescore import renewed, rescore
+from benchmarks.store import PROFILE, ROOT, Store, block_rows, jobs_with_weights
 from replicate import causal, cli
 from replicate.catalogue import PICTURES
 from replicate.causal import page
@@ -107,6 +108,11 @@ def write(
     finished = finished_runs(results, document)
     store.write_weights(finished)
     store.write_index_table(finished)
+    store.write_block_table(
+        block_rows(job, run.arrays)
+        for job, run in finished.items()
+        if job.dataset == "beps_heldout"
+    )
     write_metrics(store.metrics_path, document)
     with atomic_path(store.sweeps_path) as temporary:
         shutil.copyfile(Path(results) / PROFILE / "sweeps.csv", temporary)
@@ -116,6 +122,13 @@ def write(
             with atomic_path(docs / drawn.name) as temporary:
                 shutil.copyfile(drawn, temporary)
     write_causal(results, store, docs)
+    write_words(document, store, ledger_path, root)
+
+
+def write_words(
+    document: dict, store: Store, ledger_path: Path = claims.LEDGER, root: Path = ROOT
+) -> None:
+    """Rewrite the verdicts of the ledger and every page; parameters are those of `write`."""
     ledger = [
         claim | {"verdict": claims.judge(claim, document)["verdict"]}
         for claim in claims.read(ledger_path)
@@ -177,15 +190,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     cli.add_results(parser)
     parser.add_argument("--yes", action="store_true", help="write without asking")
+    parser.add_argument(
+        "--rescore",
+        action="store_true",
+        help="without new runs: add what follows from the stored weights and is not stored yet",
+    )
     options = parser.parse_args()
     try:
+        if options.rescore:
+            return _rescore(Store(), options.yes)
         document = read_metrics(options.results / PROFILE / "metrics.json")
         finished_runs(options.results, document)
         causal_record(options.results)
-        lines = list(difference(_stored_metrics(), document["metrics"]))
-        print("\n".join(lines) or "  No number changes.")
-        if not options.yes and not _is_confirmed():
-            print("Nothing is written.")
+        if not _is_wanted(document, options.yes):
             return 1
         write(options.results, document)
     except EOFError:
@@ -199,6 +216,30 @@ def main() -> int:
         return 2
     print("Written. Look at the difference with `git diff`, then commit.")
     return 0
+
+
+def _rescore(store, is_confirmed):
+    """Add what follows from the stored weights, and return the exit code."""
+    stored = store.metrics()
+    rescored = list(rescore(store, jobs_with_weights(stored)))
+    document = renewed(stored, rescored)
+    if not _is_wanted(document, is_confirmed):
+        return 1
+    write_metrics(store.metrics_path, document)
+    store.write_block_table(each.blocks for each in rescored if each.blocks is not None)
+    write_words(document, store)
+    print("Written. Look at the difference with `git diff`, then commit.")
+    return 0
+
+
+def _is_wanted(document, is_confirmed):
+    """Show what changes, ask unless it is confirmed already, and return the answer."""
+    lines = list(difference(_stored_metrics(), document["metrics"]))
+    print("\n".join(lines) or "  No number changes.")
+    if is_confirmed or _is_confirmed():
+        return True
+    print("Nothing is written.")
+    return False
 
 
 def _is_confirmed():

@@ -162,8 +162,10 @@ def judge(claim: dict, document: dict, published: dict | None = None) -> dict:
     condition is judged by the published metrics, and marked. If these leave it open as well, it
     says nothing.
 
-    A claim is replicated if all conditions hold that are not open, partly if some do, and not
-    replicated if none does. It is not testable if none can be judged by the metrics themselves.
+    A claim is replicated if all of its decisive conditions hold that are not open, partly if some
+    do, and not replicated if none does. It is not testable if none can be judged by the metrics
+    themselves. Decisive are the conditions of the layers `DECISIVE`, or all where there are none of
+    these. Every layer has a verdict of its own beside.
 
     Parameters
     ----------
@@ -176,10 +178,10 @@ def judge(claim: dict, document: dict, published: dict | None = None) -> dict:
     Returns
     -------
     dict
-        ``verdict``; ``conditions``, each with ``says``, ``measured`` (text), ``holds`` (True,
-        False, or None if it is open) and ``is_published`` (whether it was judged by the published
-        metrics); ``beside``, further metrics, each with ``label`` and ``value``; ``note``, with its
-        numbers filled in.
+        ``verdict``; ``layers``, the verdict of each layer that the claim has; ``conditions``, each
+        with ``says``, ``layer``, ``measured`` (text), ``holds`` (True, False, or None if it is
+        open) and ``is_published`` (whether it was judged by the published metrics); ``beside``,
+        further metrics, each with ``label`` and ``value``; ``note``, with its numbers filled in.
     """
     metrics = document["metrics"]
     conditions = [
@@ -191,15 +193,32 @@ def judge(claim: dict, document: dict, published: dict | None = None) -> dict:
         if name in metrics
     ]
     return {
-        "verdict": _verdict(conditions),
+        "verdict": verdict_of(decisive(conditions)),
+        "layers": {
+            layer: verdict_of([each for each in conditions if each["layer"] == layer])
+            for layer in LAYERS
+            if any(each["layer"] == layer for each in conditions)
+        },
         "conditions": conditions,
         "beside": beside,
         "note": fill(claim["note"], metrics),
     }
 
 
-def _verdict(conditions):
-    """Return the verdict that follows from the judged conditions of a claim."""
+def decisive(conditions: Sequence[dict]) -> list[dict]:
+    """Return the conditions of a claim that its verdict follows from."""
+    chosen = [each for each in conditions if each["layer"] in DECISIVE]
+    return chosen or list(conditions)
+
+
+def verdict_of(conditions: Sequence[dict]) -> str:
+    """Return the verdict that follows from judged conditions.
+
+    Parameters
+    ----------
+    conditions : sequence of dict
+        Each with ``holds`` and ``is_published``.
+    """
     outcomes = [each["holds"] for each in conditions if each["holds"] is not None]
     if not outcomes or all(each["is_published"] or each["holds"] is None for each in conditions):
         return "not testable"
@@ -212,37 +231,84 @@ def _judge_condition(condition, metrics, published):
     """Return what a condition says, what was measured, whether it holds, and by which metrics."""
     measured, holds = _measured(condition, metrics)
     is_published = False
-    if holds is None and published is not None:
+    if published is not None and (holds is None or _is_of_sweeps(condition)):
         measured, holds = _measured(condition, published["metrics"])
         measured, is_published = f"published: {measured}", holds is not None
     return {
         "says": condition["says"],
+        "layer": condition["layer"],
         "measured": measured,
         "holds": holds,
         "is_published": is_published,
     }
 
 
+def names_of(condition: dict) -> list[str]:
+    """Return the one or two numbers that a condition judges."""
+    return [condition[field] for field in ("metric", "than") if field in condition]
+
+
+def _is_of_sweeps(condition):
+    """Return whether a condition judges numbers of the stored sweeps."""
+    return any(derived.is_of_sweeps(name) for name in names_of(condition))
+
+
 def _measured(condition, metrics):
     """Return what was measured for a condition, and whether it holds; None if it is open."""
-    names = [condition[field] for field in ("metric", "than") if field in condition]
-    missing = [name for name in names if name not in metrics]
+    names = names_of(condition)
+    entries = [_entry(name, metrics) for name in names]
+    missing = [name for name, entry in zip(names, entries) if entry is None]
     if missing:
         return f"{label(missing[0])}: not measured", None
-    measured = "; ".join(f"{label(name)}: {_text(metrics[name])}" for name in names)
-    other_data = {metrics[name]["provenance"] for name in names} - set(PAPER_DATA)
+    measured = "; ".join(f"{label(name)}: {_text(entry)}" for name, entry in zip(names, entries))
+    other_data = {entry["provenance"] for entry in entries} - set(PAPER_DATA)
     if other_data:
         return f"{measured} on a {other_data.pop()}", None
-    values = _by_seed([metrics[name] for name in names])
-    outcomes = [_is_met(condition, *of_seed) for of_seed in values]
-    if not outcomes:
+    met = outcomes(condition, metrics)
+    if not met:
         return f"{measured}, but on no common seed", None
-    needed = len(outcomes) if len(outcomes) < 3 else len(outcomes) - 1
-    count = f"holds for {sum(outcomes)} of {len(outcomes)} seeds"
-    return f"{measured} ({count})", sum(outcomes) >= needed
+    count = f"holds for {sum(met)} of {len(met)} seeds"
+    return f"{measured} ({count})", sum(met) >= n_needed(len(met))
 
 
-def _is_met(condition, value, than=None):
+def n_needed(n_seeds: int) -> int:
+    """Return for how many of so many seeds a condition must hold."""
+    return n_seeds if n_seeds < 3 else n_seeds - 1
+
+
+def outcomes(condition: dict, metrics: Mapping[str, dict]) -> list[bool]:
+    """Return whether a condition holds, for each seed that its numbers have in common.
+
+    Parameters
+    ----------
+    condition : dict
+    metrics : mapping of str to dict
+        The ``metrics`` of metrics.json.
+    """
+    return [is_met(condition, *of_seed) for of_seed in values(condition, metrics)]
+
+
+def values(condition: dict, metrics: Mapping[str, dict]) -> list[list[float]]:
+    """Return the one or two values that a condition judges, for each seed that they share.
+
+    Parameters
+    ----------
+    condition : dict
+    metrics : mapping of str to dict
+        The ``metrics`` of metrics.json.
+    """
+    entries = [_entry(name, metrics) for name in names_of(condition)]
+    return [] if None in entries else list(_by_seed(entries))
+
+
+def _entry(name, metrics):
+    """Return the entry of a metric or of a derived number, None where it was not measured."""
+    if name.startswith("derived."):
+        return derived.entry(name.removeprefix("derived."), metrics)
+    return metrics.get(name)
+
+
+def is_met(condition: dict, value: float, than: float | None = None) -> bool:
     """Return whether the value of a metric meets a condition.
 
     `than` is the value of the other metric, where the condition compares two.
@@ -271,7 +337,9 @@ def _by_seed(entries):
 
 
 def label(name: str) -> str:
-    """Return the name of a metric for a reader: data set, model and kind."""
+    """Return the name of a number for a reader: data set, model and kind, or what is derived."""
+    if name.startswith("derived."):
+        return derived.TABLE[name.removeprefix("derived.")].label
     dataset, model, kind = name.split(".")
     return f"{DATA_NAMES[dataset]}, {LABELS[model]}, {kind.replace('_', ' ')}"
 

@@ -15,6 +15,9 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from benchmarks.store import Store
+from replicate.data.raw.clean import OUTLIERS, RESONANCE_LIMITS_KHZ
+from replicate.provenance import PAPER_DATA
+from replicate.study.family import LABELS, PAPER_SCAN
 
 
 class SweepNumber(NamedTuple):
@@ -37,6 +40,21 @@ class SweepNumber(NamedTuple):
     metric: str
 
 
+class IndexNumbers(NamedTuple):
+    """Where the errors at all indices of the spectrum stand in per_index.csv.
+
+    Attributes
+    ----------
+    dataset, model : str
+    column : str
+        ``bias`` or ``spread``.
+    """
+
+    dataset: str
+    model: str
+    column: str
+
+
 class Row(NamedTuple):
     """How a derived number is computed.
 
@@ -44,12 +62,16 @@ class Row(NamedTuple):
     ----------
     rule : callable
         It takes the values of all sources for one seed.
-    sources : tuple of (str or SweepNumber)
-        Names of metrics, and places in sweeps.csv. A rule without sources takes nothing.
+    sources : tuple of (str, SweepNumber or IndexNumbers)
+        Names of metrics, and places in sweeps.csv and per_index.csv. A rule without sources takes
+        nothing.
+    label : str
+        Its name for a reader, where a condition of the ledger judges it.
     """
 
     rule: Callable[..., float]
-    sources: tuple[str | SweepNumber, ...]
+    sources: tuple[str | SweepNumber | IndexNumbers, ...]
+    label: str = ""
 
 
 def value_of(value: float) -> float:
@@ -87,11 +109,23 @@ def share_of_fall(start: float, middle: float, end: float) -> float:
     return (start - middle) / (start - end)
 
 
+def least_ratio(numbers: pd.Series, others: pd.Series) -> float:
+    """Return the least ratio of two rows of numbers, without sign, index by index."""
+    return float((numbers.abs() / others.abs()).min())
+
+
+def least_over(value: float, *others: float) -> float:
+    """Return the least of some values, over another."""
+    return min(others) / value
+
+
+def share_of_points_replaced() -> float:
+    """Return which share of the measured points the cleaning of the paper's data replaces."""
+    return OUTLIERS / PAPER_SCAN.n_steps
+
+
 #: Lowest and highest z-score of the resonance in the published array.
 RESONANCE_RANGE = (-4.704501647161023, 3.6364999096008983)
-
-#: Limits that the authors' code sets to the resonance before it is scaled, kHz.
-RESONANCE_LIMITS = (1300.0, 1340.0)
 
 
 def greatest_resonance_sd() -> float:
@@ -101,7 +135,7 @@ def greatest_resonance_sd() -> float:
     The standard deviation equals this number only if both limits are reached.
     """
     low, high = RESONANCE_RANGE
-    return (RESONANCE_LIMITS[1] - RESONANCE_LIMITS[0]) / (high - low)
+    return (RESONANCE_LIMITS_KHZ[1] - RESONANCE_LIMITS_KHZ[0]) / (high - low)
 
 
 def _toy(model, kind="gamut_mse"):
@@ -142,13 +176,52 @@ FEW = ("dense_ae", "dense_vae", "lstm_vae")
 
 _DL = "dictionary_learning"
 _REFINED = "heldout_mse_refined"
+
+
+def _kept_at_3(model, other):
+    """Return the row of the difference of two models in `shoulder_kept_at_3`."""
+    sources = (_scan(model, "shoulder_kept_at_3"), _scan(other, "shoulder_kept_at_3"))
+    label = f"BEPS held-out, shoulders kept at 3 % invented, {LABELS[model]} less {LABELS[other]}"
+    return Row(difference, sources, label)
+
+
 _PATHLESS = SweepNumber("form", "beps_heldout", "lstm_vae", "linear_path", 0.0, "heldout_mse")
 
 #: Every derived number by its name.
 TABLE = {
     # How much of the fall of the error from dictionary learning to the LSTM beta-VAE PCA brings.
-    "pca_share_toy": Row(share_of_fall, (_toy(_DL), _toy("pca"), _toy("lstm_vae"))),
-    "pca_share_scan": Row(share_of_fall, (_scan(_DL), _scan("pca"), _scan("lstm_vae"))),
+    "pca_share_toy": Row(
+        share_of_fall,
+        (_toy(_DL), _toy("pca"), _toy("lstm_vae")),
+        "toy, fresh colours, PCA's share of the gain from dictionary learning to the LSTM β-VAE",
+    ),
+    "pca_share_training": Row(
+        share_of_fall,
+        tuple(f"beps.{model}.mse" for model in (_DL, "pca", "lstm_vae")),
+        "BEPS training, PCA's share of the gain from dictionary learning to the LSTM β-VAE",
+    ),
+    "pca_share_scan": Row(
+        share_of_fall,
+        (_scan(_DL), _scan("pca"), _scan("lstm_vae")),
+        "BEPS held-out, PCA's share of the gain from dictionary learning to the LSTM β-VAE",
+    ),
+    # Violins, index by index.
+    "toy_least_spread_ratio": Row(
+        least_ratio,
+        tuple(IndexNumbers("toy", model, "spread") for model in (_DL, "lstm_vae")),
+        "toy, dictionary learning's spread over that of the LSTM β-VAE, least over the indices",
+    ),
+    "toy_least_bias_ratio": Row(
+        least_ratio,
+        tuple(IndexNumbers("toy", model, "bias") for model in (_DL, "lstm_vae")),
+        "toy, dictionary learning's offset over that of the LSTM β-VAE, least over the indices",
+    ),
+    # Shoulders kept where all models invent them on 3 % of the pixels.
+    "kept_at_3_lstm_less_dl": _kept_at_3("lstm_vae", _DL),
+    "kept_at_3_plain_less_dl": _kept_at_3("lstm_vae_plain", _DL),
+    "kept_at_3_lstm_less_pca": _kept_at_3("lstm_vae", "pca"),
+    "kept_at_3_lstm_less_dense": _kept_at_3("lstm_vae", "dense_vae"),
+    "kept_at_3_sparse_less_pca": _kept_at_3("sparse_pca", "pca"),
     # Two models, or two ways of coding, with each other.
     "toy_pca_below_dl": Row(fall, (_toy("pca"), _toy(_DL))),
     "toy_vae_of_dl": Row(ratio, (_toy("lstm_vae"), _toy(_DL))),
@@ -194,6 +267,11 @@ TABLE = {
     "latents_8_networks_least": Row(min, tuple(_latents(each, 8) for each in NONLINEAR)),
     "latents_8_networks_greatest": Row(max, tuple(_latents(each, 8) for each in NONLINEAR)),
     "latents_16_pca": Row(value_of, (_latents("pca", 16),)),
+    "latents_16_best_over_pca": Row(
+        least_over,
+        (_latents("pca", 16), *(_latents(each, 16) for each in NONLINEAR)),
+        "BEPS held-out, fold 0, 16 latents: error of the best network's encoder over PCA's",
+    ),
     "latents_16_networks_least": Row(min, tuple(_latents(each, 16) for each in NONLINEAR)),
     "latents_16_networks_greatest": Row(max, tuple(_latents(each, 16) for each in NONLINEAR)),
     "latents_16_refined_least": Row(min, tuple(_latents(each, 16, _REFINED) for each in NONLINEAR)),
@@ -213,15 +291,36 @@ TABLE = {
     "few_1000_worst": Row(max, tuple(_few(each, 1000) for each in FEW)),
     # Settings: the penalty of dictionary learning, a fixed beta, no linear path.
     "penalty_stated": Row(value_on_seeds_of, (_scan(_DL), _penalty(0.5))),
+    "penalty_half_over_stated": Row(
+        ratio,
+        (_penalty(0.5), _scan(_DL)),
+        "BEPS held-out, fold 0: error of dictionary learning at lambda = 0.5 over that at 1",
+    ),
+    "penalty_double_over_stated": Row(
+        ratio,
+        (_penalty(2.0), _scan(_DL)),
+        "BEPS held-out, fold 0: error of dictionary learning at lambda = 2 over that at 1",
+    ),
     "penalty_half": Row(value_of, (_penalty(0.5),)),
     "penalty_double": Row(value_of, (_penalty(2.0),)),
-    "fixed_beta_channels": Row(value_of, (_fixed_beta(0.06, "active_channels"),)),
+    "fixed_beta_channels": Row(
+        value_of,
+        (_fixed_beta(0.06, "active_channels"),),
+        "toy, active channels with β fixed at 0.06 and no target",
+    ),
     "fixed_beta_error": Row(value_of, (_fixed_beta(0.06, "gamut_mse"),)),
     "fixed_beta_channels_lower": Row(value_of, (_fixed_beta(0.02, "active_channels"),)),
-    "fixed_beta_channels_lowest": Row(value_of, (_fixed_beta(0.006, "active_channels"),)),
+    "fixed_beta_channels_lowest": Row(
+        value_of,
+        (_fixed_beta(0.006, "active_channels"),),
+        "toy, active channels with β fixed at 0.006 and no target",
+    ),
     "form_without_path": Row(value_of, (_PATHLESS,)),
-    # The published resonance.
+    # The published arrays.
     "resonance_sd": Row(greatest_resonance_sd, ()),
+    "points_replaced": Row(
+        share_of_points_replaced, (), "share of the measured points that the cleaning replaces"
+    ),
 }
 
 
@@ -242,23 +341,64 @@ def values(name: str, metrics: Mapping[str, dict]) -> list[float]:
     KeyError
         If the table has no such number.
     """
+    return list(by_seed(name, metrics).values())
+
+
+def by_seed(name: str, metrics: Mapping[str, dict]) -> dict[int, float]:
+    """Return a derived number by seed; parameters and errors are those of `values`."""
     row = TABLE[name]
     if not row.sources:
-        return [row.rule()]
+        return {0: row.rule()}
     sources = [_by_seed(source, metrics) for source in row.sources]
     seeds = [seed for seed in sources[0] if all(seed in source for source in sources)]
     try:
-        return [row.rule(*(source[seed] for source in sources)) for seed in seeds]
+        return {seed: row.rule(*(source[seed] for source in sources)) for seed in seeds}
     except ZeroDivisionError:
-        return []
+        return {}
+
+
+def entry(name: str, metrics: Mapping[str, dict]) -> dict | None:
+    """Return a derived number as an entry of metrics.json, None where it was not measured.
+
+    Its provenance is ``measured`` unless that of a metric that it comes from is another.
+    """
+    numbers = by_seed(name, metrics)
+    if not numbers:
+        return None
+    sources = [source for source in TABLE[name].sources if isinstance(source, str)]
+    others = {metrics[source]["provenance"] for source in sources} - set(PAPER_DATA)
+    return {
+        "value": fmean(numbers.values()),
+        "values": list(numbers.values()),
+        "seeds": list(numbers),
+        "unit": "1",
+        "provenance": min(others, default="measured"),
+    }
+
+
+def is_of_sweeps(name: str) -> bool:
+    """Return whether a number, ``derived.NAME`` or a metric, comes from the stored tables."""
+    row = TABLE.get(name.removeprefix("derived."), Row(value_of, ()))
+    return any(not isinstance(source, str) for source in row.sources)
 
 
 def _by_seed(source, metrics):
     """Return the values of a source by seed; none if it was not measured."""
     if isinstance(source, SweepNumber):
         return _of_sweep(source)
+    if isinstance(source, IndexNumbers):
+        return _of_indices(source)
     entry = metrics.get(source)
     return dict(zip(entry["seeds"], entry["values"])) if entry else {}
+
+
+def _of_indices(source):
+    """Return the stored errors at all indices by seed, each a row of numbers."""
+    store = Store()
+    if not store.index_path.exists():
+        return {}
+    table = store.index_table()[source.column].xs((source.dataset, source.model))
+    return {seed: numbers.droplevel("seed") for seed, numbers in table.groupby(level="seed")}
 
 
 def _of_sweep(source):

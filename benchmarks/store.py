@@ -5,13 +5,14 @@ That is the metrics, the weights behind them, and the error at each index of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from replicate.data.heldout import square_blocks
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
 from replicate.numbers.metrics import read_metrics, seeds_of
@@ -36,6 +37,13 @@ WHOLE_FAMILY = ("toy", "beps_heldout")
 
 #: Columns by which the table of the error at each index is looked up.
 INDEX_KEYS = ["dataset", "model", "seed", "index"]
+
+#: Columns by which the table of the errors in blocks of pixels is looked up, and the others.
+BLOCK_KEYS = ["dataset", "model", "seed", "block"]
+BLOCK_COLUMNS = ["n_pixels", "error", "refined"]
+
+#: Side of these blocks, pixels. Neighbours are alike over some ten pixels.
+BLOCK_SIDE = 12
 
 
 def jobs_with_weights(document: dict) -> list[Job]:
@@ -87,6 +95,11 @@ class Store:
         return self.folder / "per_index.csv"
 
     @property
+    def block_path(self) -> Path:
+        """Path of the table of the errors in blocks of pixels."""
+        return self.folder / "blocks.csv"
+
+    @property
     def sweeps_path(self) -> Path:
         """Path of the numbers of the sweeps."""
         return self.folder / "sweeps.csv"
@@ -124,13 +137,17 @@ class Store:
         ReplicationError
             If the table or one of its columns is missing.
         """
-        try:
-            return pd.read_csv(self.index_path).set_index(INDEX_KEYS)[["bias", "spread"]]
-        except (OSError, ValueError, KeyError) as error:
-            raise ReplicationError(
-                f"{self.index_path}: not readable ({error}). "
-                "Restore it with git, or run `nox -s baseline`."
-            ) from error
+        return _read_table(self.index_path, INDEX_KEYS, ["bias", "spread"])
+
+    def block_table(self) -> pd.DataFrame:
+        """Return the table of the errors in blocks of pixels, as `block_rows` makes it.
+
+        Raises
+        ------
+        ReplicationError
+            If the table or one of its columns is missing.
+        """
+        return _read_table(self.block_path, BLOCK_KEYS, BLOCK_COLUMNS)
 
     def sweeps(self) -> pd.DataFrame:
         """Return the numbers of the sweeps, as `replicate.study.sweeps.table` makes them.
@@ -140,13 +157,7 @@ class Store:
         ReplicationError
             If the table or one of its columns is missing.
         """
-        try:
-            return pd.read_csv(self.sweeps_path)[list(sweeps.COLUMNS)]
-        except (OSError, ValueError, KeyError) as error:
-            raise ReplicationError(
-                f"{self.sweeps_path}: not readable ({error}). "
-                "Restore it with git, or run `nox -s baseline`."
-            ) from error
+        return _read_table(self.sweeps_path, [], list(sweeps.COLUMNS))
 
     def statements(self) -> list[dict]:
         """Return the statements of the source of the causal extension, each with its verdict.
@@ -171,6 +182,50 @@ class Store:
         ]
         table = pd.concat(tables).sort_index()
         write_text(self.index_path, table.to_csv(float_format="%.7g"))
+
+    def write_block_table(self, tables: Iterable[pd.DataFrame]) -> None:
+        """Replace the table of the errors in blocks of pixels by tables that `block_rows` makes."""
+        table = pd.concat(tables).sort_index()
+        write_text(self.block_path, table.to_csv(float_format="%.9g"))
+
+
+def _read_table(path, keys, columns):
+    """Return the columns of a table, by its keys if there are any."""
+    try:
+        table = pd.read_csv(path)
+        return (table.set_index(keys) if keys else table)[columns]
+    except (OSError, ValueError, KeyError) as error:
+        raise ReplicationError(
+            f"{path}: not readable ({error}). Restore it with git, or run `nox -s baseline`."
+        ) from error
+
+
+def block_rows(job: Job, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the errors of the pixels left out, by blocks of 12 x 12 pixels, for bootstraps.
+
+    Parameters
+    ----------
+    job : Job
+    arrays : dict of str to ndarray
+        ``mse`` and ``heldout``, of all pixels; ``refined_mse``, of those left out.
+
+    Returns
+    -------
+    DataFrame
+        ``n_pixels``, how many pixels of the block were left out; ``error`` and ``refined``, sums of
+        their mean squared errors by encoder and by best code, z-scores squared; `BLOCK_KEYS` are
+        its index.
+    """
+    heldout = arrays["heldout"]
+    pixels = {
+        "block": square_blocks(side=BLOCK_SIDE)[heldout],
+        "n_pixels": 1,
+        "error": arrays["mse"][heldout],
+        "refined": arrays["refined_mse"],
+    }
+    table = pd.DataFrame(pixels).groupby("block", as_index=False).sum()
+    table = table.assign(dataset=job.dataset, model=job.model, seed=job.seed)
+    return table.set_index(BLOCK_KEYS)[BLOCK_COLUMNS]
 
 
 def _learned(run):

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from benchmarks import claims, pages, paper_network
-from benchmarks.store import PROFILE, SOURCES, Store, index_rows, jobs_with_weights
+from benchmarks.rescore import Rescored, is_of_paper, rescore
+from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate.causal.statements import judge_all
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
@@ -32,37 +29,16 @@ from replicate.files import file_hash, read_json
 from replicate.numbers.comparisons import compare
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import interval
-from replicate.reference.restore import restore
-from replicate.running.execute import configuration
 from replicate.study.job import Job
-from replicate.study.studies import PAPER
-from replicate.tasks import load_task
 
 #: How far the computed error at an index may be off, z-scores.
 INDEX_TOLERANCE = 1e-5
 
+#: How far the computed sum of the errors of a block may be off, z-scores squared.
+BLOCK_TOLERANCE = 1e-4
+
 #: Name of a check, whether it holds, and what was compared.
 Check = tuple[str, bool, str]
-
-
-class Rescored(NamedTuple):
-    """What the stored models of one data set and one seed score.
-
-    Attributes
-    ----------
-    dataset : str
-    seed : int
-    metrics : dict of str to float
-        By the name of the metric.
-    table : DataFrame or None
-        The error at each index, as `benchmarks.store.index_rows` makes it; None where it is not
-        measured.
-    """
-
-    dataset: str
-    seed: int
-    metrics: dict[str, float]
-    table: pd.DataFrame | None
 
 
 def data_checks() -> Iterator[Check]:
@@ -97,108 +73,27 @@ def _is_summary(entry):
     return len(stored) == len(computed) and np.allclose(stored, computed, rtol=1e-9, atol=0)
 
 
-def rescore(store: Store, jobs: Iterable[Job]) -> Iterator[Rescored]:
-    """Score stored models again, side by side in processes of one thread.
-
-    Yields
-    ------
-    Rescored
-        One for each data set and seed; on the toy problem one for the models of the paper, and one
-        for the others.
-    """
-    groups = _by_task(jobs)
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        outcomes = pool.map(_rescore_group, [(store, group) for group in groups])
-        for rescored in tqdm(outcomes, total=len(groups), unit="group", disable=None):
-            yield from rescored
-
-
-def _by_task(jobs):
-    """Group jobs that share a task, the longest group first.
-
-    All seeds are fitted to the same spectra of the whole scan. On the toy problem the models of the
-    paper are scored on the painting, the others are not. What takes longest would leave a core idle
-    at the end.
-    """
-    groups = {}
-    for job in jobs:
-        seed = None if job.dataset == "beps" else job.seed
-        groups.setdefault((job.dataset, seed, _is_of_paper(job)), []).append(job)
-    order = {"beps": 0, "toy": 1}
-    return sorted(groups.values(), key=lambda group: order.get(group[0].dataset, len(order)))
-
-
-def _is_of_paper(job):
-    """Return whether a job belongs to the paper's study."""
-    return job.model in PAPER.models.get(job.dataset, ())
-
-
-def _rescore_group(group):
-    """Score the stored models of one task again, and return what those of each seed score."""
-    store, jobs = group
-    with threadpool_limits(1):
-        task = load_task(configuration(jobs[0], SOURCES))
-        scores = _scores(store, task, jobs)
-    errors = {job: arrays["mse"] for job, (_, arrays) in scores.items() if job.dataset == "beps"}
-    compared = compare({job: {"metrics": scored} for job, (scored, _) in scores.items()}, errors)
-    return [
-        _rescored([job for job in jobs if job.seed == seed], scores, compared)
-        for seed in dict.fromkeys(job.seed for job in jobs)
-    ]
-
-
-def _scores(store, task, jobs):
-    """Return metrics and arrays of each job; models of the same weights are scored once."""
-    known, scores = {}, {}
-    for job in jobs:
-        arrays = store.weights(job)
-        weights = (job.model, file_hash(store.weights_path(job)))
-        if weights not in known:
-            known[weights] = _rescore(task, job, arrays)
-        scores[job] = known[weights]
-    return scores
-
-
-def _rescored(jobs, scores, compared):
-    """Return what the models of one data set and one seed score."""
-    metrics = {
-        f"{job.dataset}.{job.model}.{kind}": value
-        for job in jobs
-        for kind, value in (scores[job][0] | compared[job]).items()
-    }
-    tables = [index_rows(job, arrays) for job in jobs if "index_bias" in (arrays := scores[job][1])]
-    table = pd.concat(tables) if tables else None
-    return Rescored(jobs[0].dataset, jobs[0].seed, metrics, table)
-
-
-def _rescore(task, job, arrays):
-    """Score one stored model on its task, with its stored refined latents where it has some."""
-    if "refined" not in arrays:
-        return task.score(restore(job, arrays, task.train))
-    refined = arrays.pop("refined")
-    return task.score(restore(job, arrays, task.train), refined=refined)
-
-
-def model_checks(
-    document: dict, stored_table: pd.DataFrame, rescored: Iterable[Rescored]
-) -> Iterator[Check]:
-    """Yield a check of every metric that follows from weights, and of the errors at each index.
+def model_checks(store: Store, document: dict, rescored: Iterable[Rescored]) -> Iterator[Check]:
+    """Yield a check of every metric that follows from weights, and of the tables of errors.
 
     Parameters
     ----------
+    store : Store
     document : dict
         The stored metrics.
-    stored_table : DataFrame
-        The stored error at each index.
     rescored : iterable of Rescored
     """
-    for dataset, seed, metrics, table in rescored:
+    stored_indices, stored_blocks = store.index_table(), store.block_table()
+    for dataset, seed, metrics, indices, blocks in rescored:
         for name, value in metrics.items():
             holds, detail = _compare(document, name, seed, value)
             yield f"{name} seed {seed}", holds, detail
-        if table is not None:
-            holds, detail = _compare_tables(stored_table, table)
-            yield f"per_index.csv {dataset} seed {seed}", holds, detail
+        if indices is not None:
+            holds, off = _compare_tables(stored_indices, indices, INDEX_TOLERANCE)
+            yield f"per_index.csv {dataset} seed {seed}", holds, f"{off} z-scores off"
+        if blocks is not None:
+            holds, off = _compare_tables(stored_blocks, blocks, BLOCK_TOLERANCE)
+            yield f"blocks.csv {dataset} seed {seed}", holds, f"{off} z-scores squared off"
 
 
 def _compare(document, name, seed, value):
@@ -211,12 +106,12 @@ def _compare(document, name, seed, value):
     return holds, f"stored {stored:.8g}, computed {value:.8g}"
 
 
-def _compare_tables(stored, table):
-    """Return whether the errors at each index are the stored ones, and how far they are off."""
+def _compare_tables(stored, table, tolerance):
+    """Return whether a table is the stored one, and how far its numbers are off, in words."""
     if not table.index.isin(stored.index).all():
-        return False, "rows are missing"
+        return False, "rows are missing, none"
     off = float((stored.loc[table.index] - table).abs().to_numpy().max())
-    return off <= INDEX_TOLERANCE, f"{len(table)} rows, at most {off:.1g} z-scores off"
+    return off <= tolerance, f"{len(table)} rows, at most {off:.1g}"
 
 
 def derived_checks(document: dict, sweeps: pd.DataFrame) -> Iterator[Check]:
@@ -304,7 +199,6 @@ def verify(
         Takes the store and these jobs, and scores them.
     """
     document = store.metrics()
-    index_table = store.index_table()
     print(
         f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, "
         f"{document['machine']['processor']}\n"
@@ -316,7 +210,7 @@ def verify(
         derived_checks(document, store.sweeps()),
         paper_network.checks(),
         text_checks(store, document, ledger, texts),
-        model_checks(document, index_table, rescore(store, jobs)),
+        model_checks(store, document, rescore(store, jobs)),
     )
     names, failed = _print_checks(checks)
     computed = {name.partition(" ")[0] for name in names}
@@ -352,7 +246,7 @@ def main() -> int:
     try:
         jobs = jobs_with_weights(Store().metrics())
         if not options.family:
-            jobs = [job for job in jobs if _is_of_paper(job)]
+            jobs = [job for job in jobs if is_of_paper(job)]
         holds = verify(Store(), claims.read(), pages.read(), jobs)
     except ReplicationError as error:
         print(f"NOT VERIFIED: {error}", file=sys.stderr)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import entropy, rankdata
+from scipy.stats import entropy, rankdata, special_ortho_group
 from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.metrics import mutual_info_score, r2_score
@@ -22,6 +22,9 @@ from sklearn.utils import check_X_y
 
 #: Number of bins of the histograms of the mutual information, as in Locatello et al., ICML 2019.
 N_BINS = 20
+
+#: Number of random rotations that the gap of chance is averaged over.
+N_ROTATIONS = 20
 
 #: Number of trees in the random forest of each factor.
 N_TREES = 20
@@ -38,11 +41,12 @@ def disentangled(latents: np.ndarray, factors: np.ndarray) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        The measures by the name of their metric: ``mig``, ``sap``, ``factors_r2``,
-        ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness``.
+        The measures by the name of their metric: ``mig``, ``mig_rotated``, ``sap``,
+        ``factors_r2``, ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness``.
     """
     measures = {
         "mig": mutual_information_gap(latents, factors),
+        "mig_rotated": rotated_gap(latents, factors),
         "sap": sap(latents, factors),
         "factors_r2": nonlinear_r2(latents, factors),
     }
@@ -81,6 +85,32 @@ def mutual_information_gap(latents: np.ndarray, factors: np.ndarray) -> float:
             information[i, j] = mutual_info_score(factor, latent)
     entropies = [mutual_info_score(factor, factor) for factor in binned_factors.T]
     return _mean_gap(information / entropies)
+
+
+def rotated_gap(latents: np.ndarray, factors: np.ndarray) -> float:
+    """Return the mutual information gap that latents have by chance: after random rotations.
+
+    A rotation keeps what latents say together and mixes who says it, so that a gap that is no
+    larger shows no disentanglement.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, n_latents)
+    factors : ndarray, shape (n, n_factors)
+
+    Returns
+    -------
+    float
+        Mean over `N_ROTATIONS` rotations of the standardised latents. That of a single latent,
+        which cannot be rotated, is its own.
+    """
+    latents, factors = _check(latents, factors)
+    if latents.shape[1] == 1:
+        return mutual_information_gap(latents, factors)
+    rotations = special_ortho_group(latents.shape[1], seed=0).rvs(N_ROTATIONS)
+    standardised = _standardised(latents)
+    gaps = [mutual_information_gap(standardised @ rotation, factors) for rotation in rotations]
+    return float(np.mean(gaps))
 
 
 def sap(latents: np.ndarray, factors: np.ndarray) -> float:

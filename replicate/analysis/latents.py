@@ -5,10 +5,13 @@ The sweeps are those of the paper's Figure 5 and Movies S3, S4 and S6.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import NearestNeighbors
 
 #: Number of nearest spectra whose latents are averaged at each value of a sweep, as in the paper.
 NEIGHBOURS = 100
@@ -65,7 +68,11 @@ def nearest(values: np.ndarray, target: float, n: int = NEIGHBOURS) -> np.ndarra
 
 
 def generate(
-    model: TransformerMixin, latents: np.ndarray, component: int, n_values: int = 9
+    model: TransformerMixin,
+    latents: np.ndarray,
+    component: int,
+    n_values: int = 9,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Decode an even sweep of one latent over its range.
 
@@ -76,6 +83,8 @@ def generate(
     component : int
         Index of the swept latent.
     n_values : int
+    limits : tuple of float
+        Quantiles of the latent at which the sweep begins and ends; least and greatest by default.
 
     Returns
     -------
@@ -84,10 +93,52 @@ def generate(
     spectra : ndarray, shape (n_values, n_features)
         The generated spectra.
     """
-    swept = latents[:, component]
-    values = np.linspace(swept.min(), swept.max(), n_values)
+    values = np.linspace(*np.quantile(latents[:, component], limits), n_values)
     codes = neighbour_means(latents, component, values)
     return values, model.inverse_transform(codes.astype(np.float32))
+
+
+def distance_to_nearest(spectra: np.ndarray, measured: np.ndarray, rank: int = 0) -> np.ndarray:
+    """Return how far each spectrum is from the nearest of the measured ones.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (n, n_features)
+    measured : ndarray, shape (n_measured, n_features)
+    rank : int
+        0 for the nearest; 1 for the one after it, which is the nearest other one where the spectra
+        are the measured ones themselves.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Mean squared distance, in the squared unit of the spectra.
+    """
+    neighbours = NearestNeighbors(n_neighbors=rank + 1, algorithm="brute").fit(measured)
+    distances, _ = neighbours.kneighbors(spectra)
+    return distances[:, rank] ** 2 / measured.shape[1]
+
+
+def random_projections(
+    spectra: np.ndarray, n_components: int, n_draws: int = 20, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield latents that nothing was learned for: projections of spectra on random directions.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (n, n_features)
+    n_components : int
+    n_draws : int
+        How many sets of directions are drawn.
+    seed : int
+
+    Yields
+    ------
+    ndarray, shape (n, n_components)
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(n_draws):
+        yield spectra @ rng.standard_normal((spectra.shape[1], n_components))
 
 
 def principal_share(latents: np.ndarray, spectra: np.ndarray) -> float:

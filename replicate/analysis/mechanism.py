@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from replicate.analysis.shapes import correlation
 from replicate.errors import ReplicationError
@@ -197,6 +197,30 @@ def detect(
         kept=float(np.mean(above[has_shoulder])),
         invented=float(np.mean(above[~has_shoulder])),
     )
+
+
+def kept_at(shoulders: np.ndarray, has_shoulder: np.ndarray, invented: float) -> float:
+    """Return which share of the shoulders is kept where a given share is invented.
+
+    Models invent shoulders at different rates with the limit of the data. Here each model gets the
+    limit at which it invents as many as the others, so that the shares kept can be compared.
+
+    Parameters
+    ----------
+    shoulders : ndarray, shape (n,)
+        As `shoulder` returns them, of reconstructions.
+    has_shoulder : ndarray of bool, shape (n,)
+        Pixels of both kinds.
+    invented : float
+        Share of the pixels without a shoulder whose reconstruction gets one, from 0 to 1.
+
+    Returns
+    -------
+    float
+        Read off the ROC curve, along its straight lines.
+    """
+    false_positive, true_positive, _ = roc_curve(has_shoulder, shoulders)
+    return float(np.interp(invented, false_positive, true_positive))
 
 
 def traverse(generated: dict[str, np.ndarray], limit: float) -> Traversal:

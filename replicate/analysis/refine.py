@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import nnls
 
 #: How far a latent is moved to measure the slope of the decoder, in units of its standard deviation
 #: over the spectra. Of one spectrum alone no latent has any spread, so its latents stay.
@@ -75,6 +76,30 @@ def refine(
         errors[nearer] = trial_errors[nearer]
         damping *= np.where(nearer, DAMPING_FALL, DAMPING_GROWTH)
     return codes
+
+
+def refine_positive(
+    decode: Callable[[np.ndarray], np.ndarray], n_latents: int, spectra: np.ndarray
+) -> np.ndarray:
+    """Return the latents, none below 0, with which a linear decoder comes nearest to each spectrum.
+
+    They are solutions of nonnegative least squares.
+
+    Parameters
+    ----------
+    decode : callable
+        Turns latents, shape (n, n_latents), into spectra, shape (n, n_features): a constant and a
+        sum over components.
+    n_latents : int
+    spectra : ndarray, shape (n, n_features)
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_latents)
+    """
+    constant = decode(np.zeros((1, n_latents)))
+    components = (decode(np.eye(n_latents)) - constant).T
+    return np.array([nnls(components, spectrum)[0] for spectrum in spectra - constant])
 
 
 def _errors(decoded, spectra):

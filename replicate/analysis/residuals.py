@@ -27,6 +27,55 @@ def per_spectrum_mse(spectra: np.ndarray, reconstructions: np.ndarray) -> np.nda
     return np.mean((np.asarray(reconstructions, dtype=np.float64) - spectra) ** 2, axis=1)
 
 
+def offset_share(spectrum: np.ndarray, reconstruction: np.ndarray) -> float:
+    """Return which share of the squared error of a spectrum is a constant shift.
+
+    Parameters
+    ----------
+    spectrum, reconstruction : ndarray, shape (n_features,)
+
+    Returns
+    -------
+    float
+        1 where the reconstruction is right but for a shift, 0 where it is not shifted.
+    """
+    error = np.asarray(reconstruction, dtype=np.float64) - spectrum
+    squared = np.sum(error**2)
+    return float(len(error) * error.mean() ** 2 / squared) if squared > 0 else 0.0
+
+
+def large_errors(spectra: np.ndarray, reconstructions: np.ndarray, limit: float = 0.5) -> float:
+    """Return which share of all values is off by more than a limit, in the unit of the spectra.
+
+    Parameters
+    ----------
+    spectra, reconstructions : ndarray, shape (n, n_features)
+    limit : float
+    """
+    errors = np.asarray(reconstructions, dtype=np.float64) - spectra
+    return float(np.mean(np.abs(errors) > limit))
+
+
+def of_middle_tenth(errors: np.ndarray) -> np.ndarray:
+    """Return which spectra are the middle tenth by error, indices, one at the least."""
+    order = np.argsort(errors, kind="stable")
+    half = max(0.5, 0.05 * len(order))
+    middle = (len(order) - 1) / 2
+    return order[(np.abs(np.arange(len(order)) - middle) <= half)]
+
+
+def of_worst_hundredth(errors: np.ndarray) -> np.ndarray:
+    """Return which spectra are the worst hundredth by error, indices, one at the least."""
+    order = np.argsort(errors, kind="stable")
+    return order[-max(1, len(order) // 100) :]
+
+
+def geometric_mean(errors: np.ndarray) -> float:
+    """Return the geometric mean of errors, shape (n,); 0 where one of them is 0."""
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.mean(np.log(errors))))
+
+
 def per_channel_mse(
     spectra: np.ndarray, reconstructions: np.ndarray, n_channels: int
 ) -> np.ndarray:

@@ -233,6 +233,9 @@ class PositiveDictionaryLearning(_Dictionary):
         Seed of the clusters and of the fit.
     """
 
+    #: No code is below 0.
+    has_positive_codes = True
+
     def __init__(
         self,
         n_components: int = 5,

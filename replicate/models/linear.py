@@ -138,6 +138,9 @@ class NMF(decomposition.NMF):
         The minimum of each feature over the training spectra.
     """
 
+    #: No coefficient is below 0.
+    has_positive_codes = True
+
     def __init__(self, n_components: int = 3, max_iter: int = 3000, random_state: int = 0):
         super().__init__(n_components=n_components, max_iter=max_iter, random_state=random_state)
 

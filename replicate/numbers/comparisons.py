@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from replicate.analysis.residuals import best_median_worst
 from replicate.study import sweeps
 from replicate.study.job import Job
 
@@ -40,6 +41,7 @@ def _compared(job, records, errors):
     dictionary = replace(job, model="dictionary_learning")
     if job in errors and dictionary in errors and job != dictionary:
         metrics["share_below_dictionary"] = share_below(errors[job], errors[dictionary])
+        metrics["ratio_at_examples"] = ratio_at_examples(errors[job], errors[dictionary])
     if job.dataset in ORDERED:
         shuffled_dataset, kind = ORDERED[job.dataset]
         shuffled = records.get(replace(job, dataset=shuffled_dataset))
@@ -61,6 +63,19 @@ def share_below(errors: np.ndarray, reference: np.ndarray) -> float:
         Mean squared error of each pixel of the model and of the other model.
     """
     return float(np.mean(errors < reference))
+
+
+def ratio_at_examples(errors: np.ndarray, reference: np.ndarray) -> float:
+    """Return the greatest ratio of two models' errors at the examples of the second (Figure 4d-j).
+
+    Parameters
+    ----------
+    errors, reference : ndarray, shape (n_pixels,)
+        Mean squared error of each pixel of the model and of the other model, whose best, median and
+        worst pixel are the examples.
+    """
+    examples = best_median_worst(reference)
+    return float(np.max(errors[examples] / reference[examples]))
 
 
 def spread(records: Sequence[dict]) -> float:

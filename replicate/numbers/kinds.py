@@ -91,13 +91,13 @@ def _of_trees(description, better="higher"):
     return Kind("1", better, "value", description, 1e-2)
 
 
-def _of_one_pixel(description):
+def _of_one_pixel(description, better="higher"):
     """Return the kind of a number that is read off one pixel.
 
     Which pixel has the median error hangs on the last digits, and its neighbour in rank may be of
     quite another shape.
     """
-    return Kind("1", "higher", "value", description, 1e-5, elsewhere=0.3)
+    return Kind("1", better, "value", description, 1e-5, elsewhere=0.3)
 
 
 #: Every kind by name. The errors and shapes of a channel are described for the piezoresponse and
@@ -131,6 +131,21 @@ KINDS = {
         "mean squared error of the resonance on spatial blocks the model never saw, "
         "each spectrum with the best latents its decoder has"
     ),
+    "heldout_mse_median": _error(
+        "median over the spectra on spatial blocks the model never saw of their mean squared error"
+    ),
+    "heldout_mse_log": _error(
+        "geometric mean over the spectra on spatial blocks the model never saw of their mean "
+        "squared error"
+    ),
+    "heldout_mse_refined_median": _error(
+        "median over the spectra on spatial blocks the model never saw of their mean squared "
+        "error, each spectrum with the best latents its decoder has"
+    ),
+    "heldout_mse_refined_log": _error(
+        "geometric mean over the spectra on spatial blocks the model never saw of their mean "
+        "squared error, each spectrum with the best latents its decoder has"
+    ),
     "clean_mse": _error(
         "mean squared error on held-out blocks of the twin against the spectra without noise"
     ),
@@ -162,6 +177,10 @@ KINDS = {
     ),
     "mig": _split(
         "mutual information gap of the latents in use for R, G and B: 1 for one latent a factor"
+    ),
+    "mig_rotated": _split(
+        "mutual information gap of the same latents after random rotations: what chance gives",
+        "none",
     ),
     "sap": _share(
         "higher", "separated attribute predictability of the latents in use for R, G and B"
@@ -206,6 +225,30 @@ KINDS = {
         relative=1e-4,
         zero=-3.0,
     ),
+    "index_bias_first": _offset(
+        "root mean square, over the first four indices, of the mean error there"
+    ),
+    "index_bias_last": _offset(
+        "root mean square, over the last four indices, of the mean error there"
+    ),
+    "index_kurtosis_ends": Kind(
+        "1",
+        "none",
+        "value",
+        "median, over the first and the last four indices, of the excess kurtosis of the error",
+        1e-5,
+        relative=1e-4,
+        zero=-3.0,
+    ),
+    "large_errors": _split("share of all values that are off by more than half a z-score", "lower"),
+    "worst_offset_share": _share(
+        "none", "share of the squared error of the worst spectrum that is a constant shift"
+    ),
+    "painting_r2_least": _share(
+        "higher",
+        "variance of the colour of the picture, of R, G and B the one explained least, that the "
+        "latents in use explain linearly, R2",
+    ),
     "shift_error": Kind(
         "steps",
         "lower",
@@ -240,12 +283,41 @@ KINDS = {
     "shape_worst_resonance": _share(
         "higher", "correlation of the resonance of the worst pixel with its reconstruction"
     ),
+    "shape_typical_piezoresponse": _share(
+        "higher",
+        "correlation of the piezoresponse with its reconstruction, mean over the middle tenth of "
+        "the pixels by error",
+    ),
+    "shape_typical_resonance": _share(
+        "higher",
+        "correlation of the resonance with its reconstruction, mean over the middle tenth of the "
+        "pixels by error",
+    ),
+    "shape_poor_piezoresponse": _share(
+        "higher",
+        "correlation of the piezoresponse with its reconstruction, mean over the worst hundredth "
+        "of the pixels",
+    ),
+    "shape_poor_resonance": _share(
+        "higher",
+        "correlation of the resonance with its reconstruction, mean over the worst hundredth of "
+        "the pixels",
+    ),
+    "softening_best": _of_one_pixel(
+        "depth of the resonance dip at the pixel of least error, reconstructed over measured",
+        "none",
+    ),
     "softening_recovered": _share(
         "none", "median over pixels of the depth of the resonance dip, reconstructed over measured"
     ),
     "domain_r2": _share(
         "higher",
         "variance of the area of the piezoresponse loop that the latents explain linearly, R2",
+    ),
+    "domain_r2_random": _share(
+        "none",
+        "the same R2 for as many random projections of the spectra as the model has latents in "
+        "use: what chance gives",
     ),
     "error_domain_correlation": _share(
         "none", "rank correlation, without sign, of the error of a pixel with its loop area"
@@ -265,6 +337,19 @@ KINDS = {
     "shoulder_auc": _split(
         "area under the ROC curve of telling the pixels with a shoulder from their reconstructions"
     ),
+    "descriptor_correlation_median": _share(
+        "higher",
+        "correlation over pixels of a loop descriptor of the reconstructions with that of the "
+        "data, median over the descriptors",
+    ),
+    "shoulder_kept_at_3": _split(
+        "share of the pixels with a shoulder whose reconstruction has one as well, at the limit "
+        "where 3 % of the others get one"
+    ),
+    "shoulder_kept_at_8": _split(
+        "share of the pixels with a shoulder whose reconstruction has one as well, at the limit "
+        "where 8 % of the others get one"
+    ),
     "shoulder_kept": _split(
         "share of the pixels with a shoulder whose reconstruction has one as well"
     ),
@@ -279,6 +364,29 @@ KINDS = {
         "latents along whose sweep a shoulder comes or goes",
         elsewhere=2.0,
     ),
+    "swept_concavity": Kind(
+        "count",
+        "none",
+        "value",
+        "latents along whose sweep, from the 1st to the 99th percentile, a shoulder comes or goes",
+        elsewhere=2.0,
+    ),
+    "swept_hardening_negative": _share(
+        "none",
+        "greatest hardening of the resonance under negative voltage along such sweeps, over the "
+        "median of the measured loops",
+    ),
+    "swept_hardening_positive": _share(
+        "none",
+        "greatest hardening of the resonance under positive voltage along such sweeps, over the "
+        "median of the measured loops",
+    ),
+    "generated_distance": _error(
+        "mean squared distance of a spectrum of such sweeps to the nearest measured one, median"
+    ),
+    "neighbour_distance": _error(
+        "mean squared distance of a measured spectrum to the nearest other one, median"
+    ),
     "descriptor_correlation_refined": _share(
         "higher",
         "correlation over pixels of a loop descriptor of the reconstructions with that of the "
@@ -287,6 +395,19 @@ KINDS = {
     "shoulder_auc_refined": _split(
         "area under the ROC curve of telling the pixels with a shoulder from their "
         "reconstructions, each spectrum with the best latents its decoder has"
+    ),
+    "descriptor_correlation_median_refined": _share(
+        "higher",
+        "correlation over pixels of a loop descriptor of the reconstructions with that of the "
+        "data, median over the descriptors, each spectrum with the best latents its decoder has",
+    ),
+    "shoulder_kept_at_3_refined": _split(
+        "share of the pixels with a shoulder whose reconstruction has one as well, at the limit "
+        "where 3 % of the others get one, each spectrum with the best latents its decoder has"
+    ),
+    "shoulder_kept_at_8_refined": _split(
+        "share of the pixels with a shoulder whose reconstruction has one as well, at the limit "
+        "where 8 % of the others get one, each spectrum with the best latents its decoder has"
     ),
     "shoulder_kept_refined": _split(
         "share of the pixels with a shoulder whose reconstruction has one as well, "
@@ -299,6 +420,11 @@ KINDS = {
     ),
     "share_below_dictionary": _share(
         "higher", "share of pixels whose error is less than dictionary learning's of the same seed"
+    ),
+    "ratio_at_examples": _of_one_pixel(
+        "greatest ratio of the error to dictionary learning's over the best, the median and the "
+        "worst pixel of dictionary learning",
+        "lower",
     ),
     "encoder_nonlinearity": _share(
         "none",

@@ -62,9 +62,10 @@ class Physics:
         Returns
         -------
         dict of str to float
-            ``shoulder_auc``, ``shoulder_kept``, ``shoulder_invented`` and
-            ``descriptor_correlation``. It is empty where fewer than two loops switch, or where all
-            of the pixels have a shoulder or none has.
+            ``shoulder_auc``, ``shoulder_kept``, ``shoulder_invented``, ``shoulder_kept_at_3`` and
+            ``shoulder_kept_at_8`` (where 3 and 8 % are invented), ``descriptor_correlation`` and
+            ``descriptor_correlation_median``. It is empty where fewer than two loops switch, or
+            where all of the pixels have a shoulder or none has.
         """
         descriptors, switches = self._described
         measured = {name: values[pixels] for name, values in descriptors.items()}
@@ -76,11 +77,15 @@ class Physics:
         detection = mechanism.detect(reconstructed, has_shoulder, self.limit)
         agreements = mechanism.agree(measured, reconstructed, switches)
         correlations = [each.correlation for each in agreements.values()]
+        shoulders = mechanism.shoulder(reconstructed)
         return {
             "shoulder_auc": detection.auc,
             "shoulder_kept": detection.kept,
             "shoulder_invented": detection.invented,
+            "shoulder_kept_at_3": mechanism.kept_at(shoulders, has_shoulder, 0.03),
+            "shoulder_kept_at_8": mechanism.kept_at(shoulders, has_shoulder, 0.08),
             "descriptor_correlation": float(np.mean(correlations)),
+            "descriptor_correlation_median": float(np.median(correlations)),
         }
 
     def count_shoulder_latents(self, generated: np.ndarray) -> dict[str, int]:
@@ -101,6 +106,32 @@ class Physics:
             descriptors, _ = describe_spectra(self.scan, spectra)
             count += mechanism.traverse(descriptors, self.limit).appears
         return {"shoulder_latents": count}
+
+    def swept_mechanism(self, generated: np.ndarray) -> dict[str, float]:
+        """Return what sweeps of single latents show of the mechanism (paper Figure 5).
+
+        Parameters
+        ----------
+        generated : ndarray, shape (n_latents, n_values, n_channels * n_steps)
+            The spectra that the model decodes as it sweeps each latent, without the extremes.
+
+        Returns
+        -------
+        dict of str to float
+            ``swept_concavity``: latents along which a shoulder comes or goes.
+            ``swept_hardening_negative``, ``swept_hardening_positive``: greatest hardening along the
+            sweeps, over the median of the measured loops; left out where the scan has no resonance,
+            or its loops no hardening.
+        """
+        described = [describe_spectra(self.scan, spectra)[0] for spectra in generated]
+        appears = [mechanism.traverse(descriptors, self.limit).appears for descriptors in described]
+        metrics = {"swept_concavity": int(np.sum(appears))}
+        measured, _ = self._described
+        for name in ("hardening_negative", "hardening_positive"):
+            if name in measured and (usual := np.median(measured[name])) > 0:
+                greatest = max(np.max(descriptors[name]) for descriptors in described)
+                metrics[f"swept_{name}"] = float(greatest / usual)
+        return metrics
 
     def mechanism_explained(self, reconstructions: np.ndarray) -> dict[str, float]:
         """Return how much of the twin's map of its mechanism the reconstructions explain.

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from replicate.analysis.latents import generate, principal_share
-from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
+from replicate.analysis.latents import (
+    distance_to_nearest,
+    generate,
+    principal_share,
+    random_projections,
+)
+from replicate.analysis.residuals import (
+    best_median_worst,
+    geometric_mean,
+    large_errors,
+    of_middle_tenth,
+    of_worst_hundredth,
+    per_channel_mse,
+    per_spectrum_mse,
+)
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
 from replicate.data import sources
 from replicate.data.heldout import ChannelScaler, spatial_folds
@@ -16,11 +31,15 @@ from replicate.tasks.physics import Physics
 from replicate.tasks.scores import (
     channels,
     distribution,
+    in_use,
     nonlinearities,
     refinement,
     shown_components,
     size,
 )
+
+#: Quantiles between which a latent is swept where its extremes should not count.
+USUAL_RANGE = (0.01, 0.99)
 
 
 class ScanTask:
@@ -46,6 +65,7 @@ class ScanTask:
         self.scan = sources.load_scan(config["provenance"]["spectra"])
         self.physics = Physics(self.scan)
         self.train = self.scan.spectra
+        self._by_chance = {}
 
     def score(self, model) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         """Return metrics and arrays of a fitted model.
@@ -73,8 +93,10 @@ class ScanTask:
         metrics |= size(model)
         metrics |= self._channel_errors(reconstructions)
         metrics |= by_index
+        metrics |= {"large_errors": large_errors(self.train, reconstructions)}
         metrics |= self._shapes(reconstructions, mse)
         metrics |= self._domains(latents, mse)
+        metrics |= self._domains_by_chance(np.count_nonzero(in_use(model, latents)))
         metrics |= nonlinearities(model, self.train)
         if hasattr(model, "active_") and model.active_.any():
             metrics["principal_share"] = principal_share(latents[:, model.active_], self.train)
@@ -82,6 +104,7 @@ class ScanTask:
         swept = _swept(model, latents, components)
         metrics |= self.physics.agreement(reconstructions)
         metrics |= self.physics.count_shoulder_latents(swept["generated"])
+        metrics |= self._generated(model, latents, components)
         metrics |= self.physics.error_structure(mse)
         arrays = {
             "latents": latents.astype(np.float32),
@@ -104,21 +127,30 @@ class ScanTask:
     def _shapes(self, reconstructions, mse):
         """Return how well the shapes of the spectra are reconstructed.
 
-        They are the correlation of each channel of the median and of the worst pixel with its
-        reconstruction, and how much of the dips of the resonance is recovered.
+        They are the correlation of each channel with its reconstruction, of the median and of the
+        worst pixel and in the mean over the middle tenth and the worst hundredth of the pixels; and
+        how much of the dips of the resonance is recovered, in the median and at the best pixel.
         """
         measured = self._by_channel(self.train)
         reconstructed = self._by_channel(reconstructions)
-        _, median, worst = best_median_worst(mse)
+        best, median, worst = best_median_worst(mse)
+        groups = {
+            "median": [median],
+            "worst": [worst],
+            "typical": of_middle_tenth(mse),
+            "poor": of_worst_hundredth(mse),
+        }
         metrics = {}
-        for name, pixel in (("median", median), ("worst", worst)):
+        for name, pixels in groups.items():
             for channel in self.scan.channels:
-                metrics[f"shape_{name}_{channel}"] = correlation(
-                    measured[channel][pixel], reconstructed[channel][pixel]
+                pairs = zip(measured[channel][pixels], reconstructed[channel][pixels])
+                metrics[f"shape_{name}_{channel}"] = float(
+                    np.mean([correlation(*pair) for pair in pairs])
                 )
         if "resonance" in measured:
             depths = dip_depth(reconstructed["resonance"]) / dip_depth(measured["resonance"])
             metrics["softening_recovered"] = float(np.median(depths))
+            metrics["softening_best"] = float(depths[best])
         return metrics
 
     def _by_channel(self, spectra):
@@ -130,12 +162,44 @@ class ScanTask:
 
         The area of the piezoresponse loop stands for the domain that a pixel is in.
         """
-        area = loop_area(self.scan.voltages[0], self.train[:, : self.scan.n_steps])
-        explained = LinearRegression().fit(latents, area).score(latents, area)
         return {
-            "domain_r2": float(explained),
-            "error_domain_correlation": float(abs(spearmanr(mse, area)[0])),
+            "domain_r2": linear_r2(latents, self._area),
+            "error_domain_correlation": float(abs(spearmanr(mse, self._area)[0])),
         }
+
+    @cached_property
+    def _area(self):
+        """Area of the piezoresponse loop of each pixel."""
+        return loop_area(self.scan.voltages[0], self.train[:, : self.scan.n_steps])
+
+    def _domains_by_chance(self, n_latents):
+        """Return how well as many random projections of the spectra follow the domains."""
+        if n_latents not in self._by_chance:
+            draws = random_projections(self.train, n_latents)
+            explained = [linear_r2(projections, self._area) for projections in draws]
+            self._by_chance[n_latents] = float(np.median(explained))
+        return {"domain_r2_random": self._by_chance[n_latents]}
+
+    @cached_property
+    def _neighbour_distance(self):
+        """Median distance of the spectra to their nearest neighbours."""
+        return float(np.median(distance_to_nearest(self.train, self.train, rank=1)))
+
+    def _generated(self, model, latents, components):
+        """Return how like measured spectra those of sweeps are, and what they show."""
+        sweeps = [
+            generate(model, latents, component, limits=USUAL_RANGE)[1] for component in components
+        ]
+        distances = distance_to_nearest(np.concatenate(sweeps), self.train)
+        return self.physics.swept_mechanism(np.array(sweeps)) | {
+            "generated_distance": float(np.median(distances)),
+            "neighbour_distance": self._neighbour_distance,
+        }
+
+
+def linear_r2(latents: np.ndarray, target: np.ndarray) -> float:
+    """Return the R2 of a linear fit of a target, shape (n,), by latents, shape (n, n_latents)."""
+    return float(LinearRegression().fit(latents, target).score(latents, target))
 
 
 def _swept(model, latents, components):
@@ -240,19 +304,30 @@ class HeldoutTask:
         by_index, index_table = distribution(self.spectra[heldout], reconstructions[heldout])
         metrics = {
             "heldout_mse": float(mse[heldout].mean()),
+            "heldout_mse_median": float(np.median(mse[heldout])),
+            "heldout_mse_log": geometric_mean(mse[heldout]),
             "mse": float(mse[self.fitted].mean()),
         }
         metrics |= size(model)
         metrics |= self._channel_errors("heldout_mse", heldout, reconstructions[heldout])
         metrics |= self._channel_errors("mse", self.fitted, reconstructions[self.fitted])
-        metrics |= {"heldout_mse_refined": float(best_mse.mean())}
+        metrics |= {
+            "heldout_mse_refined": float(best_mse.mean()),
+            "heldout_mse_refined_median": float(np.median(best_mse)),
+            "heldout_mse_refined_log": geometric_mean(best_mse),
+        }
         metrics |= self._channel_errors("heldout_mse_refined", heldout, best_spectra)
         if self.physics is not None:
             metrics |= self.physics.agreement(reconstructions[heldout], heldout)
             best_agreement = self.physics.agreement(best_spectra, heldout)
             metrics |= {f"{name}_refined": value for name, value in best_agreement.items()}
         metrics |= by_index
-        arrays = {"mse": mse, "heldout": heldout, "refined": best_latents}
+        arrays = {
+            "mse": mse,
+            "heldout": heldout,
+            "refined": best_latents,
+            "refined_mse": best_mse,
+        }
         return metrics, arrays | index_table | channels(model)
 
     def _channel_errors(self, kind, pixels, reconstructions):

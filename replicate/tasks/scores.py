@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replicate.analysis.refine import refine
+from replicate.analysis.refine import refine, refine_positive
 from replicate.analysis.residuals import per_index
 from replicate.analysis.shapes import nonlinearity
 
@@ -86,9 +86,15 @@ def refinement(
     reconstructions : ndarray, shape (n, n_features)
     """
     if refined is None:
-        used = in_use(model, latents)
-        refined = refine(model.inverse_transform, latents, spectra, used).astype(np.float32)
+        refined = _refined(model, latents, spectra).astype(np.float32)
     return refined, model.inverse_transform(refined)
+
+
+def _refined(model, latents, spectra):
+    """Return the best latents; those of a model whose codes cannot be negative are not either."""
+    if getattr(model, "has_positive_codes", False):
+        return refine_positive(model.inverse_transform, latents.shape[1], spectra)
+    return refine(model.inverse_transform, latents, spectra, in_use(model, latents))
 
 
 def reconstruct(model, spectra: np.ndarray) -> np.ndarray:

@@ -6,9 +6,16 @@ import copy
 from dataclasses import replace
 
 import numpy as np
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
 
 from replicate.analysis.disentanglement import disentangled
-from replicate.analysis.residuals import best_median_worst, per_spectrum_mse
+from replicate.analysis.residuals import (
+    best_median_worst,
+    offset_share,
+    per_index,
+    per_spectrum_mse,
+)
 from replicate.analysis.shapes import correlation, transitions
 from replicate.data import sources, toy
 from replicate.tasks.scores import (
@@ -27,6 +34,9 @@ N_RESIDUALS = 2000
 
 #: Fresh colours on which the error is followed while a network trains.
 N_VALIDATION = 1000
+
+#: Steps that are the beginning, and as many that are the end, of a spectrum.
+N_END = 4
 
 #: Values of R at which the phase shift is looked at; G and B are one half.
 SWEEP = np.linspace(0.1, 0.9, 81)
@@ -108,6 +118,18 @@ def _shuffled(data, seed):
     return replace(data, train=data.train[:, order], gamut=data.gamut[:, order])
 
 
+def _ends(spectra, reconstructions, counts):
+    """Return offset and kurtosis of the errors at the first and the last steps (Figure 2m)."""
+    table = per_index(spectra, reconstructions, counts)
+    first, last = table["bias"][:N_END], table["bias"][-N_END:]
+    kurtosis = np.concatenate([table["kurtosis"][:N_END], table["kurtosis"][-N_END:]])
+    return {
+        "index_bias_first": float(np.sqrt(np.mean(first**2))),
+        "index_bias_last": float(np.sqrt(np.mean(last**2))),
+        "index_kurtosis_ends": float(np.median(kurtosis)),
+    }
+
+
 class PictureTask(ColoursTask):
     """Fit to random colours, and score on fresh ones and on every pixel of the picture.
 
@@ -153,6 +175,10 @@ class PictureTask(ColoursTask):
         metrics |= by_index
         metrics |= self._shift(model)
         metrics |= self._shapes(data.painting[examples], painting[examples])
+        worst = examples[2]
+        metrics |= {"worst_offset_share": offset_share(data.painting[worst], painting[worst])}
+        metrics |= _ends(data.painting, painting, counts)
+        metrics |= self._painting_explained(latents[:, in_use(model, latents)])
         metrics |= nonlinearities(model, data.train)
         if getattr(model, "transform_algorithm", None) == "lasso_cd":
             metrics |= self._coded_at_1(model)
@@ -168,6 +194,20 @@ class PictureTask(ColoursTask):
         arrays |= index_table
         arrays |= {"residual_sample": sample, "residuals": painting[sample] - data.painting[sample]}
         return metrics, arrays
+
+    def _painting_explained(self, latents):
+        """Return how much of the colour that is explained least the latents explain linearly."""
+        if not latents.shape[1]:
+            return {}
+        image = self.data.image
+        fit = LinearRegression().fit(latents, image.colours, sample_weight=image.counts)
+        explained = r2_score(
+            image.colours,
+            fit.predict(latents),
+            sample_weight=image.counts,
+            multioutput="raw_values",
+        )
+        return {"painting_r2_least": float(explained.min())}
 
     def _shift(self, model):
         """Return how well the reconstructed transition follows that of the spectrum as R grows."""

@@ -11,6 +11,7 @@ from replicate.analysis.disentanglement import (
     disentangled,
     mutual_information_gap,
     nonlinear_r2,
+    rotated_gap,
     sap,
 )
 from replicate.numbers.kinds import KINDS
@@ -56,6 +57,7 @@ def test_all_measures_by_the_names_of_their_metrics(factors):
     expected = measure(latents, factors)
     assert measured == {
         "mig": expected["mig"],
+        "mig_rotated": rotated_gap(latents, factors),
         "sap": expected["sap"],
         "factors_r2": expected["nonlinear_r2"],
         "dci_disentanglement": expected["disentanglement"],
@@ -162,3 +164,10 @@ def test_the_same_bits_again(factors):
 def test_what_cannot_be_measured(function, latents, factors, message):
     with pytest.raises(ValueError, match=message):
         function(latents, factors)
+
+
+def test_the_gap_of_chance_is_between_none_and_that_of_a_perfect_code(factors):
+    assert rotated_gap(factors[:, :1], factors[:, :1]) == pytest.approx(1), "nothing to rotate"
+    by_chance = rotated_gap(factors, factors)
+    assert 0.05 < by_chance < 0.5
+    assert by_chance == rotated_gap(factors, factors), "the same rotations again"

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicate.analysis.latents import NEIGHBOURS, generate, neighbour_means
+from replicate.analysis.latents import (
+    NEIGHBOURS,
+    distance_to_nearest,
+    generate,
+    neighbour_means,
+    random_projections,
+)
 from replicate.models.linear import PCA
 
 
@@ -110,3 +116,31 @@ def test_with_pca(rng):
     pca = PCA(3).fit(spectra)
     values, generated = generate(pca, pca.transform(spectra), 1)
     np.testing.assert_allclose((generated - pca.mean_) @ pca.components_[1], values, atol=1e-5)
+
+
+def test_a_sweep_without_the_extremes(rng):
+    """One latent of a thousand is an outlier: it does not set the limits."""
+    latents = rng.uniform(0, 1, size=(1000, 2))
+    latents[0] = 50
+    pca = PCA(2).fit(latents)
+    values, _ = generate(pca, latents, 0, limits=(0.01, 0.99))
+    assert values[0] == pytest.approx(np.quantile(latents[:, 0], 0.01))
+    assert values[-1] < 1 < generate(pca, latents, 0)[0][-1]
+
+
+def test_distance_to_the_nearest_by_brute_force(rng):
+    spectra, measured = rng.normal(size=(7, 5)), rng.normal(size=(30, 5))
+    expected = np.sort(np.mean((spectra[:, None] - measured) ** 2, axis=2), axis=1)
+    np.testing.assert_allclose(distance_to_nearest(spectra, measured), expected[:, 0])
+    np.testing.assert_allclose(distance_to_nearest(spectra, measured, rank=1), expected[:, 1])
+    assert distance_to_nearest(measured, measured).max() < 1e-12
+    assert distance_to_nearest(measured, measured, rank=1).min() > 0
+
+
+def test_random_projections_are_drawn_anew_and_again(rng):
+    """They are linear in the spectra, and the same for the same seed."""
+    spectra = rng.normal(size=(20, 6))
+    first, second = random_projections(spectra, 3, n_draws=2)
+    assert first.shape == (20, 3) and not np.allclose(first, second)
+    again, _ = random_projections(2 * spectra, 3, n_draws=2)
+    np.testing.assert_allclose(again, 2 * first)

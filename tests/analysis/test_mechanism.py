@@ -110,3 +110,22 @@ def test_what_cannot_be_compared_is_refused(data):
         mechanism.detect(values, np.ones_like(switches), 0.2)
     with pytest.raises(ReplicationError, match="has_shoulder: shape"):
         mechanism.detect(values, switches[:-1], 0.2)
+
+
+def test_kept_where_as_many_are_invented():
+    """Of 4 pixels without a shoulder one is above 0.5; of those with one, half lie above that."""
+    has_shoulder = np.array([False] * 4 + [True] * 4)
+    shoulders = np.array([0.1, 0.2, 0.3, 0.5, 0.15, 0.4, 0.6, 0.7])
+    assert mechanism.kept_at(shoulders, has_shoulder, 0.0) == 0.5
+    assert mechanism.kept_at(shoulders, has_shoulder, 0.25) == 0.75
+    assert mechanism.kept_at(shoulders, has_shoulder, 1.0) == 1
+
+
+def test_what_is_kept_does_not_hang_on_the_size_of_shoulders(rng):
+    """A model that halves all shoulders keeps as many at equal rates."""
+    has_shoulder = rng.random(400) < 0.25
+    shoulders = rng.normal(size=400) + has_shoulder
+    kept = [mechanism.kept_at(scale * shoulders, has_shoulder, 0.08) for scale in (1, 0.5)]
+    assert kept[0] == kept[1]
+    above = np.sort(shoulders[~has_shoulder])[-int(0.08 * np.sum(~has_shoulder)) - 1]
+    assert kept[0] == pytest.approx(np.mean(shoulders[has_shoulder] > above), abs=0.02)

@@ -5,12 +5,14 @@ Those of a linear decoder are its least squares; those of a curved one are known
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicate.analysis.refine import refine
+from replicate.analysis.refine import refine, refine_positive
 
 T = np.linspace(-1, 1, 12)
 EVERY = np.ones(3, dtype=bool)
@@ -162,3 +164,19 @@ def test_single_precision_stays_and_nothing_that_was_given_changes(known, rng):
     np.testing.assert_allclose(refined, known, atol=1e-3)
     np.testing.assert_array_equal(start, start_before)
     np.testing.assert_array_equal(spectra, spectra_before)
+
+
+def test_positive_latents_are_the_nonnegative_least_squares(rng):
+    """Against a search over which latents are 0, the rest by least squares."""
+    components, constant = rng.random((3, 8)), rng.normal(size=8)
+    spectra = rng.normal(size=(20, 8))
+    found = refine_positive(lambda latents: latents @ components + constant, 3, spectra)
+    assert found.min() == 0
+    for spectrum, latents in zip(spectra - constant, found):
+        errors = []
+        for chosen in itertools.product([False, True], repeat=3):
+            used = components[list(chosen)]
+            fit = np.linalg.lstsq(used.T, spectrum, rcond=None)[0] if any(chosen) else np.zeros(0)
+            if (fit >= 0).all():
+                errors.append(np.sum((fit @ used - spectrum) ** 2))
+        assert np.sum((latents @ components - spectrum) ** 2) == pytest.approx(min(errors))

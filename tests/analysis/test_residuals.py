@@ -12,7 +12,12 @@ from scipy import stats
 
 from replicate.analysis.residuals import (
     best_median_worst,
+    geometric_mean,
+    large_errors,
     noise_floor,
+    of_middle_tenth,
+    of_worst_hundredth,
+    offset_share,
     per_channel_mse,
     per_index,
     per_spectrum_mse,
@@ -149,3 +154,31 @@ def test_bends_at_switching_are_not_taken_for_noise():
     noise = noisy - twin.simulate(noise=False).spectra
     variance = np.mean(noise.reshape(-1, 2, 96) ** 2, axis=(0, 2))
     np.testing.assert_allclose(noise_floor(noisy, 2), variance, rtol=0.1)
+
+
+def test_share_of_a_shift():
+    """An error of 3 everywhere and +-4 on top: 9 of 25."""
+    spectrum = np.arange(4.0)
+    assert offset_share(spectrum, spectrum + 3) == 1
+    assert offset_share(spectrum, spectrum + np.array([4, -4, 4, -4])) == 0
+    assert offset_share(spectrum, spectrum + 3 + np.array([4, -4, 4, -4])) == pytest.approx(9 / 25)
+    assert offset_share(spectrum, spectrum) == 0
+
+
+def test_the_middle_tenth_and_the_worst_hundredth(rng):
+    errors = rng.permutation(200).astype(float)
+    assert set(errors[of_middle_tenth(errors)]) == set(range(90, 110))
+    assert set(errors[of_worst_hundredth(errors)]) == {198, 199}
+    assert of_middle_tenth(np.array([3.0, 1.0, 2.0])) == [2], "the median, where there are few"
+    assert of_worst_hundredth(np.array([3.0, 1.0, 2.0])) == [0]
+
+
+def test_large_errors_are_counted_value_by_value():
+    spectra = np.zeros((2, 4))
+    reconstructions = np.array([[0.6, -0.6, 0.5, 0], [0, 0, 0, 0.51]])
+    assert large_errors(spectra, reconstructions) == 3 / 8
+
+
+def test_geometric_mean():
+    assert geometric_mean(np.array([1.0, 10.0, 100.0])) == pytest.approx(10)
+    assert geometric_mean(np.array([0.0, 1.0])) == 0

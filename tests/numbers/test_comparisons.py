@@ -8,7 +8,7 @@ import pytest
 
 from replicate.errors import ReplicationError
 from replicate.files import write_npz
-from replicate.numbers.comparisons import ORDERED, compare, share_below, spread
+from replicate.numbers.comparisons import ORDERED, compare, ratio_at_examples, share_below, spread
 from replicate.numbers.metrics import read_metrics
 from replicate.provenance import Sources
 from replicate.running.collect import collect
@@ -36,6 +36,13 @@ def test_share_of_pixels_below():
     assert share_below(np.array([0.5, 2.5, 2.5, 4.0]), np.array([1.0, 2.0, 3.0, 4.0])) == 0.5
 
 
+def test_the_examples_are_the_reference_s_best_median_and_worst_pixel():
+    """Ratios of 4, 0.5 and 0.1 there; the ratio of 100 elsewhere is not an example."""
+    reference = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    errors = np.array([4.0, 200.0, 2.0, 800.0, 1.6])
+    assert ratio_at_examples(errors, reference) == 4
+
+
 def test_models_are_compared_seed_by_seed_and_on_the_scan_alone():
     """Dictionary learning of seed 1 has errors ten times those of seed 0."""
     jobs = [
@@ -54,8 +61,8 @@ def test_models_are_compared_seed_by_seed_and_on_the_scan_alone():
     assert compared.keys() == records.keys()
     found = {str(job): metrics for job, metrics in compared.items() if metrics}
     assert found == {
-        "beps/pca/seed0": {"share_below_dictionary": 0.5},
-        "beps/pca/seed1": {"share_below_dictionary": 1.0},
+        "beps/pca/seed0": {"share_below_dictionary": 0.5, "ratio_at_examples": 1.5},
+        "beps/pca/seed1": {"share_below_dictionary": 1.0, "ratio_at_examples": 0.15},
     }
 
 

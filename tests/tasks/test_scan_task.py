@@ -56,3 +56,30 @@ def test_median_and_worst_are_of_the_errors(task):
 
 def _index_mse(task, arrays):
     return np.mean((arrays["reconstructions"].astype(float) - task.train) ** 2, axis=0)
+
+
+def test_softening_of_the_best_pixel_is_its_own(task):
+    model = Flattened(192).fit(task.train)
+    model.factor = 0.7
+    metrics, _ = task.score(model)
+    assert metrics["softening_best"] == pytest.approx(0.7, abs=1e-3)
+    assert metrics["shape_typical_resonance"] == pytest.approx(1, abs=1e-3)
+    assert metrics["shape_poor_piezoresponse"] == pytest.approx(1, abs=1e-3)
+    assert metrics["large_errors"] > 0
+
+
+def test_the_floor_of_the_domains_is_that_of_random_projections(task):
+    """As many random projections as there are values say all; few say less."""
+    floors = [task.score(PCA(n).fit(task.train))[0]["domain_r2_random"] for n in (1, 5, 5)]
+    assert 0 < floors[0] < floors[1] == floors[2] < 1
+
+
+def test_generated_spectra_of_a_faithful_model_are_like_measured_ones(task):
+    class Far(PCA):
+        def inverse_transform(self, Z):
+            return super().inverse_transform(Z) + 10
+
+    near, far = (task.score(model(3).fit(task.train))[0] for model in (PCA, Far))
+    assert near["generated_distance"] < 1 < far["generated_distance"]
+    assert near["neighbour_distance"] == far["neighbour_distance"] > 0
+    assert {"swept_concavity", "swept_hardening_negative", "swept_hardening_positive"} <= set(near)
