@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.ndimage import binary_dilation
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -68,6 +69,58 @@ def spatial_folds(
     rng = np.random.default_rng(seed)
     fold_of_block = rng.permutation(np.arange(len(blocks)) % n_folds)
     return fold_of_block[block_of_pixel]
+
+
+def stripe_folds(shape: tuple[int, int] = SHAPE, n_folds: int = 5) -> np.ndarray:
+    """Cut a grid into stripes of whole rows, each of which is a fold to be held out in turn.
+
+    Blocks are left out between blocks that are known; a stripe at the edge is beyond what is known.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the grid.
+    n_folds : int
+        Number of stripes, from the first row to the last. Their numbers of rows differ by one at
+        most.
+
+    Returns
+    -------
+    ndarray of int, shape (n_pixels,)
+        The fold of each pixel, in C order.
+    """
+    row, _ = np.indices(shape).reshape(2, -1)
+    return row * n_folds // shape[0]
+
+
+def near(
+    pixels: np.ndarray,
+    distance: int,
+    shape: tuple[int, int] = SHAPE,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return which pixels of a grid lie within a distance of some pixels, these among them.
+
+    Parameters
+    ----------
+    pixels : ndarray of bool, shape (n_pixels,)
+        In C order.
+    distance : int
+        Steps to a neighbour, of which a pixel has eight.
+    shape : tuple of int
+        Rows and columns of the grid.
+    mask : ndarray of bool, shape (rows, cols), optional
+        Pixels of the grid that have a spectrum, which `pixels` is of; all by default.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_pixels,)
+    """
+    has_spectrum = np.ones(shape, dtype=bool) if mask is None else mask
+    grid = np.zeros(shape, dtype=bool)
+    grid[has_spectrum] = pixels
+    square = np.ones((2 * distance + 1, 2 * distance + 1), dtype=bool)
+    return binary_dilation(grid, square)[has_spectrum]
 
 
 def square_blocks(shape: tuple[int, int] = SHAPE, side: int = 6) -> np.ndarray:

@@ -18,7 +18,17 @@ from replicate.study.family import MODELS, PAPER_SCAN, ScanSizes
 PROFILES = ("smoke", "standard", "paper")
 
 #: Every data set that a model can be fitted to.
-DATASETS = ("toy", "toy_shuffled", "beps", "beps_heldout", "beps_shuffled", "twin")
+DATASETS = (
+    "toy",
+    "toy_shuffled",
+    "beps",
+    "beps_heldout",
+    "beps_shuffled",
+    "beps_aligned",
+    "beps_buffered",
+    "beps_stripes",
+    "twin",
+)
 
 #: Models that are scored on every pixel of the toy problem's picture: those that the paper shows.
 ON_PICTURE = ("pca", "dictionary_learning", "lstm_vae")
@@ -26,6 +36,13 @@ ON_PICTURE = ("pca", "dictionary_learning", "lstm_vae")
 #: Folds of spatial blocks. A seed holds out the fold of its number, so that five seeds hold out
 #: every pixel once.
 N_FOLDS = 5
+
+#: Side of the blocks whose pixels are left out, and of those with a gap around them, pixels.
+BLOCK = 6
+LARGE_BLOCK = 12
+
+#: Pixels between those left out and those fitted to, where there is a gap.
+BUFFER = 2
 
 
 @dataclass(frozen=True)
@@ -99,6 +116,23 @@ def describe(job: Job, scan: ScanSizes = PAPER_SCAN) -> dict:
     }
 
 
+def split_settings(job: Job) -> dict[str, int | bool]:
+    """Return which pixels a held-out job leaves out: fold and seed of the split.
+
+    A job has one seed, which also starts its model. Seed k leaves out fold k. On large blocks with
+    a gap, seeds 5 to 9 leave out the folds of a second split.
+    """
+    settings = {"block": BLOCK, "n_folds": N_FOLDS, "fold": job.seed % N_FOLDS, "split_seed": 0}
+    if job.dataset == "beps_buffered":
+        split_seed = job.seed // N_FOLDS
+        settings |= {"block": LARGE_BLOCK, "split_seed": split_seed, "buffer": BUFFER}
+    if job.dataset == "beps_stripes":
+        settings |= {"stripes": True, "buffer": BUFFER}
+    if job.dataset == "beps_aligned":
+        settings |= {"aligned": True}
+    return settings
+
+
 def toy_sizes(profile: str) -> dict[str, int]:
     """Return how many colours the toy problem is fitted to, and how many it is scored on."""
     if profile == "smoke":
@@ -106,14 +140,14 @@ def toy_sizes(profile: str) -> dict[str, int]:
     return {"n_train": 10_000, "n_gamut": 5_000}
 
 
-def data_settings(job: Job) -> dict[str, float]:
+def data_settings(job: Job) -> dict[str, float | bool]:
     """Return how the data of a job are made or split, beside their provenance."""
     if job.domain == "toy":
         settings = toy_sizes(job.profile)
     elif job.dataset == "beps":
         settings = {}
     else:
-        settings = {"block": 6, "n_folds": N_FOLDS, "fold": job.seed % N_FOLDS, "split_seed": 0}
+        settings = split_settings(job)
     if job.dataset.endswith("_shuffled"):
         settings["shuffle_seed"] = 0
     if job.dataset == "twin":

@@ -41,6 +41,9 @@ LINEAR = (
 #: Networks whose number of latents is swept.
 NETWORKS = ("linear_ae", "dense_ae", "dense_vae", "conv_vae", "lstm_ae", "lstm_vae")
 
+#: Networks whose number of latents is swept on all folds, at two values.
+ON_ALL_FOLDS = ("dense_ae", "dense_vae", "lstm_vae")
+
 #: Models that are compared on noisier data and on fewer spectra.
 COMPARED = ("pca", "dictionary_learning", "dense_ae", "dense_vae", "lstm_vae")
 
@@ -112,10 +115,12 @@ SWEEPS = (
     Sweep("rate-distortion", "beps_heldout", LINEAR, "latents", (1, 2, 3, 4, 6, 8, 12, 16)),
     Sweep("rate-distortion", "beps_heldout", NETWORKS, "latents", (1, 2, 3, 8, 16)),
     Sweep("rate-distortion", "beps_heldout", ("lstm_ae",), "latents", (16,), 3),
+    # The first findings rest on these: all folds.
+    Sweep("rate-distortion", "beps_heldout", ("pca", *ON_ALL_FOLDS), "latents", (8, 16), 5),
     Sweep("bottleneck noise", "toy", ("lstm_vae_fixed",), "latents", (3,), 3),
     Sweep("bottleneck noise", "beps_heldout", ("lstm_vae_fixed",), "latents", (5,), 5),
     Sweep("noise", "twin", COMPARED, "noise", (3, 10)),
-    Sweep("fewer spectra", "beps_heldout", COMPARED, "n_train", (100, 300, 1000)),
+    Sweep("fewer spectra", "beps_heldout", COMPARED, "n_train", (100, 300, 1000), 5),
     Sweep("equal time", "beps_heldout", ("lstm_vae",), "epochs", (0.5,), 5),
     Sweep("equal time", "beps_heldout", ("dense_vae",), "epochs", (2,), 5),
     Sweep("beta", "toy", ("lstm_vae_fixed",), "beta", (2e-5, 2e-3, 6e-3, 2e-2, 6e-2)),

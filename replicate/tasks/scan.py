@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -25,7 +26,7 @@ from replicate.analysis.residuals import (
 )
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
 from replicate.data import sources
-from replicate.data.heldout import ChannelScaler, spatial_folds
+from replicate.data.heldout import ChannelScaler, near, spatial_folds, stripe_folds
 from replicate.data.scan import Scan
 from replicate.tasks.physics import Physics
 from replicate.tasks.scores import (
@@ -211,10 +212,28 @@ def _swept(model, latents, components):
     }
 
 
+def _folds(scan, split):
+    """Return the fold of each pixel of a scan, by the settings of a split."""
+    if split.get("stripes"):
+        return stripe_folds(scan.shape, split["n_folds"])
+    return spatial_folds(
+        scan.shape, split["block"], split["n_folds"], split["split_seed"], scan.mask
+    )
+
+
+def _aligned(scan):
+    """Return a scan whose channels all have the voltage axis of the first."""
+    spectra, voltage = scan.aligned()
+    voltages = np.tile(voltage, (scan.n_channels, 1))
+    return replace(scan, spectra=spectra.reshape(len(spectra), -1), voltages=voltages)
+
+
 class HeldoutTask:
     """Fit to four folds of spatial blocks and score on the fold left out, which the paper does not.
 
-    Channels are scaled on the four folds alone. Where the configuration says so, the voltage steps
+    Channels are scaled on the pixels fitted to alone. Where the configuration says so, pixels near
+    those left out are not fitted to, folds are stripes of rows, or all channels are on one voltage
+    axis. Where the configuration says so, the voltage steps
     are in another order, the same for all spectra and all channels, or only a few spectra are
     fitted to.
 
@@ -245,11 +264,10 @@ class HeldoutTask:
     def __init__(self, config: dict):
         split = config["data"]
         self.scan = self._load(config)
-        folds = spatial_folds(
-            self.scan.shape, split["block"], split["n_folds"], split["split_seed"], self.scan.mask
-        )
-        self.heldout = folds == split["fold"]
-        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
+        self.heldout = _folds(self.scan, split) == split["fold"]
+        gap = split.get("buffer", 0)
+        is_known = ~near(self.heldout, gap, self.scan.shape, self.scan.mask)
+        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[is_known])
         self.columns = np.arange(self.scan.spectra.shape[1])
         if "shuffle_seed" in split:
             self.columns = self._shuffled(split["shuffle_seed"])
@@ -258,14 +276,15 @@ class HeldoutTask:
         else:
             self.physics = Physics(self.scan)
         self.spectra = self._scaled(self.scan.spectra)
-        self.fitted = np.flatnonzero(~self.heldout)
+        self.fitted = np.flatnonzero(is_known)
         if "n_train" in split:
             rng = np.random.default_rng(config["seed"])
             self.fitted = np.sort(rng.choice(self.fitted, split["n_train"], replace=False))
         self.train = self.spectra[self.fitted]
 
     def _load(self, config) -> Scan:
-        return sources.load_scan(config["provenance"]["spectra"])
+        scan = sources.load_scan(config["provenance"]["spectra"])
+        return _aligned(scan) if config["data"].get("aligned") else scan
 
     def _shuffled(self, seed):
         """Return the columns of a spectrum with the steps of every channel in one other order."""
