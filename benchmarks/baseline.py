@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import claims, pages
+from benchmarks.evidence import complete
 from benchmarks.rescore import renewed, rescore
 from benchmarks.store import PROFILE, ROOT, Store, block_rows, jobs_with_weights
 from replicate import causal, cli
@@ -129,8 +130,9 @@ def write_words(
     document: dict, store: Store, ledger_path: Path = claims.LEDGER, root: Path = ROOT
 ) -> None:
     """Rewrite the verdicts of the ledger and every page; parameters are those of `write`."""
+    whole = complete(document)
     ledger = [
-        claim | {"verdict": claims.judge(claim, document)["verdict"]}
+        claim | {"verdict": claims.judge(claim, whole)["verdict"]}
         for claim in claims.read(ledger_path)
     ]
     claims.write(ledger, ledger_path)

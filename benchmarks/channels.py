@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from benchmarks import rows
 from benchmarks.fresh import run_fresh
-from benchmarks.pages import write_section
+from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
 from replicate.errors import ReplicationError

@@ -119,6 +119,11 @@ def least_over(value: float, *others: float) -> float:
     return min(others) / value
 
 
+def hours(seconds: float) -> float:
+    """Return seconds in hours."""
+    return seconds / 3600
+
+
 def share_of_points_replaced() -> float:
     """Return which share of the measured points the cleaning of the paper's data replaces."""
     return OUTLIERS / PAPER_SCAN.n_steps
@@ -227,6 +232,9 @@ TABLE = {
     "toy_vae_of_dl": Row(ratio, (_toy("lstm_vae"), _toy(_DL))),
     "scan_no_penalty_below_dl": Row(fall, (_scan(_DL, _REFINED), _scan(_DL))),
     "scan_lstm_over_pca": Row(change, (_scan("lstm_vae"), _scan("pca"))),
+    "scan_lstm_below_pca": Row(fall, (_scan("lstm_vae"), _scan("pca"))),
+    "scan_plain_ratio": Row(ratio, (_scan("lstm_vae_plain"), _scan("pca"))),
+    "scan_paper_ratio": Row(ratio, (_scan("lstm_vae_paper"), _scan("pca"))),
     "scan_dense_over_pca": Row(change, (_scan("dense_ae"), _scan("pca"))),
     "scan_plain_over_pca": Row(change, (_scan("lstm_vae_plain"), _scan("pca"))),
     "scan_dense_over_lstm": Row(change, (_scan("dense_vae"), _scan("lstm_vae"))),
@@ -252,6 +260,8 @@ TABLE = {
     "encoder_cost_dense": Row(difference, (_scan("dense_ae"), _scan("dense_ae", _REFINED))),
     "encoder_cost_lstm": Row(difference, (_scan("lstm_vae"), _scan("lstm_vae", _REFINED))),
     # What shuffling the voltage steps does, beside the stored change of the encoder's error.
+    "toy_shuffled_ratio": Row(ratio, ("toy_shuffled.lstm_vae.gamut_mse", _toy("lstm_vae"))),
+    "shuffled_lstm_encoder": Row(change, (_shuffled("lstm_vae"), _scan("lstm_vae"))),
     "shuffled_lstm_refined": Row(
         change, (_shuffled("lstm_vae", _REFINED), _scan("lstm_vae", _REFINED))
     ),
@@ -316,6 +326,7 @@ TABLE = {
         "toy, active channels with β fixed at 0.006 and no target",
     ),
     "form_without_path": Row(value_of, (_PATHLESS,)),
+    "paper_network_hours": Row(hours, ("beps_heldout.lstm_vae_paper.fit_seconds",)),
     # The published arrays.
     "resonance_sd": Row(greatest_resonance_sd, ()),
     "points_replaced": Row(

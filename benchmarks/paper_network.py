@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks.pages import write_section
+from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
 from replicate.analysis.residuals import per_spectrum_mse

@@ -17,7 +17,7 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from benchmarks.fresh import run_fresh
-from benchmarks.pages import write_section
+from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT
 from replicate import arithmetic
 from replicate.files import write_json

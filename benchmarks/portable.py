@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks import pages
+from benchmarks.sections import write_section
 from benchmarks.store import ROOT
 from replicate import arithmetic
 from replicate.errors import ReplicationError
@@ -352,7 +352,7 @@ def obstacle() -> str | None:
 
 def write(record: dict) -> None:
     """Store a record, and write its table into the page."""
-    pages.write_section(PAGE, SECTION, table(record))
+    write_section(PAGE, SECTION, table(record))
     write_json(STORED, record)
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import pages
 from benchmarks.noise import FOLDED, allowed, distance, has_training_noise, noise_of, on_whole_scan
+from benchmarks.sections import write_section
 from benchmarks.store import ROOT, Store
 from replicate.errors import ReplicationError
 from replicate.numbers.kinds import kind_of
@@ -387,7 +387,7 @@ def write(root: Path = ROOT, store: Store | None = None, draws: int = DRAWS) -> 
     """
     path = Path(root) / PAGE
     section = render((store or Store()).metrics(), draws)
-    pages.write_section(path, "power", section)
+    write_section(path, "power", section)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

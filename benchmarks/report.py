@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from benchmarks import claims, rows
-from benchmarks.paper_network import with_paper_network
+from benchmarks.evidence import complete
 from benchmarks.store import Store
 from replicate import causal
 from replicate.catalogue import PICTURES, pictures_of
@@ -82,7 +82,7 @@ def render(document: dict, folder: Path) -> str:
     provenances = texts(entry["provenance"] for entry in metrics.values())
     study = study_on(provenances)
     records, figures = _records(folder), _figures(folder / "figures")
-    published = with_paper_network(Store().metrics())
+    published = complete(Store().metrics())
     judged = _judged_claims(document, published) if study is PAPER else []
     return environment.get_template("report.html.j2").render(
         document=document,

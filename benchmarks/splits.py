@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.derived import fold_interval
-from benchmarks.pages import write_section
 from benchmarks.paired import CODES, block_interval
+from benchmarks.sections import write_section
 from benchmarks.store import BLOCK_COLUMNS, BLOCK_KEYS, PROFILE, ROOT, Store, block_rows
 from replicate import arithmetic, cli
 from replicate.data.sources import resolve

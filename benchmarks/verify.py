@@ -19,6 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks import claims, pages, paper_network
+from benchmarks.evidence import complete
 from benchmarks.rescore import Rescored, is_of_paper, rescore
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate.causal.statements import judge_all
@@ -154,10 +155,9 @@ def text_checks(store, document, ledger, texts):
     texts : dict of str to str
         The pages as `pages.read` returns them.
     """
+    whole = complete(document)
     stale = [
-        claim["id"]
-        for claim in ledger
-        if claims.judge(claim, document)["verdict"] != claim["verdict"]
+        claim["id"] for claim in ledger if claims.judge(claim, whole)["verdict"] != claim["verdict"]
     ]
     yield (
         "claims.json",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import replicate
-from benchmarks import claims, derived, heldout_table, pages
+from benchmarks import claims, derived, heldout_table, pages, sections
 from benchmarks.store import Store
 from replicate import cli
 from replicate.data.user_scan.scan_file import read_scan
@@ -105,7 +105,7 @@ def test_every_section_has_one_page(stored):
 
 def test_missing_markers_are_an_error():
     with pytest.raises(ReplicationError, match="docs/results.md: the markers"):
-        pages.insert("no markers here", {"results": "x"}, "docs/results.md")
+        sections.insert("no markers here", {"results": "x"}, "docs/results.md")
 
 
 def test_no_measured_number_of_the_readme_is_typed():
