@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,15 @@ from benchmarks import claims, firmness
 
 #: File with a sentence for each question, whose numbers are filled in.
 ANSWERS = Path(__file__).resolve().parent / "templates" / "questions.md"
+
+#: Characters in a line of the answers.
+WIDTH = 140
+
+#: What the brackets in the sentences are.
+INTERVALS = (
+    "In square brackets: 95 % intervals over the five folds of one split of the scan, by Nadeau "
+    "and Bengio, of differences of two models on the same pixels."
+)
 
 #: What the verdicts on the claims of a question are added up over: a name for a reader, and the
 #: layer; None for the verdicts themselves.
@@ -39,8 +49,14 @@ def answers(metrics: Mapping[str, dict]) -> dict[str, str]:
 def in_a_minute(metrics: Mapping[str, dict]) -> str:
     """Return the questions and their answers in Markdown; parameters are those of `answers`."""
     sentences = answers(metrics)
-    lines = [
-        f"{number}. **{question}** {sentences[name]}"
+    lines = [f"Only in part. {INTERVALS}", ""]
+    lines += [
+        textwrap.fill(
+            f"{number}. **{question}** {sentences[name]}",
+            WIDTH,
+            subsequent_indent="   ",
+            break_on_hyphens=False,
+        )
         for number, (name, question) in enumerate(claims.QUESTIONS.items(), start=1)
     ]
     return "\n".join(lines)

@@ -21,7 +21,7 @@ const filterClaims = find("#claims") && filter({
   status: find("#claims-shown"),
   noun: "claims",
   fits: ({ dataset }) =>
-    [dataset.verdict, ""].includes(find("[name=verdict]:checked").value) && [dataset.section, ""].includes(find("#section").value),
+    [dataset.verdict, ""].includes(find("[name=verdict]:checked").value) && [dataset.question, ""].includes(find("#question").value),
 });
 const filterMetrics = filter({
   items: [...document.querySelectorAll(".metric")],

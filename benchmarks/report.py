@@ -17,7 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from benchmarks import claims, rows
+from benchmarks import claims, firmness, questions, rows
 from benchmarks.evidence import complete
 from benchmarks.store import Store
 from replicate import causal
@@ -92,11 +92,12 @@ def render(document: dict, folder: Path) -> str:
         stand_ins=STAND_INS,
         verdicts=claims.VERDICTS,
         counts=Counter(claim["judged"]["verdict"] for claim in judged),
+        questions=claims.QUESTIONS,
+        answers=questions.answers(published["metrics"]),
         claims=judged,
         seeds_here=len(seeds_of(document)),
-        seeds_published=len(seeds_of(published)),
+        seeds_published=len(seeds_of(Store().metrics())),
         statements=_statements(folder.parent),
-        sections=list(dict.fromkeys(claim["section"] for claim in judged)),
         figures=figures,
         table=results_table(metrics, study),
         caption=caption(metrics, study),
@@ -109,8 +110,15 @@ def render(document: dict, folder: Path) -> str:
 
 
 def _judged_claims(document, published):
-    """Return every claim with its judgement by the metrics of a document."""
-    return [claim | {"judged": claims.judge(claim, document, published)} for claim in claims.read()]
+    """Return every claim with its judgement by a document, and how firm the published one is."""
+    return [
+        claim
+        | {
+            "judged": claims.judge(claim, document, published),
+            "firmness": firmness.of_claim(claim, published["metrics"]),
+        }
+        for claim in claims.read()
+    ]
 
 
 def _scan_summaries(provenances):

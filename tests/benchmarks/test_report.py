@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import claims, report
+from benchmarks import claims, questions, report
+from benchmarks.evidence import complete
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import write_json
@@ -41,12 +42,15 @@ SCAN_SHA256 = "ab" * 32
 def claim(name, conditions, verdict, **changes):
     whole = {
         "id": name,
+        "question": "linearity",
+        "weight": 2,
         "section": "Scan",
         "place": "Figure 4",
         "quote": "a quote",
         "paper": "0.36",
         "read": "printed",
         "reason": "a reason",
+        "bounds": "set before",
     }
     whole |= {
         "note": "a note",
@@ -58,12 +62,18 @@ def claim(name, conditions, verdict, **changes):
 
 
 def at_most(value, metric="beps.lstm_vae.mse"):
-    return {"says": f"at most {value}", "metric": metric, "rule": "at most", "value": value}
+    return {
+        "says": f"at most {value}",
+        "layer": "as said",
+        "metric": metric,
+        "rule": "at most",
+        "value": value,
+    }
 
 
 CLAIMS = [
     claim("holds", [at_most(0.2)], "replicated", quote="MSE < 0.2 & <b>falling</b>"),
-    claim("half", [at_most(0.2), at_most(0.2, "beps.pca.mse")], "partly", section="Other"),
+    claim("half", [at_most(0.2), at_most(0.2, "beps.pca.mse")], "partly", question="order"),
     claim("stale", [at_most(0.1)], "replicated", note="It is {beps.lstm_vae.mse:.3f}."),
     claim("wordy", [], "not testable"),
 ]
@@ -77,7 +87,7 @@ JUDGED = {
 
 @pytest.fixture(autouse=True)
 def ledger(tmp_path, monkeypatch):
-    write_json(tmp_path / "claims.json", {"schema_version": 1, "claims": CLAIMS})
+    write_json(tmp_path / "claims.json", {"schema_version": 2, "claims": CLAIMS})
     monkeypatch.setattr(claims, "read", functools.partial(claims.read, tmp_path / "claims.json"))
 
 
@@ -162,11 +172,21 @@ def test_every_claim_is_there_with_the_verdict_of_this_run(page):
     assert {found["id"]: found["data-verdict"] for found in page.all("article")} == {
         f"claim-{name}": JUDGED[name] for name in JUDGED
     }
-    assert (
-        "Of 4 claims of the paper, 1 are replicated, 1 partly, 1 are not, and 1 cannot be tested"
-        in page.text
-    )
     assert "It is 0.125." in page.text
+
+
+def test_the_six_questions_are_answered_by_the_published_numbers(page):
+    assert "By the published numbers, of 5 seeds" in page.text
+    sentences = questions.answers(complete(Store().metrics())["metrics"])
+    assert len(sentences) == 6
+    for name, question in claims.QUESTIONS.items():
+        assert f"{question} {sentences[name]}" in page.text
+
+
+def test_claims_stand_under_their_question_with_weight_and_firmness(page):
+    headings = [found["id"] for found in page.all("h3") if "id" in found]
+    assert headings == ["question-linearity", "question-order"], "no heading without a claim"
+    assert page.text.count("How firm") == 3, "one claim has no condition"
 
 
 def test_a_verdict_that_the_ledger_has_otherwise_is_said_so(page):
@@ -190,7 +210,7 @@ def test_a_condition_that_was_not_measured_is_judged_by_the_published_numbers(tm
     missing = at_most(0.2, "beps_heldout.pca.heldout_mse")
     write_json(
         tmp_path / "claims.json",
-        {"schema_version": 1, "claims": [claim("holds", [at_most(0.2), missing], "replicated")]},
+        {"schema_version": 2, "claims": [claim("holds", [at_most(0.2), missing], "replicated")]},
     )
     write_results(tmp_path)
     text = Page(report.write(tmp_path, "smoke")).text
@@ -201,7 +221,7 @@ def test_a_condition_that_nothing_can_judge_says_so_and_lowers_no_verdict(tmp_pa
     nowhere = at_most(0.2, "beps_shuffled.ica.heldout_mse")
     write_json(
         tmp_path / "claims.json",
-        {"schema_version": 1, "claims": [claim("holds", [at_most(0.2), nowhere], "replicated")]},
+        {"schema_version": 2, "claims": [claim("holds", [at_most(0.2), nowhere], "replicated")]},
     )
     write_results(tmp_path)
     page = Page(report.write(tmp_path, "smoke"))
@@ -211,9 +231,7 @@ def test_a_condition_that_nothing_can_judge_says_so_and_lowers_no_verdict(tmp_pa
 
 def test_quotes_are_text_and_not_markup(page):
     assert "MSE < 0.2 & <b>falling</b>" in page.text
-    assert (
-        len(page.all("b")) == len(report.claims.VERDICTS) + len(JUDGED) + 2
-    )  # counts, numbers beside, the verdict that differs
+    assert len(page.all("b")) == len(JUDGED) + 2, "numbers beside, the verdict that differs"
 
 
 def test_without_metrics_there_is_nothing_to_report(tmp_path, capsys):
@@ -352,7 +370,9 @@ def test_the_ledger_of_this_repository_renders(tmp_path, monkeypatch):
     write_results(tmp_path)
     page = Page(report.write(tmp_path, "smoke"))
     assert [found["id"] for found in page.all("article")] == [
-        f"claim-{name['id']}" for name in claims.read()
+        f"claim-{claim['id']}"
+        for name in claims.QUESTIONS
+        for claim in questions.of_question(claims.read(), name)
     ]
 
 
@@ -467,7 +487,7 @@ def test_filters_show_what_is_asked_for(folder):
     };
     const seen = [set("#words", "FALLING"), set("#words", "")];
     seen.push(set("[name=verdict][value=partly]"));
-    seen.push(set("#section", "Scan"));
+    seen.push(set("#question", "linearity"));
     seen.push(set("[name=verdict][value='not replicated']"));
     document.querySelector("#metrics").open = true;
     set("#metric-words", "pca fitted");
