@@ -42,7 +42,7 @@ BINS = 10
 LEAST = 0.05
 
 #: Number of times that the blocks of pixels are drawn again for the interval of a correlation.
-N_BOOT = 300
+N_BOOT = 1000
 
 
 # Which of the two a latent or a descriptor follows

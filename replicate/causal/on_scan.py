@@ -10,7 +10,7 @@ from replicate.causal import confounding, evidence, laws, maps, marginal, networ
 from replicate.causal.alignment import lag_profile
 from replicate.causal.evidence import Fit
 from replicate.causal.loop_models import MODELS, Prior, Quarters
-from replicate.causal.pixels import BAND, GROUPS, Pixels
+from replicate.causal.pixels import BAND, GROUPS, N_BOOT, Pixels
 from replicate.data.heldout import spatial_folds
 from replicate.data.scan import Scan
 
@@ -89,7 +89,7 @@ def _resampled_means(pixels, loops, group, n_boot, rng):
     return [np.average(loops, axis=0, weights=weight) for weight in weights]
 
 
-def mean_loops(pixels: Pixels, n_boot: int = 20) -> dict[str, object]:
+def mean_loops(pixels: Pixels, n_boot: int = N_BOOT) -> dict[str, object]:
     """Weigh the evidence for the mean loop of each group of pixels.
 
     Parameters
@@ -301,7 +301,7 @@ def arriving(pixels: Pixels, index: int) -> dict[str, object]:
     return {"pixel": index, "steps": counts, "probability": probability, "coercive": coercive}
 
 
-def rate_laws(pixels: Pixels, n_boot: int = 60) -> list[list[dict[str, object]]]:
+def rate_laws(pixels: Pixels, n_boot: int = N_BOOT) -> list[list[dict[str, object]]]:
     """Find the rate laws of the mean loop of each group of pixels.
 
     Parameters
@@ -348,14 +348,16 @@ def nodes(pixels: Pixels) -> np.ndarray:
     return confounding.normal_scores(np.column_stack([variables[name] for name in NODES]))
 
 
-def graphs(pixels: Pixels, n_boot: int = 20) -> dict[str, object]:
+def graphs(pixels: Pixels, n_boot: int = N_BOOT, n_lingam: int = 10) -> dict[str, object]:
     """Search for graphs of the descriptors, and try to falsify the searches.
 
     Parameters
     ----------
     pixels : Pixels
     n_boot : int
-        Number of searches of PC with other blocks; LiNGAM, which is slower, makes half as many.
+        Number of searches of PC, each with other pixels of the small blocks.
+    n_lingam : int
+        Number of those of LiNGAM, which is slower.
 
     Returns
     -------
@@ -374,13 +376,13 @@ def graphs(pixels: Pixels, n_boot: int = 20) -> dict[str, object]:
     values = nodes(pixels)
     shares = {}
     for per_block in (1, 9):
-        by_pc = networks.resampled(networks.pc, values, pixels.blocks, per_block, n_boot, FIRST)
+        by_pc = networks.resampled(networks.pc, values, pixels.sites, per_block, n_boot, FIRST)
         shares[f"pc_{per_block}"] = networks.skeleton(by_pc).mean(axis=0)
     with_knowledge = networks.resampled(
-        networks.direct_lingam, values, pixels.blocks, 9, n_boot // 2, FIRST
+        networks.direct_lingam, values, pixels.sites, 9, n_lingam, FIRST
     )
     without_knowledge = networks.resampled(
-        networks.direct_lingam, values, pixels.blocks, 9, n_boot // 2
+        networks.direct_lingam, values, pixels.sites, 9, n_lingam
     )
     rng = np.random.default_rng(0)
     shuffled = networks.placebo(values, rng)[rng.permutation(len(values))[:N_PLACEBO]]

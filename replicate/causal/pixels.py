@@ -20,6 +20,13 @@ GROUPS = ((0.0, 0.5), (0.8, 0.9), (0.9, 0.95), (0.95, 1.0))
 BAND = 0.8
 
 
+#: Side of the blocks that are drawn again, pixels. Loops are alike over some ten pixels.
+BLOCK_SIDE = 12
+
+#: How often blocks are drawn again.
+N_BOOT = 200
+
+
 @dataclass(frozen=True, eq=False)
 class Pixels:
     """A scan taken apart, with one entry a pixel.
@@ -34,7 +41,9 @@ class Pixels:
     rows : ndarray of int, shape (n_pixels,)
         Scan row.
     blocks : ndarray of int, shape (n_pixels,)
-        Spatial block.
+        Spatial block that is drawn again as a whole, for intervals.
+    sites : ndarray of int, shape (n_pixels,)
+        Smaller block, of which a few pixels are taken where all would be too many.
     band : ndarray, shape (n_pixels,)
         Band score: high where the pixel is in a band.
     quarters : Quarters
@@ -49,6 +58,7 @@ class Pixels:
     descriptors: dict[str, np.ndarray]
     rows: np.ndarray
     blocks: np.ndarray
+    sites: np.ndarray
     band: np.ndarray
     quarters: Quarters
     loops: np.ndarray
@@ -76,7 +86,8 @@ class Pixels:
             resonance=aligned[:, 1].astype(np.float64),
             descriptors=descriptors,
             rows=confounding.rows_of(scan.shape),
-            blocks=square_blocks(scan.shape),
+            blocks=square_blocks(scan.shape, BLOCK_SIDE),
+            sites=square_blocks(scan.shape),
             # Loops are low in the bands, hence the sign.
             band=-confounding.band_score(descriptors["saturation"], scan.shape),
             quarters=quarters,
