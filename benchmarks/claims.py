@@ -42,6 +42,9 @@ DATA_NAMES = {
     "beps": "BEPS training",
     "beps_heldout": "BEPS held-out",
     "beps_shuffled": "BEPS held-out, steps shuffled",
+    "beps_aligned": "BEPS held-out, channels aligned",
+    "beps_buffered": "BEPS held-out, blocks of 12 with a buffer",
+    "beps_stripes": "BEPS held-out, stripes of rows",
     "twin": "simulated twin held-out",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.ndimage import maximum_filter
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -68,6 +69,84 @@ def spatial_folds(
     rng = np.random.default_rng(seed)
     fold_of_block = rng.permutation(np.arange(len(blocks)) % n_folds)
     return fold_of_block[block_of_pixel]
+
+
+def row_stripes(
+    shape: tuple[int, int] = SHAPE, n_folds: int = 5, mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Cut a grid into stripes of whole rows, each of which is a fold to be held out.
+
+    A stripe at the edge has neighbours on one side only: a model has to extrapolate.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the grid.
+    n_folds : int
+        Number of stripes. Their numbers of rows differ by one at most.
+    mask : ndarray of bool, shape (rows, cols), optional
+        Pixels that have a spectrum; all by default. Rows without one are not counted.
+
+    Returns
+    -------
+    ndarray of int, shape (n_pixels,)
+        The stripe of each pixel that has a spectrum, from the top down, in C order. None is empty.
+
+    Raises
+    ------
+    ReplicationError
+        If there are fewer rows than folds.
+    """
+    if mask is None:
+        mask = np.ones(shape, dtype=bool)
+    rows, row_of_pixel = np.unique(np.nonzero(mask)[0], return_inverse=True)
+    if not 1 < n_folds <= len(rows):
+        raise ReplicationError(
+            f"n_folds: {n_folds} of {len(rows)} rows; choose from 2 to {len(rows)}."
+        )
+    return row_of_pixel * n_folds // len(rows)
+
+
+def buffer(
+    heldout: np.ndarray,
+    width: int,
+    shape: tuple[int, int] = SHAPE,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """Find the pixels beside held-out ones, which are to be left out of a fit as well.
+
+    Neighbouring pixels are alike, so a model that is fitted to them has nearly seen those held out.
+
+    Parameters
+    ----------
+    heldout : ndarray of bool, shape (n_pixels,)
+        The pixels that are held out, in C order.
+    width : int
+        Width of the buffer, pixels. A pixel is in it if a held-out one is at most so many rows and
+        at most so many columns away; with 0 none is.
+    shape : tuple of int
+        Rows and columns of the grid.
+    mask : ndarray of bool, shape (rows, cols), optional
+        Pixels that have a spectrum; all by default.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_pixels,)
+        The pixels of the buffer. None of them is held out.
+
+    Raises
+    ------
+    ReplicationError
+        If the width is negative.
+    """
+    if width < 0:
+        raise ReplicationError(f"buffer: {width} pixels; choose 0 or more.")
+    if mask is None:
+        mask = np.ones(shape, dtype=bool)
+    laid_out = np.zeros(shape, dtype=np.uint8)
+    laid_out[mask] = heldout
+    near = maximum_filter(laid_out, size=2 * width + 1, mode="constant")
+    return (near[mask] > 0) & ~heldout
 
 
 def square_blocks(shape: tuple[int, int] = SHAPE, side: int = 6) -> np.ndarray:

@@ -15,6 +15,9 @@ TASKS = {
     "beps": "scan.ScanTask",
     "beps_heldout": "scan.HeldoutTask",
     "beps_shuffled": "scan.HeldoutTask",
+    "beps_aligned": "scan.HeldoutTask",
+    "beps_buffered": "scan.HeldoutTask",
+    "beps_stripes": "scan.HeldoutTask",
     "twin": "twin.TwinTask",
 }
 

@@ -10,7 +10,7 @@ from replicate.analysis.latents import generate, principal_share
 from replicate.analysis.residuals import best_median_worst, per_channel_mse, per_spectrum_mse
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
 from replicate.data import sources
-from replicate.data.heldout import ChannelScaler, spatial_folds
+from replicate.data.heldout import ChannelScaler, buffer, row_stripes, spatial_folds
 from replicate.data.scan import Scan
 from replicate.tasks.physics import Physics
 from replicate.tasks.scores import (
@@ -148,11 +148,13 @@ def _swept(model, latents, components):
 
 
 class HeldoutTask:
-    """Fit to four folds of spatial blocks and score on the fold left out, which the paper does not.
+    """Fit to four of five folds of the scan and score on the fold left out, as the paper does not.
 
-    Channels are scaled on the four folds alone. Where the configuration says so, the voltage steps
-    are in another order, the same for all spectra and all channels, or only a few spectra are
-    fitted to.
+    A fold is made of blocks of pixels, or it is a stripe of rows. Channels are scaled on the pixels
+    of the four folds alone. Where the configuration says so, a buffer of pixels around those left
+    out is neither fitted to nor scaled on, every channel is on the voltage axis of the first one,
+    the voltage steps are in another order, the same for all spectra and all channels, or only a few
+    spectra are fitted to.
 
     Parameters
     ----------
@@ -181,12 +183,14 @@ class HeldoutTask:
     def __init__(self, config: dict):
         split = config["data"]
         self.scan = self._load(config)
-        folds = spatial_folds(
-            self.scan.shape, split["block"], split["n_folds"], split["split_seed"], self.scan.mask
-        )
-        self.heldout = folds == split["fold"]
-        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[~self.heldout])
+        shape, mask = self.scan.shape, self.scan.mask
+        self.heldout = _folds(self.scan, split) == split["fold"]
+        near = buffer(self.heldout, split.get("buffer", 0), shape, mask)
+        self.fitted = np.flatnonzero(~self.heldout & ~near)
+        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[self.fitted])
         self.columns = np.arange(self.scan.spectra.shape[1])
+        if "aligned" in split:
+            self.columns = self.scan.align(self.columns[None]).ravel()
         if "shuffle_seed" in split:
             self.columns = self._shuffled(split["shuffle_seed"])
             # Loops out of order have no branches to be described.
@@ -194,7 +198,6 @@ class HeldoutTask:
         else:
             self.physics = Physics(self.scan)
         self.spectra = self._scaled(self.scan.spectra)
-        self.fitted = np.flatnonzero(~self.heldout)
         if "n_train" in split:
             rng = np.random.default_rng(config["seed"])
             self.fitted = np.sort(rng.choice(self.fitted, split["n_train"], replace=False))
@@ -210,6 +213,10 @@ class HeldoutTask:
 
     def _scaled(self, spectra):
         return np.ascontiguousarray(self.scaler.transform(spectra)[:, self.columns])
+
+    def _as_stored(self, spectra):
+        """Return spectra of this task with every value where it stands in the scan."""
+        return np.ascontiguousarray(spectra[:, np.argsort(self.columns)])
 
     def score(
         self, model, refined: np.ndarray | None = None
@@ -248,11 +255,11 @@ class HeldoutTask:
         metrics |= {"heldout_mse_refined": float(best_mse.mean())}
         metrics |= self._channel_errors("heldout_mse_refined", heldout, best_spectra)
         if self.physics is not None:
-            metrics |= self.physics.agreement(reconstructions[heldout], heldout)
-            best_agreement = self.physics.agreement(best_spectra, heldout)
+            metrics |= self.physics.agreement(self._as_stored(reconstructions[heldout]), heldout)
+            best_agreement = self.physics.agreement(self._as_stored(best_spectra), heldout)
             metrics |= {f"{name}_refined": value for name, value in best_agreement.items()}
         metrics |= by_index
-        arrays = {"mse": mse, "heldout": heldout, "refined": best_latents}
+        arrays = {"mse": mse, "heldout": heldout, "refined": best_latents, "mse_refined": best_mse}
         return metrics, arrays | index_table | channels(model)
 
     def _channel_errors(self, kind, pixels, reconstructions):
@@ -261,3 +268,12 @@ class HeldoutTask:
         return {
             f"{kind}_{channel}": float(error) for channel, error in zip(self.scan.channels, errors)
         }
+
+
+def _folds(scan, split):
+    """Return the fold of each pixel of a scan, which is a stripe where no block is asked for."""
+    if "block" not in split:
+        return row_stripes(scan.shape, split["n_folds"], scan.mask)
+    return spatial_folds(
+        scan.shape, split["block"], split["n_folds"], split["split_seed"], scan.mask
+    )
