@@ -118,7 +118,9 @@ def store(results: Path, folder: Path = FOLDER) -> list[str]:
     new = {job: _store_run(job, run, folder) for job, run in finished.items()}
     if new:
         entries = {_job(entry): entry for entry in stored_runs(folder)} | new
-        write_json(record_path(folder), {"runs": [entries[job] for job in jobs() if job in entries]})
+        write_json(
+            record_path(folder), {"runs": [entries[job] for job in jobs() if job in entries]}
+        )
     return [job.dataset for job in finished]
 
 
