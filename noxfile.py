@@ -138,6 +138,12 @@ def channels(session):
 
 
 @nox.session(python=PYTHON)
+def splits(session):
+    """Hold out buffered blocks and stripes of rows: `-- --models pca dense_ae` for fewer models."""
+    _python(session, "-m", "benchmarks.splits")
+
+
+@nox.session(python=PYTHON)
 def fullsize(session):
     """Train the paper's own network, an hour a data set: `-- --exact` for the paper's setting."""
     _python(session, "-m", "benchmarks.paper_network")

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import claims, heldout_table
+from benchmarks import claims, heldout_table, split_table
 from benchmarks.store import ROOT
 from replicate.causal.statements import VERDICTS
 from replicate.errors import ReplicationError
@@ -25,6 +25,7 @@ PAGES = {
     "docs/results.md": ("results", "family"),
     "docs/ledger.md": ("claims", "statements"),
     "docs/findings.md": ("findings",),
+    "docs/splits.md": ("splits",),
 }
 
 
@@ -81,6 +82,7 @@ def render(document, ledger, statements):
         "claims": _claims(document, ledger),
         "statements": _statements(statements),
         "findings": _filled("findings.md", metrics),
+        "splits": split_table.render(metrics, split_table.stored_runs()),
     }
 
 

@@ -70,12 +70,14 @@ def test_the_numbers_of_every_page_are_the_stored_ones(stored):
     ("name", "changed"),
     [
         ("beps_heldout.pca.heldout_mse", set(TEXTS)),
-        ("toy.dictionary_learning.painting_mse", set(TEXTS) - {"README.md"}),
+        ("toy.dictionary_learning.painting_mse", set(TEXTS) - {"README.md", "docs/splits.md"}),
         ("beps_heldout.dense_ae.heldout_mse_refined", set(TEXTS) - {"README.md"}),
     ],
 )
 def test_a_changed_number_makes_stale_the_pages_that_have_it(stored, name, changed):
-    stored["metrics"][name]["value"] *= 1.1
+    entry = stored["metrics"][name]
+    entry["value"] *= 1.1
+    entry["values"] = [1.1 * value for value in entry["values"]]
     assert stale(stored) == changed
 
 
