@@ -429,18 +429,21 @@ def _read_sweeps(path, _):
     return pd.read_csv(path)
 
 
-def fold_interval(numbers: list[float]) -> tuple[float, float]:
+def fold_interval(numbers: list[float], n_folds: int | None = None) -> tuple[float, float]:
     """Return the 95 % interval of a mean over folds, by Nadeau and Bengio.
 
     Folds share most of the pixels that they are fitted to. So the variance of the mean is that of
-    the folds times 1/k + 1/(k - 1), for k folds, instead of 1/k. The interval is that of one split.
+    the n numbers times 1/n + 1/(k - 1), for k folds, instead of 1/n.
 
     Parameters
     ----------
     numbers : list of float
-        A paired difference or change for each of two or more folds.
+        A paired difference or change for each of two or more runs: the folds of one split, or of
+        several splits.
+    n_folds : int, optional
+        Number of folds of a split; by default the numbers are those of all folds of one.
     """
-    n_folds = len(numbers)
-    scale = (1 / n_folds + 1 / (n_folds - 1)) ** 0.5
-    half = student_t.ppf(0.975, n_folds - 1) * stdev(numbers) * scale
+    n_runs = len(numbers)
+    scale = (1 / n_runs + 1 / ((n_folds or n_runs) - 1)) ** 0.5
+    half = student_t.ppf(0.975, n_runs - 1) * stdev(numbers) * scale
     return fmean(numbers) - half, fmean(numbers) + half

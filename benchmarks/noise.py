@@ -21,6 +21,7 @@ from scipy import stats
 
 from replicate.numbers.kinds import kind_of
 from replicate.study.family import NETWORKS
+from replicate.study.job import SPLITS
 
 #: How far apart the same seed may be with the same arithmetic and packages, relative to the stored
 #: value.
@@ -42,7 +43,7 @@ TAIL = 1e-4
 ERROR = "z-score squared"
 
 #: Data sets of which a seed is a fold of the scan.
-FOLDED = ("beps_heldout", "beps_shuffled", "twin")
+FOLDED = tuple(SPLITS)
 
 #: The data set that tells the noise of those: the same models, fitted to the whole scan.
 WHOLE_SCAN = "beps"

@@ -251,7 +251,8 @@ def _change(dataset, model, kind, code, metrics, blocks):
     changes = [new[seed] / old[seed] - 1 for seed in new if seed in old]
     if len(changes) < 2:
         return "–"
-    ends = (*fold_interval(changes), *block_interval(blocks, model, "pca", code, dataset))
+    over_folds = fold_interval(changes, min(len(changes), len(FOLDS)))
+    ends = (*over_folds, *block_interval(blocks, model, "pca", code, dataset))
     return "{:+.0%} [{:+.0%} to {:+.0%}; {:+.0%} to {:+.0%}]".format(np.mean(changes), *ends)
 
 

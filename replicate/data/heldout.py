@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import maximum_filter
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -71,56 +71,82 @@ def spatial_folds(
     return fold_of_block[block_of_pixel]
 
 
-def stripe_folds(shape: tuple[int, int] = SHAPE, n_folds: int = 5) -> np.ndarray:
-    """Cut a grid into stripes of whole rows, each of which is a fold to be held out in turn.
+def row_stripes(
+    shape: tuple[int, int] = SHAPE, n_folds: int = 5, mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Cut a grid into stripes of whole rows, each of which is a fold to be held out.
 
-    Blocks are left out between blocks that are known; a stripe at the edge is beyond what is known.
+    A stripe at the edge has neighbours on one side only: a model has to extrapolate.
 
     Parameters
     ----------
     shape : tuple of int
         Rows and columns of the grid.
     n_folds : int
-        Number of stripes, from the first row to the last. Their numbers of rows differ by one at
-        most.
+        Number of stripes. Their numbers of rows differ by one at most.
+    mask : ndarray of bool, shape (rows, cols), optional
+        Pixels that have a spectrum; all by default. Rows without one are not counted.
 
     Returns
     -------
     ndarray of int, shape (n_pixels,)
-        The fold of each pixel, in C order.
+        The stripe of each pixel that has a spectrum, from the top down, in C order. None is empty.
+
+    Raises
+    ------
+    ReplicationError
+        If there are fewer rows than folds.
     """
-    row, _ = np.indices(shape).reshape(2, -1)
-    return row * n_folds // shape[0]
+    if mask is None:
+        mask = np.ones(shape, dtype=bool)
+    rows, row_of_pixel = np.unique(np.nonzero(mask)[0], return_inverse=True)
+    if not 1 < n_folds <= len(rows):
+        raise ReplicationError(
+            f"n_folds: {n_folds} of {len(rows)} rows; choose from 2 to {len(rows)}."
+        )
+    return row_of_pixel * n_folds // len(rows)
 
 
-def near(
-    pixels: np.ndarray,
-    distance: int,
+def buffer(
+    heldout: np.ndarray,
+    width: int,
     shape: tuple[int, int] = SHAPE,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return which pixels of a grid lie within a distance of some pixels, these among them.
+    """Find the pixels beside held-out ones, which are to be left out of a fit as well.
+
+    Neighbouring pixels are alike, so a model that is fitted to them has nearly seen those held out.
 
     Parameters
     ----------
-    pixels : ndarray of bool, shape (n_pixels,)
-        In C order.
-    distance : int
-        Steps to a neighbour, of which a pixel has eight.
+    heldout : ndarray of bool, shape (n_pixels,)
+        The pixels that are held out, in C order.
+    width : int
+        Width of the buffer, pixels. A pixel is in it if a held-out one is at most so many rows and
+        at most so many columns away; with 0 none is.
     shape : tuple of int
         Rows and columns of the grid.
     mask : ndarray of bool, shape (rows, cols), optional
-        Pixels of the grid that have a spectrum, which `pixels` is of; all by default.
+        Pixels that have a spectrum; all by default.
 
     Returns
     -------
     ndarray of bool, shape (n_pixels,)
+        The pixels of the buffer. None of them is held out.
+
+    Raises
+    ------
+    ReplicationError
+        If the width is negative.
     """
-    has_spectrum = np.ones(shape, dtype=bool) if mask is None else mask
-    grid = np.zeros(shape, dtype=bool)
-    grid[has_spectrum] = pixels
-    square = np.ones((2 * distance + 1, 2 * distance + 1), dtype=bool)
-    return binary_dilation(grid, square)[has_spectrum]
+    if width < 0:
+        raise ReplicationError(f"buffer: {width} pixels; choose 0 or more.")
+    if mask is None:
+        mask = np.ones(shape, dtype=bool)
+    laid_out = np.zeros(shape, dtype=np.uint8)
+    laid_out[mask] = heldout
+    near = maximum_filter(laid_out, size=2 * width + 1, mode="constant")
+    return (near[mask] > 0) & ~heldout
 
 
 def square_blocks(shape: tuple[int, int] = SHAPE, side: int = 6) -> np.ndarray:

@@ -35,7 +35,10 @@ def longest_seconds(job: Job, scan: ScanSizes = PAPER_SCAN) -> float:
 
 
 def fit_sizes(job: Job, scan: ScanSizes = PAPER_SCAN) -> tuple[int, int]:
-    """Return how many spectra a job is fitted to, and how many numbers each of them has."""
+    """Return how many spectra a job is fitted to, and how many numbers each of them has.
+
+    A buffer leaves some of these spectra out.
+    """
     if job.domain == "toy":
         return toy_sizes(job.profile)["n_train"], toy.N_STEPS
     share = 1 if job.dataset == "beps" else SPECTRA_OF_FOUR_FOLDS / PAPER_SCAN.n_spectra

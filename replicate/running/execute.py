@@ -82,7 +82,7 @@ def execute(
     }
     start = time.perf_counter()
     try:
-        machine.seed_everything(job.seed)
+        machine.seed_everything(job.init_seed)
         model = family.build(job, scan_sizes(sources.scan))
         metrics, arrays = evaluate(model, config, run, report)
         write_npz(run.folder / "weights.npz", **weights(model))

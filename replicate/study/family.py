@@ -346,7 +346,7 @@ def parameters(job, scan: ScanSizes = PAPER_SCAN) -> dict:
     design = MODELS[job.model]
     chosen = dict(getattr(design, job.domain))
     if design.is_seeded:
-        chosen["random_state"] = job.seed
+        chosen["random_state"] = job.init_seed
     if design.is_network:
         chosen = _of_profile(chosen, design, job)
         chosen["n_channels"] = 1
@@ -363,7 +363,7 @@ def _of_profile(chosen: dict, design: Design, job) -> dict:
     `chosen` are those of the standard profile.
     """
     if job.profile == "paper":
-        variational = VAE[job.domain] | {"random_state": job.seed}
+        variational = VAE[job.domain] | {"random_state": job.init_seed}
         return variational | PAPER_NETWORK | {"schedule": PAPER_SCHEDULE[job.domain]}
     if job.profile == "smoke":
         return chosen | design.smoke | {"schedule": _smoke_schedule(chosen)}

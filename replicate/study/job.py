@@ -30,19 +30,26 @@ DATASETS = (
     "twin",
 )
 
+#: The data sets of which a fold is held out, and how each is split: the side of the blocks, pixels,
+#: or stripes of rows where there is none; the width of the buffer around what is held out, pixels.
+SPLITS = {
+    "beps_heldout": {"block": 6},
+    "beps_shuffled": {"block": 6},
+    "beps_aligned": {"block": 6},
+    "beps_buffered": {"block": 12, "buffer": 2},
+    "beps_stripes": {"buffer": 2},
+    "twin": {"block": 6},
+}
+
+#: Those of which every five seeds have a split of their own. The others have one for all seeds.
+RESPLIT = ("beps_buffered", "beps_stripes")
+
 #: Models that are scored on every pixel of the toy problem's picture: those that the paper shows.
 ON_PICTURE = ("pca", "dictionary_learning", "lstm_vae")
 
-#: Folds of spatial blocks. A seed holds out the fold of its number, so that five seeds hold out
-#: every pixel once.
+#: Folds of a split. A seed holds out the fold of its number, so that five seeds hold out every
+#: pixel once.
 N_FOLDS = 5
-
-#: Side of the blocks whose pixels are left out, and of those with a gap around them, pixels.
-BLOCK = 6
-LARGE_BLOCK = 12
-
-#: Pixels between those left out and those fitted to, where there is a gap.
-BUFFER = 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,21 @@ class Job:
         The twin, held-out blocks and shuffled steps are forms of these.
         """
         return "toy" if self.dataset.startswith("toy") else "beps"
+
+    @property
+    def init_seed(self) -> int:
+        """Seed of what a model draws: its first weights, batches and noise."""
+        return self.seed
+
+    @property
+    def fold(self) -> int:
+        """The fold that is held out."""
+        return self.seed % N_FOLDS
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the shuffle that deals the blocks into folds."""
+        return self.seed // N_FOLDS if self.dataset in RESPLIT else 0
 
     @property
     def is_network(self) -> bool:
@@ -108,29 +130,15 @@ def describe(job: Job, scan: ScanSizes = PAPER_SCAN) -> dict:
     }
     if "schedule" in parameters:
         parameters["schedule"] = asdict(parameters["schedule"])
-    return asdict(job) | {
+    description = asdict(job) | {
         "parameters": parameters,
         "data": data_settings(job),
         "on_picture": job.dataset == "toy" and job.model in ON_PICTURE,
         "numpy": np.__version__,
     }
-
-
-def split_settings(job: Job) -> dict[str, int | bool]:
-    """Return which pixels a held-out job leaves out: fold and seed of the split.
-
-    A job has one seed, which also starts its model. Seed k leaves out fold k. On large blocks with
-    a gap, seeds 5 to 9 leave out the folds of a second split.
-    """
-    settings = {"block": BLOCK, "n_folds": N_FOLDS, "fold": job.seed % N_FOLDS, "split_seed": 0}
-    if job.dataset == "beps_buffered":
-        split_seed = job.seed // N_FOLDS
-        settings |= {"block": LARGE_BLOCK, "split_seed": split_seed, "buffer": BUFFER}
-    if job.dataset == "beps_stripes":
-        settings |= {"stripes": True, "buffer": BUFFER}
-    if job.dataset == "beps_aligned":
-        settings |= {"aligned": True}
-    return settings
+    if job.dataset in SPLITS:
+        description["init_seed"] = job.init_seed
+    return description
 
 
 def toy_sizes(profile: str) -> dict[str, int]:
@@ -140,16 +148,19 @@ def toy_sizes(profile: str) -> dict[str, int]:
     return {"n_train": 10_000, "n_gamut": 5_000}
 
 
-def data_settings(job: Job) -> dict[str, float | bool]:
+def data_settings(job: Job) -> dict[str, float]:
     """Return how the data of a job are made or split, beside their provenance."""
     if job.domain == "toy":
         settings = toy_sizes(job.profile)
     elif job.dataset == "beps":
         settings = {}
     else:
-        settings = split_settings(job)
+        dealt = {"n_folds": N_FOLDS, "fold": job.fold, "split_seed": job.split_seed}
+        settings = SPLITS[job.dataset] | dealt
     if job.dataset.endswith("_shuffled"):
         settings["shuffle_seed"] = 0
+    if job.dataset.endswith("_aligned"):
+        settings["aligned"] = True
     if job.dataset == "twin":
         settings["noise"] = 1
     if job.setting is not None and job.setting[0] in ("noise", "n_train"):

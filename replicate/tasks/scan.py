@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +25,7 @@ from replicate.analysis.residuals import (
 )
 from replicate.analysis.shapes import correlation, dip_depth, loop_area
 from replicate.data import sources
-from replicate.data.heldout import ChannelScaler, near, spatial_folds, stripe_folds
+from replicate.data.heldout import ChannelScaler, buffer, row_stripes, spatial_folds
 from replicate.data.scan import Scan
 from replicate.tasks.physics import Physics
 from replicate.tasks.scores import (
@@ -213,27 +212,20 @@ def _swept(model, latents, components):
 
 
 def _folds(scan, split):
-    """Return the fold of each pixel of a scan, by the settings of a split."""
-    if split.get("stripes"):
-        return stripe_folds(scan.shape, split["n_folds"])
+    """Return the fold of each pixel of a scan, which is a stripe where no block is asked for."""
+    if "block" not in split:
+        return row_stripes(scan.shape, split["n_folds"], scan.mask)
     return spatial_folds(
         scan.shape, split["block"], split["n_folds"], split["split_seed"], scan.mask
     )
 
 
-def _aligned(scan):
-    """Return a scan whose channels all have the voltage axis of the first."""
-    spectra, voltage = scan.aligned()
-    voltages = np.tile(voltage, (scan.n_channels, 1))
-    return replace(scan, spectra=spectra.reshape(len(spectra), -1), voltages=voltages)
-
-
 class HeldoutTask:
     """Fit to four folds of spatial blocks and score on the fold left out, which the paper does not.
 
-    Channels are scaled on the pixels fitted to alone. Where the configuration says so, pixels near
-    those left out are not fitted to, folds are stripes of rows, or all channels are on one voltage
-    axis. Where the configuration says so, the voltage steps
+    Channels are scaled on the pixels fitted to alone. Where the configuration says so, a buffer of
+    pixels around those left out is neither fitted to nor scaled on, a fold is a stripe of rows, or
+    all channels are on one voltage axis. Where the configuration says so, the voltage steps
     are in another order, the same for all spectra and all channels, or only a few spectra are
     fitted to.
 
@@ -264,11 +256,14 @@ class HeldoutTask:
     def __init__(self, config: dict):
         split = config["data"]
         self.scan = self._load(config)
+        shape, mask = self.scan.shape, self.scan.mask
         self.heldout = _folds(self.scan, split) == split["fold"]
-        gap = split.get("buffer", 0)
-        is_known = ~near(self.heldout, gap, self.scan.shape, self.scan.mask)
-        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[is_known])
+        near = buffer(self.heldout, split.get("buffer", 0), shape, mask)
+        self.fitted = np.flatnonzero(~self.heldout & ~near)
+        self.scaler = ChannelScaler(self.scan.n_channels).fit(self.scan.spectra[self.fitted])
         self.columns = np.arange(self.scan.spectra.shape[1])
+        if "aligned" in split:
+            self.columns = self.scan.align(self.columns[None]).ravel()
         if "shuffle_seed" in split:
             self.columns = self._shuffled(split["shuffle_seed"])
             # Loops out of order have no branches to be described.
@@ -276,15 +271,13 @@ class HeldoutTask:
         else:
             self.physics = Physics(self.scan)
         self.spectra = self._scaled(self.scan.spectra)
-        self.fitted = np.flatnonzero(is_known)
         if "n_train" in split:
             rng = np.random.default_rng(config["seed"])
             self.fitted = np.sort(rng.choice(self.fitted, split["n_train"], replace=False))
         self.train = self.spectra[self.fitted]
 
     def _load(self, config) -> Scan:
-        scan = sources.load_scan(config["provenance"]["spectra"])
-        return _aligned(scan) if config["data"].get("aligned") else scan
+        return sources.load_scan(config["provenance"]["spectra"])
 
     def _shuffled(self, seed):
         """Return the columns of a spectrum with the steps of every channel in one other order."""
@@ -293,6 +286,10 @@ class HeldoutTask:
 
     def _scaled(self, spectra):
         return np.ascontiguousarray(self.scaler.transform(spectra)[:, self.columns])
+
+    def _as_stored(self, spectra):
+        """Return spectra of this task with every value where it stands in the scan."""
+        return np.ascontiguousarray(spectra[:, np.argsort(self.columns)])
 
     def score(
         self, model, refined: np.ndarray | None = None
@@ -337,8 +334,8 @@ class HeldoutTask:
         }
         metrics |= self._channel_errors("heldout_mse_refined", heldout, best_spectra)
         if self.physics is not None:
-            metrics |= self.physics.agreement(reconstructions[heldout], heldout)
-            best_agreement = self.physics.agreement(best_spectra, heldout)
+            metrics |= self.physics.agreement(self._as_stored(reconstructions[heldout]), heldout)
+            best_agreement = self.physics.agreement(self._as_stored(best_spectra), heldout)
             metrics |= {f"{name}_refined": value for name, value in best_agreement.items()}
         metrics |= by_index
         arrays = {

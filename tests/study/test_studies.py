@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from replicate.errors import ReplicationError
 from replicate.running.evaluate import PAPER_TOY_MSE
 from replicate.study.family import MODELS, ON_REQUEST
-from replicate.study.job import DATASETS, PROFILES, Job, describe, toy_sizes
+from replicate.study.job import DATASETS, PROFILES, SPLITS, Job, describe, toy_sizes
 from replicate.study.studies import FAMILY, PAPER
 from replicate.tasks.searches import LAMBDAS
 
@@ -219,6 +219,32 @@ def test_a_seed_holds_out_the_fold_of_its_number():
         assert data == [data[0]] * 6
         assert (data[0]["block"], data[0]["n_folds"], data[0]["split_seed"]) == (6, 5, 0)
     assert describe(Job("smoke", "beps", "pca", 3))["data"] == {}
+
+
+def test_a_seed_of_another_split_is_a_fold_of_it():
+    """Five seeds are one split, and the next five another; every seed starts elsewhere."""
+    for dataset in ("beps_buffered", "beps_stripes"):
+        described = [describe(Job("smoke", dataset, "dense_ae", seed)) for seed in range(10)]
+        assert [each["data"]["fold"] for each in described] == [0, 1, 2, 3, 4] * 2
+        assert [each["data"]["split_seed"] for each in described] == [0] * 5 + [1] * 5
+        assert [each["init_seed"] for each in described] == list(range(10))
+        assert [each["parameters"]["random_state"] for each in described] == list(range(10))
+        assert {each["data"]["buffer"] for each in described} == {2}
+
+
+def test_only_a_held_out_run_has_a_seed_of_its_own_for_the_start():
+    with_seed = {name for name in DATASETS if "init_seed" in describe(Job("smoke", name, "pca", 0))}
+    assert (
+        with_seed
+        == set(SPLITS)
+        == {name for name in DATASETS if "fold" in describe(Job("smoke", name, "pca", 0))["data"]}
+    )
+
+
+def test_no_study_has_the_other_splits():
+    """`benchmarks.splits` runs them; no study becomes longer by them."""
+    for study in (PAPER, FAMILY):
+        assert not {"beps_aligned", "beps_buffered", "beps_stripes"} & set(study.models)
 
 
 def test_a_shuffled_data_set_differs_by_its_order_alone():

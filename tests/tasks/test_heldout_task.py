@@ -101,6 +101,41 @@ def test_nothing_of_the_fold_left_out_reaches_a_model(scan, monkeypatch, dataset
     assert honest.train.max() < 100
 
 
+@pytest.mark.parametrize("dataset", ["beps_buffered", "beps_stripes"])
+def test_nothing_within_two_pixels_of_the_fold_left_out_reaches_a_model(scan, monkeypatch, dataset):
+    """Neither as a spectrum nor by way of the scaling; what lies three pixels away does."""
+    honest = task_of(dataset, seed=3)
+    rows, columns = np.indices((60, 60)).reshape(2, -1)
+    distances = np.maximum(
+        np.abs(rows[:, None] - rows[honest.heldout]),
+        np.abs(columns[:, None] - columns[honest.heldout]),
+    ).min(axis=1)
+    np.testing.assert_array_equal(honest.fitted, np.flatnonzero(distances > 2))
+    spoilt = twin.simulate()
+    spoilt.spectra[distances <= 2] = 1e6
+    monkeypatch.setattr(sources, "load_scan", lambda provenance: spoilt)
+    np.testing.assert_array_equal(task_of(dataset, seed=3).train, honest.train)
+
+
+@pytest.mark.parametrize("dataset", ["beps_buffered", "beps_stripes"])
+def test_five_seeds_hold_out_every_pixel_once_on_other_splits(scan, monkeypatch, dataset):
+    monkeypatch.setattr(sources, "load_scan", lambda provenance: scan)
+    for first in (0, 5):
+        heldout = [task_of(dataset, seed=seed).heldout for seed in range(first, first + 5)]
+        np.testing.assert_array_equal(np.sum(heldout, axis=0), np.ones(3600))
+
+
+def test_the_second_five_seeds_hold_out_other_blocks():
+    first, second = (task_of("beps_buffered", seed=seed).heldout for seed in (0, 5))
+    assert (first != second).any()
+    for heldout in (first, second):
+        blocks = heldout.reshape(5, 12, 5, 12).swapaxes(1, 2).reshape(25, 144)
+        assert (blocks == blocks[:, :1]).all()
+    np.testing.assert_array_equal(
+        np.flatnonzero(task_of("beps_stripes", seed=6).heldout), np.arange(720, 1440)
+    )
+
+
 def test_channels_are_scaled_on_the_other_folds(scan, task):
     np.testing.assert_allclose(task.spectra, scaled(scan.spectra), atol=1e-5)
     np.testing.assert_array_equal(task.train, task.spectra[FOLDS != 0])
@@ -124,6 +159,7 @@ def test_errors_are_of_the_pixels_they_say(task):
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     np.testing.assert_allclose(arrays["mse"], 2.5 * (FOLDS == 0))
     np.testing.assert_array_equal(arrays["heldout"], FOLDS == 0)
+    np.testing.assert_allclose(arrays["refined_mse"], np.full(720, 2.5), atol=1e-6)
 
 
 # Refined latents
@@ -180,6 +216,26 @@ def test_pca_is_blind_to_order(task):
     } == there.keys(), "loops out of order have no shoulders"
     for name in there:
         assert there[name] == pytest.approx(here[name], rel=1e-5, abs=1e-5)
+
+
+# Aligned channels
+
+
+def test_aligned_channels_are_on_one_voltage_axis(task, scan):
+    aligned = task_of("beps_aligned")
+    np.testing.assert_array_equal(aligned.heldout, task.heldout)
+    np.testing.assert_array_equal(aligned.spectra, scan.align(task.spectra).reshape(3600, 192))
+    assert (aligned.spectra != task.spectra).any()
+
+
+def test_the_loops_of_aligned_channels_are_scored_in_the_order_of_the_scan(task):
+    """PCA is blind to order, so its shoulders and descriptors are the same; no name is missing."""
+    here, there = (
+        form.score(PCA(5).fit(form.train))[0] for form in (task, task_of("beps_aligned"))
+    )
+    assert here.keys() == there.keys()
+    for name in here:
+        assert there[name] == pytest.approx(here[name], rel=1e-4, abs=1e-5), name
 
 
 # Fewer spectra
