@@ -76,7 +76,7 @@ class Difference(NamedTuple):
 
 
 def differences(metrics: Mapping[str, dict], blocks: pd.DataFrame) -> Iterator[Difference]:
-    """Yield every comparison whose models were measured.
+    """Yield every comparison whose models were measured on two folds or more.
 
     Parameters
     ----------
@@ -87,10 +87,10 @@ def differences(metrics: Mapping[str, dict], blocks: pd.DataFrame) -> Iterator[D
     """
     for model, other, code in COMPARISONS:
         kind = CODES[code][1]
-        entries = [metrics.get(f"beps_heldout.{name}.{kind}") for name in (model, other)]
-        if None not in entries:
-            new, old = (dict(zip(entry["seeds"], entry["values"])) for entry in entries)
-            changes = [new[fold] / old[fold] - 1 for fold in new if fold in old]
+        changes = changes_by_fold(
+            metrics, f"beps_heldout.{model}.{kind}", f"beps_heldout.{other}.{kind}"
+        )
+        if len(changes) > 1:
             yield Difference(
                 model,
                 other,
@@ -100,6 +100,23 @@ def differences(metrics: Mapping[str, dict], blocks: pd.DataFrame) -> Iterator[D
                 block_interval(blocks, model, other, code),
                 len(changes),
             )
+
+
+def changes_by_fold(metrics: Mapping[str, dict], name: str, other: str) -> list[float]:
+    """Return by which share one metric is greater than another, for each seed of both.
+
+    Parameters
+    ----------
+    metrics : mapping of str to dict
+        The ``metrics`` of metrics.json.
+    name, other : str
+        Names of the two metrics; there is no change where one was not measured.
+    """
+    new, old = (
+        dict(zip(entry["seeds"], entry["values"])) if entry else {}
+        for entry in map(metrics.get, (name, other))
+    )
+    return [new[seed] / old[seed] - 1 for seed in new if seed in old]
 
 
 def block_interval(
@@ -129,7 +146,7 @@ def block_interval(
 
 def _by_block(blocks, dataset, model, code):
     """Return the sum of the errors of each block over the seeds; pixels count once a split."""
-    return blocks.loc[(dataset, model), code].groupby(level="block").sum()
+    return blocks.sort_index().loc[(dataset, model), code].groupby(level="block").sum()
 
 
 def table(metrics: Mapping[str, dict], blocks: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from benchmarks import claims, firmness
 ANSWERS = Path(__file__).resolve().parent / "templates" / "questions.md"
 
 #: Characters in a line of the answers.
-WIDTH = 140
+WIDTH = 230
 
 #: What the brackets in the sentences are.
 INTERVALS = (

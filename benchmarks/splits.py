@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.derived import fold_interval
-from benchmarks.paired import CODES, block_interval
+from benchmarks.paired import CODES, block_interval, changes_by_fold
 from benchmarks.sections import write_section
 from benchmarks.store import BLOCK_COLUMNS, BLOCK_KEYS, PROFILE, ROOT, Store, block_rows
 from replicate import arithmetic, cli
@@ -244,11 +244,7 @@ def _differences(models, metrics, blocks, code):
 
 def _change(dataset, model, kind, code, metrics, blocks):
     """Return the change of an error against PCA, with its intervals over folds and blocks."""
-    entries = [metrics.get(f"{dataset}.{name}.{kind}") for name in (model, "pca")]
-    if None in entries:
-        return "–"
-    new, old = (dict(zip(entry["seeds"], entry["values"])) for entry in entries)
-    changes = [new[seed] / old[seed] - 1 for seed in new if seed in old]
+    changes = changes_by_fold(metrics, f"{dataset}.{model}.{kind}", f"{dataset}.pca.{kind}")
     if len(changes) < 2:
         return "–"
     over_folds = fold_interval(changes, min(len(changes), len(FOLDS)))

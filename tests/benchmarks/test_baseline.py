@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import baseline, claims, pages
+from benchmarks.rescore import Rescored, renewed
 from benchmarks.store import Store
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
@@ -23,6 +24,9 @@ from replicate.study.job import Job
 from replicate.study.studies import FAMILY
 
 ROOT = Path(__file__).resolve().parents[2]
+
+#: No tables of errors.
+NO = (None, None)
 
 
 def document(provenance="measured", seeds=(0, 1), **values):
@@ -95,7 +99,9 @@ def results(tmp_path):
             if job.dataset == "toy_shuffled"
             else {"index_bias": np.array([0.1, -0.2]), "index_spread": np.array([1.0, 2.0])}
         )
-        write_npz(run.folder / "arrays.npz", **network, **by_index)
+        heldout = np.arange(3600) < 4
+        errors = {"mse": np.full(3600, 0.5), "heldout": heldout, "refined_mse": np.full(4, 0.25)}
+        write_npz(run.folder / "arrays.npz", **network, **by_index, **errors)
         write_json(run.folder / "record.json", {"status": "complete", "key": "x"})
     (tmp_path / "results" / "standard" / "sweeps.csv").write_text("sweep\n")
     figures = tmp_path / "results" / "standard" / "figures"
@@ -133,6 +139,7 @@ def test_everything_is_rewritten(results, tmp_path):
     assert set(stored.hashes()) == {path.name for path in stored.hashes_path.parent.glob("*.npz")}
     table = stored.index_table()
     assert table.loc[("beps_heldout", "pca", 0, 1)].tolist() == [-0.2, 2.0]
+    assert stored.block_table().loc[("beps_heldout", "pca", 0, 0)].tolist() == [4, 2, 1]
     assert "toy_shuffled" not in table.index.get_level_values("dataset")
     verdicts = {claim["id"]: claim["verdict"] for claim in claims.read(tmp_path / "claims.json")}
     assert verdicts == {claim["id"]: claims.judge(claim, new)["verdict"] for claim in claims.read()}
@@ -194,3 +201,19 @@ def test_metrics_that_are_no_metrics(tmp_path, monkeypatch, capsys):
     (tmp_path / "standard" / "metrics.json").write_text(json.dumps({"schema_version": 1}))
     assert baseline.main() == 2
     assert "schema_version: 1, expected 2" in capsys.readouterr().err
+
+
+def test_what_follows_from_the_weights_is_added_and_the_rest_stays():
+    """A number that follows within its tolerance keeps its digits; one that does not is renewed."""
+    stored = document(mse=1.0, heldout_mse=2.0, fit_seconds=3.0)
+    new = {"beps.pca.mse": 1.0 + 1e-7, "beps.pca.heldout_mse": 2.5, "beps.pca.mse_median": 0.5}
+    scored = [
+        Rescored("beps", seed, {name: value + seed for name, value in new.items()}, *NO)
+        for seed in (0, 1)
+    ]
+    renewed_document = renewed(stored, scored)["metrics"]
+    assert renewed_document["beps.pca.mse"] == stored["metrics"]["beps.pca.mse"]
+    assert renewed_document["beps.pca.fit_seconds"] == stored["metrics"]["beps.pca.fit_seconds"]
+    assert renewed_document["beps.pca.heldout_mse"]["values"] == [2.5, 3.5]
+    assert renewed_document["beps.pca.mse_median"]["values"] == [0.5, 1.5]
+    assert list(renewed_document) == sorted(renewed_document)
