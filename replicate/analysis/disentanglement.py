@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import entropy, rankdata, special_ortho_group
 from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.metrics import mutual_info_score, r2_score
+from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_X_y
 
@@ -77,14 +77,28 @@ def mutual_information_gap(latents: np.ndarray, factors: np.ndarray) -> float:
         information with it.
     """
     latents, factors = _check(latents, factors)
-    binned_latents = _bins(latents)
-    binned_factors = _bins(factors)
-    information = np.empty((latents.shape[1], factors.shape[1]))
-    for i, latent in enumerate(binned_latents.T):
-        for j, factor in enumerate(binned_factors.T):
-            information[i, j] = mutual_info_score(factor, latent)
-    entropies = [mutual_info_score(factor, factor) for factor in binned_factors.T]
+    return _information_gap(_bins(latents), _bins(factors))
+
+
+def _information_gap(binned_latents, binned_factors):
+    """Return the mutual information gap of latents and factors that are sorted into bins."""
+    information = np.array(
+        [
+            [_mutual_information(latent, factor) for factor in binned_factors.T]
+            for latent in binned_latents.T
+        ]
+    )
+    entropies = [_mutual_information(factor, factor) for factor in binned_factors.T]
     return _mean_gap(information / entropies)
+
+
+def _mutual_information(a, b):
+    """Return the mutual information of two arrays of bins, nats."""
+    joint = np.bincount(a * N_BINS + b, minlength=N_BINS**2).reshape(N_BINS, N_BINS)
+    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    occurs = joint > 0
+    surplus = len(a) * joint[occurs] / independent[occurs]
+    return joint[occurs] @ np.log(surplus) / len(a)
 
 
 def rotated_gap(latents: np.ndarray, factors: np.ndarray) -> float:
@@ -108,8 +122,10 @@ def rotated_gap(latents: np.ndarray, factors: np.ndarray) -> float:
     if latents.shape[1] == 1:
         return mutual_information_gap(latents, factors)
     rotations = special_ortho_group(latents.shape[1], seed=0).rvs(N_ROTATIONS)
-    standardised = _standardised(latents)
-    gaps = [mutual_information_gap(standardised @ rotation, factors) for rotation in rotations]
+    standardised, binned_factors = _standardised(latents), _bins(factors)
+    gaps = [
+        _information_gap(_bins(standardised @ rotation), binned_factors) for rotation in rotations
+    ]
     return float(np.mean(gaps))
 
 
