@@ -18,6 +18,7 @@ from replicate.files import check_schema, read_json, write_text
 from replicate.numbers.kinds import KINDS
 from replicate.provenance import PAPER_DATA
 from replicate.study.family import LABELS
+from replicate.study.job import N_FOLDS
 
 #: File of the ledger.
 LEDGER = Path(__file__).resolve().parent / "claims.json"
@@ -72,8 +73,8 @@ OVER_SEEDS = {
     "min": min,
     "max": max,
     "n": len,
-    "low": lambda values: derived.fold_interval(values)[0],
-    "high": lambda values: derived.fold_interval(values)[1],
+    "low": lambda values: derived.fold_interval(values, min(len(values), N_FOLDS))[0],
+    "high": lambda values: derived.fold_interval(values, min(len(values), N_FOLDS))[1],
 }
 
 #: Those of `OVER_SEEDS` that need two values or more.

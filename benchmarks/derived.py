@@ -151,6 +151,18 @@ def _scan(model, kind="heldout_mse"):
     return f"beps_heldout.{model}.{kind}"
 
 
+def _gap(model, kind="heldout_mse"):
+    return f"beps_buffered.{model}.{kind}"
+
+
+def _stripes(model, kind="heldout_mse"):
+    return f"beps_stripes.{model}.{kind}"
+
+
+def _aligned(model, kind="heldout_mse"):
+    return f"beps_aligned.{model}.{kind}"
+
+
 def _shuffled(model, kind="heldout_mse"):
     return f"beps_shuffled.{model}.{kind}"
 
@@ -175,9 +187,6 @@ def _fixed_beta(beta, kind):
 
 #: Nonlinear networks of which the number of latents is swept.
 NONLINEAR = ("dense_ae", "dense_vae", "conv_vae", "lstm_ae", "lstm_vae")
-
-#: Networks that are fitted to few spectra.
-FEW = ("dense_ae", "dense_vae", "lstm_vae")
 
 _DL = "dictionary_learning"
 _REFINED = "heldout_mse_refined"
@@ -290,15 +299,31 @@ TABLE = {
     ),
     "channels_when_told_1": Row(value_of, (_latents("lstm_vae", 1, "active_channels"),)),
     "channels_when_told_2": Row(value_of, (_latents("lstm_vae", 2, "active_channels"),)),
-    # Few spectra, on fold 0.
-    "few_100_pca": Row(value_of, (_few("pca", 100),)),
-    "few_100_best": Row(min, tuple(_few(each, 100) for each in FEW)),
-    "few_300_pca": Row(value_of, (_few("pca", 300),)),
-    "few_300_best": Row(min, tuple(_few(each, 300) for each in FEW)),
-    "few_300_refined_worst": Row(max, tuple(_few(each, 300, _REFINED) for each in FEW)),
-    "few_1000_pca": Row(value_of, (_few("pca", 1000),)),
-    "few_1000_best": Row(min, tuple(_few(each, 1000) for each in FEW)),
-    "few_1000_worst": Row(max, tuple(_few(each, 1000) for each in FEW)),
+    # One network against PCA with few spectra and with more latents, fold by fold.
+    "few_100_change": Row(change, (_few("dense_ae", 100), _few("pca", 100))),
+    "few_300_change": Row(change, (_few("dense_ae", 300), _few("pca", 300))),
+    "few_300_change_refined": Row(
+        change, (_few("dense_ae", 300, _REFINED), _few("pca", 300, _REFINED))
+    ),
+    "few_1000_change": Row(change, (_few("dense_ae", 1000), _few("pca", 1000))),
+    "latents_8_change": Row(change, (_latents("dense_ae", 8), _latents("pca", 8))),
+    "latents_16_change": Row(change, (_latents("dense_ae", 16), _latents("pca", 16))),
+    "latents_16_change_refined": Row(
+        change, (_latents("dense_ae", 16, _REFINED), _latents("pca", 16, _REFINED))
+    ),
+    # Other splits of the scan.
+    "gap_dense": Row(change, (_gap("dense_ae"), _gap("pca"))),
+    "gap_lstm": Row(change, (_gap("lstm_vae"), _gap("pca"))),
+    "gap_dense_refined": Row(change, (_gap("dense_ae", _REFINED), _gap("pca", _REFINED))),
+    "gap_lstm_refined": Row(change, (_gap("lstm_vae", _REFINED), _gap("pca", _REFINED))),
+    "gap_pca_share": Row(share_of_fall, (_gap(_DL), _gap("pca"), _gap("lstm_vae"))),
+    "stripes_dense": Row(change, (_stripes("dense_ae"), _stripes("pca"))),
+    "stripes_lstm": Row(change, (_stripes("lstm_vae"), _stripes("pca"))),
+    "shuffled_plain": Row(change, (_shuffled("lstm_vae_plain"), _scan("lstm_vae_plain"))),
+    "aligned_lstm": Row(change, (_aligned("lstm_vae"), _scan("lstm_vae"))),
+    "aligned_lstm_refined": Row(
+        change, (_aligned("lstm_vae", _REFINED), _scan("lstm_vae", _REFINED))
+    ),
     # Settings: the penalty of dictionary learning, a fixed beta, no linear path.
     "penalty_stated": Row(value_on_seeds_of, (_scan(_DL), _penalty(0.5))),
     "penalty_half_over_stated": Row(
