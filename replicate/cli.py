@@ -412,17 +412,25 @@ def _print_configurations(options, jobs):
 
 
 def check_mxnet(jobs: Iterable[Job]) -> None:
-    """Refuse jobs that need MXNet where it is not installed.
+    """Refuse jobs that need MXNet where it is not installed or cannot be loaded.
 
     Raises
     ------
     ReplicationError
+        With the cause and the remedy, in one line.
     """
-    if any(job.is_network for job in jobs) and importlib.util.find_spec("mxnet") is None:
+    if not any(job.is_network for job in jobs):
+        return
+    if importlib.util.find_spec("mxnet") is None:
         raise ReplicationError(
             "mxnet is not installed, and the networks need it. Use `nox -s replicate`, which "
             "installs it on Python 3.11."
         )
+    from replicate.running.loading import fault_of_mxnet
+
+    fault = fault_of_mxnet()
+    if fault:
+        raise ReplicationError(fault)
 
 
 def set_arithmetic(name: str) -> None:

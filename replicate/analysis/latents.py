@@ -93,7 +93,8 @@ def generate(
     spectra : ndarray, shape (n_values, n_features)
         The generated spectra.
     """
-    values = np.linspace(*np.quantile(latents[:, component], limits), n_values)
+    swept = latents[:, component]
+    values = np.linspace(*np.quantile(swept, limits).astype(swept.dtype), n_values)
     codes = neighbour_means(latents, component, values)
     return values, model.inverse_transform(codes.astype(np.float32))
 

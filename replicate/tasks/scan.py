@@ -38,6 +38,9 @@ from replicate.tasks.scores import (
     size,
 )
 
+#: Most spectra that are compared with each other.
+N_COMPARED = 4000
+
 #: Quantiles between which a latent is swept where its extremes should not count.
 USUAL_RANGE = (0.01, 0.99)
 
@@ -174,6 +177,8 @@ class ScanTask:
 
     def _domains_by_chance(self, n_latents):
         """Return how well as many random projections of the spectra follow the domains."""
+        if not n_latents:
+            return {}
         if n_latents not in self._by_chance:
             draws = random_projections(self.train, n_latents)
             explained = [linear_r2(projections, self._area) for projections in draws]
@@ -183,14 +188,21 @@ class ScanTask:
     @cached_property
     def _neighbour_distance(self):
         """Median distance of the spectra to their nearest neighbours."""
-        return float(np.median(distance_to_nearest(self.train, self.train, rank=1)))
+        return float(np.median(distance_to_nearest(self._some, self._some, rank=1)))
+
+    @cached_property
+    def _some(self):
+        """The spectra, evenly thinned where there are more than all pairs can be looked at."""
+        return self.train[:: -(-len(self.train) // N_COMPARED)]
 
     def _generated(self, model, latents, components):
         """Return how like measured spectra those of sweeps are, and what they show."""
+        if not len(components):
+            return {}
         sweeps = [
             generate(model, latents, component, limits=USUAL_RANGE)[1] for component in components
         ]
-        distances = distance_to_nearest(np.concatenate(sweeps), self.train)
+        distances = distance_to_nearest(np.concatenate(sweeps), self._some)
         return self.physics.swept_mechanism(np.array(sweeps)) | {
             "generated_distance": float(np.median(distances)),
             "neighbour_distance": self._neighbour_distance,

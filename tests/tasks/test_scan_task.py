@@ -74,6 +74,19 @@ def test_the_floor_of_the_domains_is_that_of_random_projections(task):
     assert 0 < floors[0] < floors[1] == floors[2] < 1
 
 
+def test_a_model_without_a_latent_in_use_is_scored_by_the_rest(task):
+    """A VAE may end without an active channel: there is nothing to sweep, and no floor."""
+
+    class Mean(PCA):
+        active_ = np.zeros(2, dtype=bool)
+        channel_kl_ = np.zeros(2)
+
+    metrics, arrays = task.score(Mean(2).fit(task.train))
+    assert metrics["mse"] > 0 and len(arrays["components"]) == 0
+    swept = {"swept_concavity", "generated_distance", "domain_r2_random"}
+    assert not swept & metrics.keys()
+
+
 def test_generated_spectra_of_a_faithful_model_are_like_measured_ones(task):
     class Far(PCA):
         def inverse_transform(self, Z):

@@ -5,6 +5,7 @@ Their axes say which are of space and which one is the voltage, so that they may
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,28 +114,42 @@ def _read_one(labelled, dataset, axes_of):
             for name, item in labelled.items()
             if name == wanted or name.startswith(f"{wanted}/")
         }
-    labelled = {name: item for name, item in labelled.items() if _is_with_voltage(axes_of(item))}
+    labelled = {name: item for name, item in labelled.items() if is_with_voltage(axes_of(item))}
     if not labelled:
         return None
     if len(labelled) > 1:
         listed = " or ".join(f"--dataset {name}" for name in labelled)
         raise ReplicationError(f"{len(labelled)} datasets are loops. Choose one: {listed}.")
     item = next(iter(labelled.values()))
-    return _arranged(item, axes_of(item))
+    return arranged(np.asarray(values_of(item)), axes_of(item))
 
 
-def _is_with_voltage(axes):
+def is_with_voltage(axes: Sequence[Axis]) -> bool:
+    """Return whether just one axis is of volts."""
     return sum(volts(axis.unit) is not None for axis in axes) == 1
 
 
-def _arranged(item, axes):
-    """Return the arrays of a dataset, with rows along the axis called Y, or else the first."""
+def arranged(values: np.ndarray, axes: Sequence[Axis]) -> dict[str, np.ndarray]:
+    """Return the arrays of loops with labelled axes, with rows along Y, or else along the first.
+
+    Parameters
+    ----------
+    values : ndarray with three axes
+    axes : sequence of Axis
+        One of them is of volts.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``piezoresponse``, ``voltages`` and, where both other axes have a unit of length,
+        ``size_um``.
+    """
     step = next(i for i, axis in enumerate(axes) if volts(axis.unit) is not None)
     space = [i for i in range(3) if i != step]
     if axes[space[1]].name.lower().startswith("y"):
         space.reverse()
     arrays = {
-        "piezoresponse": np.asarray(values_of(item)).transpose(*space, step),
+        "piezoresponse": values.transpose(*space, step),
         "voltages": axes[step].values.astype(np.float64) * volts(axes[step].unit),
     }
     size = [_size_um(axes[i]) for i in space]
