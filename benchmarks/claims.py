@@ -235,6 +235,8 @@ def _judge_condition(condition, metrics, published):
     """Return what a condition says, what was measured, whether it holds, and by which metrics."""
     measured, holds = _measured(condition, metrics)
     is_published = False
+    if published is None and _is_of_sweeps(condition) and not _is_of_paper(metrics):
+        measured, holds = "not of these data", None
     if published is not None and (holds is None or _is_of_sweeps(condition)):
         measured, holds = _measured(condition, published["metrics"])
         measured, is_published = f"published: {measured}", holds is not None
@@ -253,8 +255,13 @@ def names_of(condition: dict) -> list[str]:
 
 
 def _is_of_sweeps(condition):
-    """Return whether a condition judges numbers of the stored sweeps."""
+    """Return whether a condition judges numbers that are stored, and no run's own."""
     return any(derived.is_of_sweeps(name) for name in names_of(condition))
+
+
+def _is_of_paper(metrics):
+    """Return whether some metric was measured on the paper's own data."""
+    return any(entry["provenance"] in PAPER_DATA for entry in metrics.values())
 
 
 def _measured(condition, metrics):

@@ -159,10 +159,6 @@ def _stripes(model, kind="heldout_mse"):
     return f"beps_stripes.{model}.{kind}"
 
 
-def _aligned(model, kind="heldout_mse"):
-    return f"beps_aligned.{model}.{kind}"
-
-
 def _shuffled(model, kind="heldout_mse"):
     return f"beps_shuffled.{model}.{kind}"
 
@@ -313,17 +309,13 @@ TABLE = {
     ),
     # Other splits of the scan.
     "gap_dense": Row(change, (_gap("dense_ae"), _gap("pca"))),
+    "gap_lstm_below_pca": Row(fall, (_gap("lstm_vae"), _gap("pca"))),
     "gap_lstm": Row(change, (_gap("lstm_vae"), _gap("pca"))),
     "gap_dense_refined": Row(change, (_gap("dense_ae", _REFINED), _gap("pca", _REFINED))),
     "gap_lstm_refined": Row(change, (_gap("lstm_vae", _REFINED), _gap("pca", _REFINED))),
     "gap_pca_share": Row(share_of_fall, (_gap(_DL), _gap("pca"), _gap("lstm_vae"))),
     "stripes_dense": Row(change, (_stripes("dense_ae"), _stripes("pca"))),
-    "stripes_lstm": Row(change, (_stripes("lstm_vae"), _stripes("pca"))),
     "shuffled_plain": Row(change, (_shuffled("lstm_vae_plain"), _scan("lstm_vae_plain"))),
-    "aligned_lstm": Row(change, (_aligned("lstm_vae"), _scan("lstm_vae"))),
-    "aligned_lstm_refined": Row(
-        change, (_aligned("lstm_vae", _REFINED), _scan("lstm_vae", _REFINED))
-    ),
     # Settings: the penalty of dictionary learning, a fixed beta, no linear path.
     "penalty_stated": Row(value_on_seeds_of, (_scan(_DL), _penalty(0.5))),
     "penalty_half_over_stated": Row(
@@ -413,9 +405,11 @@ def entry(name: str, metrics: Mapping[str, dict]) -> dict | None:
 
 
 def is_of_sweeps(name: str) -> bool:
-    """Return whether a number, ``derived.NAME`` or a metric, comes from the stored tables."""
-    row = TABLE.get(name.removeprefix("derived."), Row(value_of, ()))
-    return any(not isinstance(source, str) for source in row.sources)
+    """Return whether a number, ``derived.NAME`` or a metric, comes from no run: it is stored."""
+    if not name.startswith("derived."):
+        return False
+    sources = TABLE[name.removeprefix("derived.")].sources
+    return not sources or any(not isinstance(source, str) for source in sources)
 
 
 def _by_seed(source, metrics):

@@ -135,18 +135,14 @@ def block_interval(
         ``error`` or ``refined``.
     dataset : str
     """
-    new, old = (_by_block(blocks, dataset, name, code) for name in (model, other))
-    new, old = new.align(old, join="inner")
+    both = [blocks.sort_index().loc[(dataset, name), code] for name in (model, other)]
+    # Of seeds, and so of pixels, that both have; a pixel counts once for each split.
+    new, old = (sums.groupby(level="block").sum() for sums in both[0].align(both[1], join="inner"))
     rng = np.random.default_rng(SEED)
     counts = rng.multinomial(len(new), np.full(len(new), 1 / len(new)), size=N_DRAWS)
     changes = (counts @ new.to_numpy()) / (counts @ old.to_numpy()) - 1
     low, high = np.quantile(changes, (0.025, 0.975))
     return float(low), float(high)
-
-
-def _by_block(blocks, dataset, model, code):
-    """Return the sum of the errors of each block over the seeds; pixels count once a split."""
-    return blocks.sort_index().loc[(dataset, model), code].groupby(level="block").sum()
 
 
 def table(metrics: Mapping[str, dict], blocks: pd.DataFrame) -> str:

@@ -74,17 +74,22 @@ def _is_summary(entry):
     return len(stored) == len(computed) and np.allclose(stored, computed, rtol=1e-9, atol=0)
 
 
-def model_checks(store: Store, document: dict, rescored: Iterable[Rescored]) -> Iterator[Check]:
+def model_checks(
+    document: dict,
+    stored_indices: pd.DataFrame,
+    stored_blocks: pd.DataFrame,
+    rescored: Iterable[Rescored],
+) -> Iterator[Check]:
     """Yield a check of every metric that follows from weights, and of the tables of errors.
 
     Parameters
     ----------
-    store : Store
     document : dict
         The stored metrics.
+    stored_indices, stored_blocks : DataFrame
+        The stored errors at each index, and in blocks of pixels.
     rescored : iterable of Rescored
     """
-    stored_indices, stored_blocks = store.index_table(), store.block_table()
     for dataset, seed, metrics, indices, blocks in rescored:
         for name, value in metrics.items():
             holds, detail = _compare(document, name, seed, value)
@@ -199,6 +204,7 @@ def verify(
         Takes the store and these jobs, and scores them.
     """
     document = store.metrics()
+    tables = store.index_table(), store.block_table()
     print(
         f"Stored metrics: commit {document['git_commit']}, profile {document['profile']}, "
         f"{document['machine']['processor']}\n"
@@ -210,7 +216,7 @@ def verify(
         derived_checks(document, store.sweeps()),
         paper_network.checks(),
         text_checks(store, document, ledger, texts),
-        model_checks(store, document, rescore(store, jobs)),
+        model_checks(document, *tables, rescore(store, jobs)),
     )
     names, failed = _print_checks(checks)
     computed = {name.partition(" ")[0] for name in names}

@@ -83,7 +83,7 @@ def test_the_configuration_of_the_study_has_no_trace_of_it():
     provenance = Sources(scan="simulated twin", picture="sample photograph")
     config = execute.configuration(Job("smoke", "beps_heldout", "pca", 0), provenance)
     asked = {"profile", "dataset", "model", "seed", "variant", "parameters", "data", "numpy"}
-    asked |= {"on_picture", "arithmetic"}
+    asked |= {"on_picture", "arithmetic", "init_seed"}
     assert config.keys() == asked | {"provenance", "data_sha256", "code", "packages"}
     assert config["provenance"] == {"spectra": "simulated twin"} and config["data_sha256"] == {}
 

@@ -62,6 +62,15 @@ def test_the_interval_over_blocks_is_that_of_a_mean(rng):
     assert (low, high) == pytest.approx((changes.mean() - half, changes.mean() + half), abs=0.006)
 
 
+def test_only_seeds_of_both_models_count():
+    """Of one model two folds are missing: the other is not summed over them either."""
+    table = blocks(pca=np.arange(1.0, 26), lstm_vae=0.8 * np.arange(1.0, 26))
+    seeds = table.index.get_level_values("seed")
+    is_missing = (table.index.get_level_values("model") == "lstm_vae") & (seeds > 2)
+    ends = paired.block_interval(table[~is_missing], "lstm_vae", "pca", "error")
+    assert ends == pytest.approx((-0.2, -0.2))
+
+
 def test_errors_are_summed_by_block():
     """The first block of 12 x 12 pixels has the first 12 pixels of a row of the grid."""
     heldout = np.zeros(3600, dtype=bool)

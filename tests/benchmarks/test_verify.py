@@ -179,7 +179,10 @@ def test_a_wrong_refined_latent_is_caught(stored):
     checks = {
         name: holds
         for name, holds, _ in verify.model_checks(
-            stored.metrics(), stored.index_table(), verify.rescore(stored, [job])
+            stored.metrics(),
+            stored.index_table(),
+            stored.block_table(),
+            verify.rescore(stored, [job]),
         )
     }
     assert not checks["beps_heldout.pca.heldout_mse_refined seed 0"]
