@@ -194,7 +194,7 @@ def test_a_wrong_verdict_is_caught(stored, failures):
     ledger[0]["verdict"] = (
         "replicated" if ledger[0]["verdict"] != "replicated" else "not replicated"
     )
-    assert failures(ledger=ledger) == {"claims.json", "docs/ledger.md", "README.md"}
+    assert failures(ledger=ledger) == {"claims.json", "docs/ledger.md"}
 
 
 def test_a_wrong_number_behind_the_verdict_of_a_statement_is_caught(stored, failures):
