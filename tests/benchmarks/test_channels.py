@@ -89,6 +89,19 @@ def test_what_is_stored_is_not_trained_again(trained, tmp_path):
     assert len(trained) == len(channels.NETWORKS)
 
 
+def test_stored_rows_of_other_code_hold_where_seed_0_is_the_same(trained, tmp_path):
+    before = channels.measure(tmp_path / "first.jsonl", ["pinned"], 3)
+    stale = [entry | {"key": f"stale {number}"} for number, entry in enumerate(before)]
+    *_, other = [entry for entry in stale if entry["seed"] == 0]
+    other["beta"] = 0.25
+    channels.RECORD.write_text(json.dumps({"rows": stale}))
+    trained.clear()
+    assert channels.measure(tmp_path / "second.jsonl", ["pinned"], 3) == before
+    again = [(model, seed) for _, _, model, seed in trained]
+    zeros = [(model, "0") for _, model in channels.NETWORKS]
+    assert again == [*zeros, (other["model"], "1"), (other["model"], "2")]
+
+
 def test_a_training_ends_with_its_ramp():
     pytest.importorskip("mxnet")
     found = channels.train(Job("smoke", "toy_shuffled", "dense_vae", 0))
