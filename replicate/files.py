@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,14 @@ from typing import Any
 import numpy as np
 from jsonschema import Draft202012Validator
 
+from replicate import temporary
 from replicate.errors import ReplicationError
 
 #: A file is hashed in pieces of this many bytes, so that a large one does not fill the memory.
 HASH_BLOCK = 1 << 20
+
+#: What a full disk answers.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -42,30 +46,27 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         If the folder cannot be made or written to.
     """
     path = Path(path)
-    temporary = _temporary_file_beside(path)
-    try:
-        yield temporary
-        # mkstemp makes files private; results are meant to be shared.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary_file_beside(path: Path) -> Path:
-    """Make an empty temporary file in the folder of `path`, and return its path."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
-        )
+        unfinished = temporary.file_beside(path)
     except OSError as error:
         raise ReplicationError(
             f"{path}: the folder cannot be written to ({error.strerror}). "
-            "Make it writable, or choose another with --results."
+            "Make it writable, or choose another folder."
         ) from error
-    os.close(handle)
-    return Path(name)
+    try:
+        yield unfinished
+        # mkstemp makes files private; results are meant to be shared.
+        os.chmod(unfinished, 0o666 & ~_umask())
+        os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise ReplicationError(
+            f"{path}: cannot be written ({error.strerror}). Make room, and try again."
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -77,8 +78,8 @@ def _umask() -> int:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically, in UTF-8."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with atomic_path(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -144,8 +145,8 @@ def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"array {name!r} holds Python objects")
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+    with atomic_path(path) as unfinished:
+        np.savez_compressed(unfinished, **arrays)
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:

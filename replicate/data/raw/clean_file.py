@@ -5,13 +5,13 @@ It makes prepared arrays from raw loops, and lists what was repaired, point by p
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from replicate import temporary
 from replicate.data.raw import clean
 from replicate.data.raw.matlab import RawScan, open_raw
 from replicate.errors import ReplicationError
@@ -92,7 +92,7 @@ def _clean_scan(scan: RawScan, resonance_limits, repairs: Path, out: Path) -> li
     arrays, levels, summary = {}, [], []
     # The folder of the result has room for as much again, which a temporary folder in memory may
     # not have.
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+    with temporary.folder_beside(out) as scratch:
         for channel in scan.channels:
             values = np.lib.format.open_memmap(
                 Path(scratch) / f"{channel}.npy",
