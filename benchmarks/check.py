@@ -23,10 +23,12 @@ from typing import NamedTuple
 from benchmarks.noise import FLOOR, LINEAR_FLOOR, PAIRED_TOLERANCE, TAIL, allowed, distance
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate.arithmetic import NATIVE, PINNED
+from replicate.commands import command
 from replicate.errors import ReplicationError
 from replicate.files import read_npz
 from replicate.numbers.kinds import kind_of
-from replicate.numbers.metrics import read_metrics
+from replicate.numbers.metrics import is_as_written, read_metrics
+from replicate.running import runs
 from replicate.running.runs import Run
 from replicate.study.studies import PAPER
 
@@ -334,6 +336,14 @@ def _has_weights(run, stored):
     )
 
 
+def damages_in(folder: Path) -> list[str]:
+    """Return what is not as its command wrote it: metrics.json of a profile, and files of runs."""
+    path = folder / "metrics.json"
+    edited = [] if is_as_written(path) else [f"{path}: is not as its command wrote it"]
+    return edited + [run.damage for run in runs.ended(folder) if run.damage]
+
+
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Check the metrics of a results folder, and return the exit code.
 
@@ -356,20 +366,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     path = options.results / options.profile / "metrics.json"
-    try:
-        if not path.exists():
-            raise ReplicationError(
-                f"{path}: there is no such file. "
-                "Run `nox -s replicate`, or `nox -s bench` for five seeds, first."
-            )
-        store = Store()
-        holds = report(store.metrics(), read_metrics(path))
-        if options.profile == PROFILE:
-            print_bits(store, options.results)
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0 if holds else 1
+    if not path.exists():
+        raise ReplicationError(
+            f"{path}: there is no such file. "
+            "Run `nox -s replicate`, or `nox -s bench` for five seeds, first."
+        )
+    store = Store()
+    holds = report(store.metrics(), read_metrics(path))
+    if options.profile == PROFILE:
+        print_bits(store, options.results)
+    damages = damages_in(path.parent)
+    for damage in damages:
+        print(f"DAMAGED {damage}")
+    return 0 if holds and not damages else 1
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from benchmarks.evidence import complete
 from benchmarks.store import Store
 from replicate import causal
 from replicate.catalogue import PICTURES, pictures_of
+from replicate.commands import command
 from replicate.data.remote.manifest import read_manifest
 from replicate.data.sources import load_scan
 from replicate.data.user_scan.scan_file import summary
@@ -31,8 +32,7 @@ from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.numbers.tables import caption, results_table
 from replicate.provenance import STAND_INS, texts
-from replicate.running import scan_results
-from replicate.running.runs import Run
+from replicate.running import runs, scan_results
 from replicate.study.studies import PAPER, study_on
 
 #: Folder of the template of the page.
@@ -141,10 +141,14 @@ def _number(value):
 
 
 def _records(folder):
-    """Return the record of every run that has ended, by ``<dataset>/<model>/seed<k>``."""
+    """Return the record of every run that has ended well or badly, by its place.
+
+    The place is ``<dataset>/<model>/seed<k>``. Damaged runs are left out.
+    """
     return {
-        path.parent.relative_to(folder).as_posix(): Run(path.parent).record
-        for path in sorted(folder.glob("*/*/seed*/record.json"))
+        run.folder.relative_to(folder).as_posix(): run.record
+        for run in runs.ended(folder)
+        if not run.damage
     }
 
 
@@ -214,7 +218,7 @@ def _pool_text(pool):
 
 
 def _failures(folder, records):
-    """Return run, source and error of every run that failed.
+    """Return run, source and error of every run that failed or is damaged.
 
     The source is ``bench.jsonl``, of which the last row of each run counts, or ``record.json``,
     which has the last word.
@@ -228,9 +232,14 @@ def _failures(folder, records):
         for name, entry in entries.items():
             if entry["status"] == "failed":
                 failed[name] = (name, source, entry.get("error"))
+    for run in runs.ended(folder):
+        if run.damage:
+            name = run.folder.relative_to(folder).as_posix()
+            failed[name] = (name, "record.json", run.damage)
     return [failed[name] for name in sorted(failed)]
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -239,11 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", default="results", metavar="FOLDER", help="where the runs are")
     parser.add_argument("--profile", default="standard", help="of the runs to report")
     options = parser.parse_args(argv)
-    try:
-        print(write(options.results, options.profile))
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    print(write(options.results, options.profile))
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -192,12 +193,19 @@ class Store:
 def _read_table(path, keys, columns):
     """Return the columns of a table, by its keys if there are any."""
     try:
-        table = pd.read_csv(path)
+        state = path.stat()
+        table = _read_csv(path, state.st_mtime_ns, state.st_size)
         return (table.set_index(keys) if keys else table)[columns]
     except (OSError, ValueError, KeyError) as error:
         raise ReplicationError(
             f"{path}: not readable ({error}). Restore it with git, or run `nox -s baseline`."
         ) from error
+
+
+@lru_cache(maxsize=8)
+def _read_csv(path, *_):
+    """Read a table, once as long as the file stays as it is."""
+    return pd.read_csv(path)
 
 
 def block_rows(job: Job, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -23,13 +23,13 @@ from benchmarks.evidence import complete
 from benchmarks.rescore import Rescored, is_of_paper, rescore
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate.causal.statements import judge_all
+from replicate.commands import command
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
-from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json
 from replicate.numbers.comparisons import compare
 from replicate.numbers.kinds import kind_of
-from replicate.numbers.metrics import interval
+from replicate.numbers.metrics import interval, is_as_written
 from replicate.study.job import Job
 
 #: How far the computed error at an index may be off, z-scores.
@@ -58,6 +58,23 @@ def weight_checks(store: Store) -> Iterator[Check]:
     for name, expected in store.hashes().items():
         path = store.hashes_path.parent / name
         yield f"weights {name}", path.exists() and file_hash(path) == expected, f"sha256 {expected}"
+
+
+def label_checks(document: dict) -> Iterator[Check]:
+    """Yield a check of the unit and the better direction of every stored metric."""
+    wrong = [
+        name
+        for name, entry in document["metrics"].items()
+        if (entry["unit"], entry["better"]) != (kind_of(name).unit, kind_of(name).better)
+    ]
+    exception = f" but in {', '.join(wrong)}" if wrong else ""
+    yield "units", not wrong, f"units and directions are those of their kinds{exception}"
+
+
+def seal_checks(store: Store) -> Iterator[Check]:
+    """Yield a check of whether somebody edited the stored metrics."""
+    holds = is_as_written(store.metrics_path)
+    yield "metrics.json", holds, "as `nox -s baseline` wrote it" if holds else "edited by hand"
 
 
 def summary_checks(document: dict) -> Iterator[Check]:
@@ -212,6 +229,8 @@ def verify(
     checks = itertools.chain(
         data_checks(),
         weight_checks(store),
+        label_checks(document),
+        seal_checks(store),
         summary_checks(document),
         derived_checks(document, store.sweeps()),
         paper_network.checks(),
@@ -238,6 +257,7 @@ def _print_checks(checks):
     return names, failed
 
 
+@command("NOT VERIFIED")
 def main() -> int:
     """Verify what is stored, and return the exit code: 0, 1 for a failure, 2 for an error."""
     parser = argparse.ArgumentParser(
@@ -249,14 +269,10 @@ def main() -> int:
         help="score the whole family again, not the paper's study alone: 3 minutes",
     )
     options = parser.parse_args()
-    try:
-        jobs = jobs_with_weights(Store().metrics())
-        if not options.family:
-            jobs = [job for job in jobs if is_of_paper(job)]
-        holds = verify(Store(), claims.read(), pages.read(), jobs)
-    except ReplicationError as error:
-        print(f"NOT VERIFIED: {error}", file=sys.stderr)
-        return 2
+    jobs = jobs_with_weights(Store().metrics())
+    if not options.family:
+        jobs = [job for job in jobs if is_of_paper(job)]
+    holds = verify(Store(), claims.read(), pages.read(), jobs)
     return 0 if holds else 1
 
 

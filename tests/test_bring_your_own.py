@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from benchmarks import claims, report
-from replicate import cli
+from replicate import cli, seals
 from replicate.data import sources, twin
 from replicate.data.user_scan.scan_file import read_scan
 from replicate.errors import ReplicationError
@@ -270,7 +270,8 @@ def complete(request, folder):
         if job != fitted:
             shutil.copytree(made.folder, runs.Run.of(results, job).folder)
             write_json(
-                runs.Run.of(results, job).folder / "record.json", made.record | {"model": job.model}
+                runs.Run.of(results, job).folder / "record.json",
+                seals.sealed(made.record | {"model": job.model}),
             )
     collect("smoke", [0], provenance, results)
     return results
@@ -322,7 +323,9 @@ def test_every_channel_and_blank_pixels_are_in_the_figure(complete):
 def test_runs_on_two_files_are_not_drawn_together(complete, tmp_path, capsys):
     shutil.copytree(complete, tmp_path / "mixed")
     path = tmp_path / "mixed" / "smoke" / "beps" / "pca" / "seed0" / "record.json"
-    write_json(path, read_json(path) | {"provenance": {"spectra": "own scan 000000000000"}})
+    write_json(
+        path, seals.sealed(read_json(path) | {"provenance": {"spectra": "own scan 000000000000"}})
+    )
     assert (
         importlib.import_module("figures.fig4").main(
             ["--results", str(tmp_path / "mixed"), "--profile", "smoke"]

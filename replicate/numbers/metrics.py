@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json, write_json
 from replicate.numbers.kinds import KINDS, PER_CHANNEL, kind_of
@@ -69,6 +70,7 @@ SCHEMA = {
         "git_commit": {"type": "string"},
         "machine": {"type": "object"},
         "versions": {"type": "object"},
+        seals.FIELD: {"type": "string"},
         "metrics": {
             "type": "object",
             "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.{_KIND_PATTERN}$"},
@@ -151,7 +153,7 @@ def seeds_of(document: dict) -> list[int]:
 
 
 def write_metrics(path: Path, document: dict) -> None:
-    """Validate a metrics document and write it atomically.
+    """Validate a metrics document and write it atomically, with its seal.
 
     Raises
     ------
@@ -159,11 +161,11 @@ def write_metrics(path: Path, document: dict) -> None:
         If a field is wrong.
     """
     _validate(path, document)
-    write_json(path, document)
+    write_json(path, seals.sealed(document))
 
 
 def read_metrics(path: Path) -> dict:
-    """Read and validate a metrics document.
+    """Read and validate a metrics document; its seal is left out.
 
     Raises
     ------
@@ -172,7 +174,19 @@ def read_metrics(path: Path) -> dict:
     """
     document = read_json(path)
     _validate(path, document)
-    return document
+    return seals.unsealed(document)
+
+
+def is_as_written(path: Path) -> bool:
+    """Return whether a file of metrics is just as `write_metrics` wrote it.
+
+    Raises
+    ------
+    ReplicationError
+        If the file is missing, or is not JSON.
+    """
+    document = read_json(path)
+    return isinstance(document, dict) and seals.is_intact(document)
 
 
 def _validate(path, document):

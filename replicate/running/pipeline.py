@@ -66,7 +66,10 @@ def run_all(
     configs = {job: configuration(job, sources) for job in jobs}
     waiting = []
     for job, config in configs.items():
-        if Run.of(results, job).is_complete(config):
+        run = Run.of(results, job)
+        if run.damage:
+            tqdm.write(f"{run.damage}. The run is made again.")
+        if run.is_complete(config):
             tqdm.write(f"{job}: complete already, reused")
             on_done(job, config, None)
         else:

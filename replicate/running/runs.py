@@ -6,26 +6,31 @@ While a run goes on, the folder also holds what it takes to go on after an inter
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
+from replicate import seals, temporary
 from replicate.errors import ReplicationError
-from replicate.files import read_json, read_npz, write_json, write_text
+from replicate.files import file_hash, read_json, read_npz, write_json, write_text
 from replicate.running import scan_results
 from replicate.study.job import Job
+
+#: The files of a run that is complete, beside its record and its snapshots.
+CONTENT = ("config.json", "weights.npz", "arrays.npz", "history.csv")
 
 
 @dataclass(frozen=True)
 class Run:
-    """The files of one run; nothing is read until it is asked for."""
+    """The files of one run; nothing is read until it is asked for.
+
+    The record holds the hash of every file of a complete run, and a seal: its own hash. So a file
+    that is missing or is another one, and a record that was edited, are noticed.
+    """
 
     folder: Path
 
@@ -50,13 +55,33 @@ class Run:
 
     @property
     def status(self) -> str:
-        """How far the run is: ``complete``, ``failed``, ``interrupted`` or ``missing``.
+        """How far it is: ``complete``, ``damaged``, ``failed``, ``interrupted`` or ``missing``.
 
-        An interrupted run has a checkpoint.
+        An interrupted run has a checkpoint. A damaged one is run again.
         """
         if (self.folder / "record.json").exists():
-            return self.record["status"]
+            return "damaged" if self.damage else self.record["status"]
         return "interrupted" if self.checkpoint.exists() else "missing"
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the files of a run that has ended; None where nothing is."""
+        path = self.folder / "record.json"
+        if not path.exists():
+            return None
+        try:
+            record = self.record
+        except ReplicationError as error:
+            return str(error)
+        if not seals.is_intact(record):
+            return f"{path}: is not as the run wrote it"
+        for name, sha256 in record.get("files", {}).items():
+            path = self.folder / name
+            if not path.is_file():
+                return f"{path}: is missing"
+            if _hash_of(path) != sha256:
+                return f"{path}: is not as the run wrote it"
+        return None
 
     @property
     def record(self) -> dict:
@@ -98,27 +123,34 @@ class Run:
     def prepare(self, config: dict) -> None:
         """Make the folder ready for a run of a configuration.
 
-        What another configuration left there is removed. Of the same one, the record of a failure
-        is removed, and a checkpoint stays.
+        What a run of another configuration wrote there is removed. Of the same one, the record is
+        removed, and a checkpoint stays. Files that no run writes stay.
 
         Raises
         ------
         ReplicationError
             If the folder cannot be cleared.
         """
-        stored = self.folder / "config.json"
+        is_same = _stored_key(self.folder / "config.json") == key(config)
+        stale = [] if is_same else [*self._content(), self.checkpoint]
         try:
-            if stored.exists() and _stored_key(stored) == key(config):
-                (self.folder / "record.json").unlink(missing_ok=True)
-                return
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
+            for folder in (self.folder, self.snapshot(0).parent):
+                temporary.sweep(folder)
+            for path in (self.folder / "record.json", *stale):
+                if path.exists():
+                    path.unlink()
         except OSError as error:
             raise ReplicationError(
                 f"{self.folder}: cannot be cleared ({error.strerror}). "
                 "Make it writable, or remove it."
             ) from error
-        write_json(stored, config)
+        if not is_same:
+            write_json(self.folder / "config.json", config)
+
+    def _content(self) -> Iterator[Path]:
+        """Yield the files of the run that are there, without record and checkpoint."""
+        paths = [self.folder / name for name in CONTENT]
+        yield from (path for path in [*paths, *self.snapshots] if path.is_file())
 
     def write_history(self, rows: Sequence[dict]) -> None:
         """Write the training history, one row an epoch."""
@@ -130,15 +162,29 @@ class Run:
 
     def finish(self, config: dict, record: dict) -> None:
         """Write the record, the last file of a run, and remove the checkpoint of a complete run."""
-        write_json(self.folder / "record.json", {"key": key(config), **record})
+        files = {
+            path.relative_to(self.folder).as_posix(): file_hash(path) for path in self._content()
+        }
+        document = {"key": key(config), "files": files, **record}
+        write_json(self.folder / "record.json", seals.sealed(document))
         if record["status"] == "complete":
             self.checkpoint.unlink(missing_ok=True)
 
 
 def key(config: dict) -> str:
     """Return the key of a configuration: 16 hexadecimal digits of its hash."""
-    text = json.dumps(config, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return seals.hash_of(config)[:16]
+
+
+def _hash_of(path):
+    """Return the sha256 of a file, which is computed once as long as the file stays as it is."""
+    state = path.stat()
+    return _hash_of_state(path, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@cache
+def _hash_of_state(path, *_):
+    return file_hash(path)
 
 
 def _stored_key(path):
@@ -147,6 +193,11 @@ def _stored_key(path):
         return key(read_json(path))
     except ReplicationError:
         return None
+
+
+def ended(folder: Path) -> list[Run]:
+    """Return the runs of a profile's folder that have a record, without those of sweeps."""
+    return [Run(path.parent) for path in sorted(Path(folder).glob("*/*/seed*/record.json"))]
 
 
 def load(results: Path, profile: str, dataset: str, model: str, seed: int = 0) -> Run:
@@ -161,7 +212,7 @@ def load(results: Path, profile: str, dataset: str, model: str, seed: int = 0) -
     run = Run.of(results, job)
     if run.status != "complete":
         raise ReplicationError(
-            f"{run.folder}: no complete run here ({run.status}). "
+            f"{run.folder}: no complete run here ({run.damage or run.status}). "
             f"{scan_results.advice(results, profile, (dataset, model), seed)}"
         )
     return run

@@ -16,6 +16,7 @@ import pytest
 from benchmarks import baseline, claims, pages
 from benchmarks.rescore import Rescored, renewed
 from benchmarks.store import Store
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.numbers.metrics import SCHEMA_VERSION, summarise
@@ -102,7 +103,7 @@ def results(tmp_path):
         heldout = np.arange(3600) < 4
         errors = {"mse": np.full(3600, 0.5), "heldout": heldout, "refined_mse": np.full(4, 0.25)}
         write_npz(run.folder / "arrays.npz", **network, **by_index, **errors)
-        write_json(run.folder / "record.json", {"status": "complete", "key": "x"})
+        write_json(run.folder / "record.json", seals.sealed({"status": "complete", "key": "x"}))
     (tmp_path / "results" / "standard" / "sweeps.csv").write_text("sweep\n")
     figures = tmp_path / "results" / "standard" / "figures"
     figures.mkdir()

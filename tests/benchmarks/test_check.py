@@ -12,6 +12,7 @@ from scipy import stats
 
 from benchmarks import check
 from benchmarks.store import Store, jobs_with_weights
+from replicate import seals
 from replicate.files import write_json, write_npz
 from replicate.numbers.kinds import KINDS
 from replicate.numbers.metrics import SCHEMA_VERSION, summarise, write_metrics
@@ -465,7 +466,7 @@ def weights(tmp_path):
     def write(job, factor=1.0, status="complete"):
         run = Run.of(tmp_path, job)
         write_npz(run.folder / "weights.npz", components=array * np.float32(factor))
-        write_json(run.folder / "record.json", {"status": status, "key": ""})
+        write_json(run.folder / "record.json", seals.sealed({"status": status, "key": ""}))
 
     return jobs, write
 

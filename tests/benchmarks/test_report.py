@@ -22,6 +22,7 @@ from PIL import Image
 from benchmarks import claims, questions, report
 from benchmarks.evidence import complete
 from benchmarks.store import Store
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import write_json
 from replicate.numbers.metrics import SCHEMA_VERSION, summarise, write_metrics
@@ -121,9 +122,8 @@ def write_results(results, provenance=REAL, seeds=3):
     ]
     folder = results / "smoke"
     for record in records:
-        write_json(
-            folder / "beps" / record["model"] / f"seed{record['seed']}" / "record.json", record
-        )
+        place = folder / "beps" / record["model"] / f"seed{record['seed']}"
+        write_json(place / "record.json", seals.sealed(record))
     document = {
         "schema_version": SCHEMA_VERSION,
         "profile": "smoke",
@@ -273,7 +273,7 @@ def test_failures_are_listed_or_said_to_be_none(tmp_path, page):
     failed = {"key": "0", "status": "failed", "metrics": {}}
     write_json(
         folder / "beps" / "lstm_vae_plain" / "seed0" / "record.json",
-        failed | {"error": "MemoryError: <full>"},
+        seals.sealed(failed | {"error": "MemoryError: <full>"}),
     )
     mended = {
         "dataset": "toy",

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import splits
 from benchmarks.store import Store
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
@@ -37,7 +38,7 @@ def write_run(results, job, error, provenance=MEASURED):
         "machine": {"processor": "one", "arithmetic": "pinned to AVX2"},
         "metrics": {"heldout_mse": error, "heldout_mse_refined": error / 2},
     }
-    write_json(run.folder / "record.json", record)
+    write_json(run.folder / "record.json", seals.sealed(record))
 
 
 def job(model, seed, dataset="beps_buffered"):

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import claims, pages, verify
+from benchmarks import claims, pages, paper_network, verify
 from benchmarks.store import Store
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
 from replicate.study.job import Job
@@ -46,9 +47,16 @@ def stored(tmp_path):
     return Store(tmp_path / "stored")
 
 
+@pytest.fixture(scope="module")
+def paper_network_checks():
+    """What the paper's network reconstructs, which takes seconds and is the same for every test."""
+    return list(paper_network.checks())
+
+
 @pytest.fixture
-def failures(stored, scored, capsys):
+def failures(stored, scored, paper_network_checks, monkeypatch, capsys):
     """Return a function that returns the names of the checks that fail."""
+    monkeypatch.setattr(paper_network, "checks", lambda: paper_network_checks)
 
     def run(rescore=lambda store, jobs: scored, ledger=None, texts=TEXTS):
         holds = verify.verify(stored, ledger or claims.read(), texts, JOBS, rescore)
@@ -66,6 +74,8 @@ def failures(stored, scored, capsys):
 def edit(path, change):
     document = json.loads(path.read_text())
     change(document)
+    if seals.FIELD in document:
+        document = seals.sealed(document)
     path.write_text(json.dumps(document))
 
 
@@ -123,6 +133,21 @@ def test_a_wrong_mean_is_caught(stored, failures):
 
     edit(stored.metrics_path, change)
     assert failures() == {"summaries"}
+
+
+def test_an_edit_by_hand_is_caught(stored, failures):
+    text = stored.metrics_path.read_text()
+    stored.metrics_path.write_text(text.replace('"scikit-learn": "', '"scikit-learn": "9.'))
+    assert failures() == {"metrics.json"}
+
+
+@pytest.mark.parametrize(("field", "value"), [("unit", "V"), ("better", "higher")])
+def test_a_wrong_label_is_caught(stored, failures, field, value):
+    def change(document):
+        document["metrics"]["beps.pca.mse"][field] = value
+
+    edit(stored.metrics_path, change)
+    assert failures() == {"units"}
 
 
 def test_a_wrong_row_of_the_table_is_caught(stored, failures):

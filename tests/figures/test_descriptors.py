@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from figures import descriptors
+from replicate import seals
 from replicate.analysis.loops import DESCRIPTORS, describe_spectra
 from replicate.data import twin
 from replicate.files import write_json
@@ -61,12 +62,14 @@ def test_the_script_stamps_what_the_runs_were_made_from(tmp_path, capsys):
     run = Run.of(tmp_path, job)
     write_json(
         run.folder / "record.json",
-        {
-            "key": "0",
-            "status": "complete",
-            "provenance": {"spectra": "simulated twin"},
-            "metrics": {},
-        },
+        seals.sealed(
+            {
+                "key": "0",
+                "status": "complete",
+                "provenance": {"spectra": "simulated twin"},
+                "metrics": {},
+            }
+        ),
     )
     fig = descriptors.draw(tmp_path, "smoke")
     foot = " ".join(text.get_text() for text in fig.texts)

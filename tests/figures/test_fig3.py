@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures import fig3
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
@@ -100,7 +101,9 @@ def write_run(results, dataset, form, n_more=0):
         provenance = {"spectra": "formula", "picture": "sample photograph"}
     write_json(
         run.folder / "record.json",
-        {"key": "0", "status": "complete", "provenance": provenance, "metrics": metrics},
+        seals.sealed(
+            {"key": "0", "status": "complete", "provenance": provenance, "metrics": metrics}
+        ),
     )
     return run
 

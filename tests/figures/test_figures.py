@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from figures.shared import style
-from replicate import cli
+from replicate import cli, seals
 from replicate.data import sources
 from replicate.files import write_json, write_npz
 from replicate.provenance import STAND_INS, TEXTS, Sources
@@ -116,7 +116,14 @@ def write_run(results, job, study_sources, rng, n_active=5):
     write_npz(run.folder / "arrays.npz", **arrays)
     write_json(
         run.folder / "record.json",
-        {"key": "0", "status": "complete", "provenance": study_sources.of(job), "metrics": metrics},
+        seals.sealed(
+            {
+                "key": "0",
+                "status": "complete",
+                "provenance": study_sources.of(job),
+                "metrics": metrics,
+            }
+        ),
     )
     return run
 
@@ -302,7 +309,7 @@ def test_a_missing_run_is_named_and_nothing_is_written(name, tmp_path, capsys):
 
 def test_a_failed_run_is_not_drawn(tmp_path, capsys):
     run = write_run(tmp_path, Job("smoke", "toy", "pca", 0), SIMULATED, np.random.default_rng(0))
-    write_json(run.folder / "record.json", {"key": "0", "status": "failed"})
+    write_json(run.folder / "record.json", seals.sealed({"key": "0", "status": "failed"}))
     assert script("toy").main(arguments(tmp_path)) == 2
     assert "failed" in capsys.readouterr().err
 
@@ -312,7 +319,7 @@ def test_runs_on_different_data_are_not_compared(tmp_path, capsys):
     run = runs.load(tmp_path, "smoke", "toy", "pca")
     write_json(
         run.folder / "record.json",
-        run.record | {"provenance": {"spectra": "formula", "picture": "painting"}},
+        seals.sealed(run.record | {"provenance": {"spectra": "formula", "picture": "painting"}}),
     )
     assert script("fig2").main(arguments(tmp_path)) == 2
     assert "different data" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from figures import mechanism
+from replicate import seals
 from replicate.analysis.loops import describe_spectra
 from replicate.analysis.mechanism import shoulder, shoulder_limit
 from replicate.data import twin
@@ -44,12 +45,14 @@ def results(write_benchmark, scan):
         )
         write_json(
             run.folder / "record.json",
-            {
-                "status": "complete",
-                "key": "",
-                "provenance": {"spectra": "simulated twin"},
-                "metrics": {},
-            },
+            seals.sealed(
+                {
+                    "status": "complete",
+                    "key": "",
+                    "provenance": {"spectra": "simulated twin"},
+                    "metrics": {},
+                }
+            ),
         )
     return folder
 

@@ -12,6 +12,7 @@ from PIL import Image
 from figures import movies
 from figures.movie import film, ramp_movie, subjects, sweep_movie
 from figures.shared import stored_models
+from replicate import seals
 from replicate.data import toy, twin
 from replicate.errors import ReplicationError
 from replicate.files import write_json, write_npz
@@ -63,7 +64,7 @@ def results(tmp_path, scan):
         "provenance": {"spectra": "simulated twin"},
         "metrics": {},
     }
-    write_json(run.folder / "record.json", record)
+    write_json(run.folder / "record.json", seals.sealed(record))
     return tmp_path
 
 
@@ -93,7 +94,7 @@ def ramp(tmp_path, scan):
         "provenance": {"spectra": "simulated twin"},
         "metrics": {"active_channels": 1},
     }
-    write_json(run.folder / "record.json", record)
+    write_json(run.folder / "record.json", seals.sealed(record))
     return run
 
 

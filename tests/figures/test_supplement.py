@@ -7,6 +7,7 @@ import pytest
 
 from figures import supplement, supplement_scan, supplement_toy
 from figures.shared import style
+from replicate import seals
 from replicate.data import sources, toy
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
@@ -98,7 +99,9 @@ def results(tmp_path_factory, scan, colours):
                 metrics["active_channels"] = N_ACTIVE
             write_json(
                 run.folder / "record.json",
-                {"key": "0", "status": "complete", "provenance": provenance, "metrics": metrics},
+                seals.sealed(
+                    {"key": "0", "status": "complete", "provenance": provenance, "metrics": metrics}
+                ),
             )
     return folder
 
@@ -216,7 +219,7 @@ def test_a_model_without_latents_in_use_is_drawn_empty(tmp_path, scan):
         "provenance": {"spectra": "simulated twin"},
         "metrics": {"active_channels": 0},
     }
-    write_json(run.folder / "record.json", record)
+    write_json(run.folder / "record.json", seals.sealed(record))
     for draw in (supplement_scan.draw_channels, supplement_scan.draw_vae):
         paths = style.save(draw(tmp_path, "smoke"), tmp_path, "empty")
         assert all(path.exists() for path in paths)

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 
 from figures import cost, violins
 from figures.shared import style
+from replicate import seals
 from replicate.analysis.residuals import per_index
 from replicate.data import sources
 from replicate.files import write_json, write_npz
@@ -86,7 +87,7 @@ def write_run(results, job, scan, errors=None, **metrics):
         "machine": {"processor": "abacus", "cores": 2},
     }
     write_npz(run.folder / "arrays.npz", **arrays)
-    write_json(run.folder / "record.json", record)
+    write_json(run.folder / "record.json", seals.sealed(record))
     return run
 
 
@@ -261,7 +262,7 @@ def test_missing_runs_are_an_error_and_do_not_stop_what_can_be_drawn(
 def test_a_model_without_complete_runs_is_left_out_and_named(tmp_path, scan):
     write_study(tmp_path, scan, ("toy",), seeds=(0,))
     run = Run.of(tmp_path, Job("standard", "toy", "lstm_vae", 0))
-    write_json(run.folder / "record.json", {"key": "0", "status": "failed"})
+    write_json(run.folder / "record.json", seals.sealed({"key": "0", "status": "failed"}))
     fig = violins.draw_toy(tmp_path, "standard")
     assert len(fig.get_axes()) == 2 and "Not run: LSTM β-VAE on toy" in texts(fig)
 
@@ -271,7 +272,7 @@ def test_seeds_on_different_data_are_not_pooled(tmp_path, scan, capsys):
     run = Run.of(tmp_path, Job("standard", "toy", "pca", 1))
     write_json(
         run.folder / "record.json",
-        run.record | {"provenance": {"spectra": "formula", "picture": "painting"}},
+        seals.sealed(run.record | {"provenance": {"spectra": "formula", "picture": "painting"}}),
     )
     assert violins.main(["--results", str(tmp_path)]) == 2
     assert (

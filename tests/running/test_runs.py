@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import ReplicationError
@@ -117,14 +119,16 @@ def test_a_checkpoint_is_kept_for_the_same_configuration(run):
     assert run.status == "interrupted"
 
 
-def test_another_configuration_removes_everything(run):
+def test_another_configuration_removes_what_runs_write(run):
     run.prepare(CONFIG)
     checkpoint(run)
     run.write_history([{"epoch": 0}])
+    write_npz(run.snapshot(3), x=np.zeros(1))
     run.finish(CONFIG, {"status": "complete"})
     checkpoint(run)
+    (run.folder / "my notes.txt").write_text("seed 0 looks odd")
     run.prepare(CONFIG | {"seed": 1})
-    assert names(run) == ["config.json"]
+    assert names(run) == ["config.json", "my notes.txt", "ramp"] and not run.snapshots
     assert read_json(run.folder / "config.json")["seed"] == 1
 
 
@@ -216,7 +220,8 @@ def test_complete_means_with_just_this_configuration(run):
     run.finish(CONFIG, {"status": "complete", "metrics": {"mse": 1.0}})
     assert run.is_complete(json.loads(json.dumps(CONFIG)))
     assert not run.is_complete(CONFIG | {"code": "changed"})
-    assert run.record == {"key": runs.key(CONFIG), "status": "complete", "metrics": {"mse": 1.0}}
+    assert run.record["key"] == runs.key(CONFIG)
+    assert run.record["status"] == "complete" and run.record["metrics"] == {"mse": 1.0}
 
 
 def test_a_failed_run_is_not_complete(run):
@@ -228,8 +233,7 @@ def test_a_failed_run_is_not_complete(run):
 def test_a_corrupt_record_is_named(run):
     run.prepare(CONFIG)
     (run.folder / "record.json").write_text('{"status": "comp')
-    with pytest.raises(ReplicationError, match="seed0/record.json"):
-        _ = run.status
+    assert run.status == "damaged" and "seed0/record.json" in run.damage
 
 
 # Reading
@@ -289,7 +293,94 @@ def test_writing_a_configuration_that_is_not_json(run):
 
 
 @pytest.mark.parametrize("record", [[], {}, {"status": "complete"}, "complete"])
-def test_a_record_without_status_or_key_is_refused(run, record):
+def test_a_record_without_status_or_key_is_damaged(run, record):
     write_json(run.folder / "record.json", record)
-    with pytest.raises(ReplicationError, match=r"record\.json: status or key is missing"):
-        run.is_complete(CONFIG)
+    assert "record.json: status or key is missing" in run.damage
+    assert not run.is_complete(CONFIG)
+
+
+# Damage
+
+
+@pytest.fixture
+def complete(run):
+    """A run with every kind of file."""
+    run.prepare(CONFIG)
+    write_npz(run.folder / "weights.npz", a=np.arange(3.0))
+    write_npz(run.folder / "arrays.npz", mse=np.arange(4.0))
+    write_npz(run.snapshot(7), a=np.ones(2))
+    run.write_history([{"epoch": 0, "mse": 0.5}])
+    run.finish(CONFIG, {"status": "complete", "metrics": {"mse": 0.25}})
+    assert run.is_complete(CONFIG) and run.damage is None
+    return run
+
+
+FILES = ("config.json", "weights.npz", "arrays.npz", "history.csv", "ramp/epoch00007.npz")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_noticed(complete, name):
+    (complete.folder / name).unlink()
+    assert complete.damage == f"{complete.folder / name}: is missing"
+    assert complete.status == "damaged" and not complete.is_complete(CONFIG)
+
+
+@pytest.mark.parametrize("name", FILES)
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_one_changed_byte_is_noticed(complete, name, data):
+    path = complete.folder / name
+    content = path.read_bytes()
+    place = data.draw(st.integers(0, len(content) - 1))
+    changed = bytearray(content)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(changed)
+    os.utime(path, ns=(place, data.draw(st.integers(0, 10**9))))
+    assert complete.damage == f"{path}: is not as the run wrote it"
+    write_bytes_as_new(path, content)
+    assert complete.damage is None
+
+
+def write_bytes_as_new(path, content):
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": {"mse": 0.24}},
+        {"status": "failed"},
+        {"key": "0" * 16},
+        {"files": {}},
+        {"seal": "0" * 64},
+        {"new": 1},
+    ],
+)
+def test_an_edited_record_is_noticed(complete, change):
+    write_json(complete.folder / "record.json", complete.record | change)
+    assert complete.damage == f"{complete.folder / 'record.json'}: is not as the run wrote it"
+
+
+def test_a_file_of_another_run_is_noticed(tmp_path, complete):
+    other = runs.Run.of(tmp_path, Job("smoke", "beps", "pca", 1))
+    shutil.copytree(complete.folder, other.folder)
+    write_npz(other.folder / "weights.npz", a=np.arange(4.0))
+    shutil.copy(other.folder / "weights.npz", complete.folder / "weights.npz")
+    assert "weights.npz" in complete.damage
+
+
+def test_loading_a_damaged_run_says_what_is_wrong(tmp_path, complete):
+    (complete.folder / "arrays.npz").unlink()
+    with pytest.raises(ReplicationError, match=r"arrays\.npz: is missing.*nox -s replicate"):
+        runs.load(tmp_path, "smoke", "beps", "pca")
+
+
+def test_a_run_folder_may_be_a_link(tmp_path, run):
+    (tmp_path / "elsewhere").mkdir()
+    run.folder.parent.mkdir(parents=True)
+    run.folder.symlink_to(tmp_path / "elsewhere")
+    for config in (CONFIG, CONFIG | {"seed": 1}):
+        run.prepare(config)
+        checkpoint(run)
+    assert names(run) == ["checkpoint.npz", "config.json"]

@@ -1,0 +1,30 @@
+"""A seal: a document's own hash, by which an edit by hand is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+#: The field that a seal stands in.
+FIELD = "seal"
+
+
+def hash_of(value: Any) -> str:
+    """Return the sha256 of a value as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def sealed(document: dict) -> dict:
+    """Return a document with its seal."""
+    return document | {FIELD: hash_of(unsealed(document))}
+
+
+def unsealed(document: dict) -> dict:
+    """Return a document without its seal."""
+    return {name: value for name, value in document.items() if name != FIELD}
+
+
+def is_intact(document: dict) -> bool:
+    """Return whether a document is as it was when it was sealed."""
+    return document.get(FIELD) == hash_of(unsealed(document))
