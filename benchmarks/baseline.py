@@ -19,6 +19,7 @@ from benchmarks.store import PROFILE, ROOT, Store, block_rows, jobs_with_weights
 from replicate import causal, cli
 from replicate.catalogue import PICTURES
 from replicate.causal import page
+from replicate.commands import command
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, read_json, write_text
 from replicate.numbers.kinds import kind_of
@@ -187,6 +188,7 @@ def _stored_metrics():
         return {}
 
 
+@command()
 def main() -> int:
     """Show the difference, ask, write, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -198,24 +200,14 @@ def main() -> int:
         help="without new runs: add what follows from the stored weights and is not stored yet",
     )
     options = parser.parse_args()
-    try:
-        if options.rescore:
-            return _rescore(Store(), options.yes)
-        document = read_metrics(options.results / PROFILE / "metrics.json")
-        finished_runs(options.results, document)
-        causal_record(options.results)
-        if not _is_wanted(document, options.yes):
-            return 1
-        write(options.results, document)
-    except EOFError:
-        print(
-            "\nerror: nobody to ask. Add --yes to write without asking; nothing is written.",
-            file=sys.stderr,
-        )
-        return 2
-    except (ReplicationError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if options.rescore:
+        return _rescore(Store(), options.yes)
+    document = read_metrics(options.results / PROFILE / "metrics.json")
+    finished_runs(options.results, document)
+    causal_record(options.results)
+    if not _is_wanted(document, options.yes):
+        return 1
+    write(options.results, document)
     print("Written. Look at the difference with `git diff`, then commit.")
     return 0
 
@@ -246,7 +238,12 @@ def _is_wanted(document, is_confirmed):
 
 def _is_confirmed():
     """Ask whether to write, and return whether the answer is yes."""
-    answer = input("\nTake these numbers into the repository? [y/N] ")
+    try:
+        answer = input("\nTake these numbers into the repository? [y/N] ")
+    except EOFError as error:
+        raise ReplicationError(
+            "nobody to ask. Add --yes to write without asking; nothing is written."
+        ) from error
     return answer.strip().lower() in ("y", "yes")
 
 

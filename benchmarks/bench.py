@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import rows
-from replicate import cli
+from replicate import cli, locks
+from replicate.commands import command
 from replicate.data.sources import resolve
-from replicate.errors import ReplicationError
 from replicate.numbers import tables
 from replicate.provenance import Sources
 from replicate.running.collect import collect
@@ -73,6 +73,13 @@ def bench(options: argparse.Namespace) -> int:
     cli.check_mxnet(jobs)
     sources = resolve(options.data)
     cli.announce(jobs, sources)
+    with locks.held(options.results / options.profile):
+        return _sweep_and_write(options, jobs, sources)
+
+
+def _sweep_and_write(options, jobs, sources):
+    """Sweep, write and print what came out, and return the exit code."""
+    seeds = range(options.seeds)
     rows_path, failures = sweep(jobs, sources, options.results, options.jobs, options.dask)
     cli.print_failures(failures)
     metrics_path, document = collect(options.profile, seeds, sources, options.results)
@@ -83,7 +90,8 @@ def bench(options: argparse.Namespace) -> int:
     )
     print(f"\n{tables.results_table(metrics, PAPER).to_string(index=False)}")
     print(f"{tables.caption(metrics, PAPER)}\n")
-    print(rows_path, metrics_path, *written, folder / "figures", folder / "report.html", sep="\n")
+    made = [rows_path, metrics_path, *written, folder / "figures", folder / "report.html"]
+    print(*(path for path in made if path.exists()), sep="\n")
     # Of a selection of the runs, some figures cannot be drawn.
     return 0 if (is_drawn or options.only) and not failures else 1
 
@@ -112,6 +120,7 @@ def _parser():
     return parser
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, and sweep.
 
@@ -120,14 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 1 for failed runs, 2 for a user's error, 130 for Ctrl-C.
     """
-    try:
-        return bench(_parser().parse_args(arguments))
-    except (ReplicationError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(cli.STOPPED, file=sys.stderr)
-        return 130
+    return bench(_parser().parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from benchmarks.fresh import run_fresh
 from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
-from replicate.errors import ReplicationError
+from replicate.commands import command
 from replicate.files import read_json, write_json
 from replicate.numbers.tables import LABELS
 from replicate.running import runs
@@ -197,6 +197,7 @@ def is_exact(row: dict) -> bool:
     return row["how"] != "rank" and row["active_channels"] == target
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, write the record, and renew the page.
 
@@ -225,21 +226,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--one", nargs=3, metavar=("DATA", "MODEL", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    try:
-        if options.one:
-            dataset, model, seed = options.one
-            print(json.dumps(train(Job(PROFILE, dataset, model, int(seed)))))
-            return 0
-        found = measure(options.results / "channels.jsonl", options.arithmetic, options.seeds)
-        record = {"machine": hardware(), "versions": versions(), "rows": found}
-        write_json(RECORD, record)
-        write_section(ROOT / PAGE, SECTION, render(record))
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(cli.STOPPED, file=sys.stderr)
-        return 130
+    if options.one:
+        dataset, model, seed = options.one
+        print(json.dumps(train(Job(PROFILE, dataset, model, int(seed)))))
+        return 0
+    found = measure(options.results / "channels.jsonl", options.arithmetic, options.seeds)
+    record = {"machine": hardware(), "versions": versions(), "rows": found}
+    write_json(RECORD, record)
+    write_section(ROOT / PAGE, SECTION, render(record))
     print(f"{RECORD}\n{PAGE}")
     return 0
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from replicate import arithmetic
+from replicate import arithmetic, lifeline
 
 
 def run_fresh(module: str, arguments: Sequence[str], name: str) -> Any:
@@ -29,11 +29,13 @@ def run_fresh(module: str, arguments: Sequence[str], name: str) -> Any:
     """
     variables = (*arithmetic.KERNELS, arithmetic.NUMPY_VARIABLE)
     plain = {key: value for key, value in os.environ.items() if key not in variables}
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env=plain | {arithmetic.VARIABLE: name},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    with lifeline.tied() as tie:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            env=plain | {arithmetic.VARIABLE: name} | tie.env,
+            pass_fds=tie.pass_fds,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
     return json.loads(done.stdout)

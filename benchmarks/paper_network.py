@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
-from replicate import arithmetic, cli
+from replicate import arithmetic, cli, locks
 from replicate.analysis.residuals import per_spectrum_mse
+from replicate.commands import command
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
@@ -325,6 +326,7 @@ def last_change(errors: Sequence[float]) -> float:
     return 1 - errors[len(errors) - 1] / before
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, store, and renew the page.
 
@@ -346,23 +348,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Pinned to AVX2 a network of this size takes twice the time on a processor with AVX-512.
     arithmetic.choose(arithmetic.NATIVE)
     arithmetic.restart_if_late()
-    try:
-        if options.exact:
-            train_exact(options.results)
-            return 0
-        return _train_and_store(options.results)
-    except (ReplicationError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(cli.STOPPED, file=sys.stderr)
-        return 130
+    if options.exact:
+        train_exact(options.results)
+        return 0
+    return _train_and_store(options.results)
 
 
 def _train_and_store(results):
     """Run the trainings that are not complete yet, store all that are, and return the exit code."""
     cli.check_mxnet(jobs())
-    failures = run_all(jobs(), resolve("measured"), results)
+    with locks.held(results / PROFILE):
+        failures = run_all(jobs(), resolve("measured"), results)
     cli.print_failures(failures)
     stored = store(results)
     print(f"Stored: {', '.join(stored) or 'nothing'}.")

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.noise import FOLDED, allowed, distance, has_training_noise, noise_of, on_whole_scan
 from benchmarks.sections import write_section
 from benchmarks.store import ROOT, Store
-from replicate.errors import ReplicationError
+from replicate.commands import command
 from replicate.numbers.kinds import kind_of
 from replicate.study.family import NETWORKS
 from replicate.study.studies import PAPER
@@ -390,17 +390,14 @@ def write(root: Path = ROOT, store: Store | None = None, draws: int = DRAWS) -> 
     write_section(path, "power", section)
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the tables, and return the exit code: 0, or 2 where something cannot be read."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.parse_args(argv)
-    try:
-        write()
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    write()
     print(f"{PAGE} is written.")
     return 0
 

@@ -24,7 +24,8 @@ from benchmarks.derived import fold_interval
 from benchmarks.paired import CODES, block_interval, changes_by_fold
 from benchmarks.sections import write_section
 from benchmarks.store import BLOCK_COLUMNS, BLOCK_KEYS, PROFILE, ROOT, Store, block_rows
-from replicate import arithmetic, cli
+from replicate import arithmetic, cli, locks
+from replicate.commands import command
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_json, write_text
@@ -252,6 +253,7 @@ def _change(dataset, model, kind, code, metrics, blocks):
     return "{:+.0%} [{:+.0%} to {:+.0%}; {:+.0%} to {:+.0%}]".format(np.mean(changes), *ends)
 
 
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is not complete yet, store, renew the page, and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -272,20 +274,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     arithmetic.restart_if_late()
-    try:
-        failures = [] if options.store else _run(options)
-        finished = store(options.results)
-        print(f"Stored: {len(finished)} of {len(jobs())} runs.")
-        if stored_runs():
-            text = section(stored_runs(), Store().metrics(), Store().block_table())
-            write_section(ROOT / PAGE, SECTION, text)
-        return 1 if failures else 0
-    except (ReplicationError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(cli.STOPPED, file=sys.stderr)
-        return 130
+    failures = [] if options.store else _run(options)
+    finished = store(options.results)
+    print(f"Stored: {len(finished)} of {len(jobs())} runs.")
+    if stored_runs():
+        text = section(stored_runs(), Store().metrics(), Store().block_table())
+        write_section(ROOT / PAGE, SECTION, text)
+    return 1 if failures else 0
 
 
 def _run(options):
@@ -293,7 +288,8 @@ def _run(options):
     wanted = [job for job in jobs() if job.is_wanted(options.only)]
     cli.check_mxnet(wanted)
     print(f"{len(wanted)} runs: {_counted(wanted)}. Two hours on two cores for all of them.")
-    failures = run_all(wanted, resolve("measured"), options.results)
+    with locks.held(options.results / PROFILE):
+        failures = run_all(wanted, resolve("measured"), options.results)
     cli.print_failures(failures)
     return failures
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from figures.movie import film, ramp_movie, sweep_movie
 from figures.movie.subjects import SUBJECTS
 from figures.shared import common, style
+from replicate.commands import command
 from replicate.errors import ReplicationError
 
 
@@ -75,6 +76,7 @@ def write(name: str, results: Path, profile: str, seed: int = 0) -> list[Path]:
     return [gif, mp4]
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; a movie that cannot be made does not keep the others from it."""
     parser = common.parser(__doc__)

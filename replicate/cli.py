@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import replicate
-from replicate import arithmetic, catalogue
+from replicate import arithmetic, catalogue, lifeline, locks
+from replicate.commands import USER_ERROR, command
 from replicate.data import sources as data_sources
 from replicate.data.user_scan.reading import VOLTAGE_UNITS, Reading
 from replicate.errors import ReplicationError
@@ -24,13 +27,8 @@ from replicate.study.studies import OWN_SCAN, PAPER, Study, study_in
 #: The module that writes the report; it is named among the figures to be drawn last.
 REPORT = "benchmarks.report"
 
-#: The exit code of what the user can mend.
-USER_ERROR = 2
 
-#: What is said after Ctrl-C.
-STOPPED = "\nStopped. Nothing is lost: the same command goes on from the last epoch."
-
-
+@command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run it.
 
@@ -40,14 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 for failed runs, 2 for a user's error, 130 for Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        return options.command(options) or 0
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        return 130
+    return options.command(options)
 
 
 _CLEAN_HELP = """Read raw loops from a MATLAB file (version 5 to 7.3), fill missing points, replace
@@ -340,11 +331,7 @@ def _refuse_reading(options):
 
 
 def _run_study(options, study: Study):
-    """Run the jobs of a study, then write and print what came out."""
-    from replicate.numbers.tables import caption, results_table
-    from replicate.running.collect import collect
-    from replicate.running.pipeline import run_all
-
+    """Run the jobs of a study, unless only their configuration is asked for."""
     set_arithmetic(options.arithmetic)
     jobs = study.jobs(options.profile, options.only, options.seed)
     if options.dry_run:
@@ -356,6 +343,16 @@ def _run_study(options, study: Study):
     announce(jobs, sources)
     if options.profile == "paper":
         _announce_duration(jobs, sources)
+    with locks.held(results / options.profile):
+        return _run_jobs(options, study, jobs, sources, results)
+
+
+def _run_jobs(options, study, jobs, sources, results):
+    """Run jobs, then write and print what came out; return the exit code."""
+    from replicate.numbers.tables import caption, results_table
+    from replicate.running.collect import collect
+    from replicate.running.pipeline import run_all
+
     failures = run_all(jobs, sources, results, options.processes)
     print_failures(failures)
     path, document = collect(options.profile, options.seed, sources, results)
@@ -476,7 +473,10 @@ def _figures(options):
             f"{unknown[0]}: no such figure. There are {', '.join(catalogue.SCRIPTS)}."
         )
     names = options.names or study_in(options.results / options.profile).figures
-    return 0 if draw(names, options.results, options.profile, options.seed[0]) else USER_ERROR
+    folder = options.results / options.profile
+    with locks.held(folder) if folder.exists() else contextlib.nullcontext():
+        is_drawn = draw(names, options.results, options.profile, options.seed[0])
+    return 0 if is_drawn else USER_ERROR
 
 
 def draw_study(
@@ -515,7 +515,14 @@ def _run_module(module, results, profile, *more, quiet=False):
     A quiet one does not say what the user can mend; a crash is told all the same.
     """
     command = [sys.executable, "-m", module, "--results", str(results), "--profile", profile, *more]
-    ended = subprocess.run(command, stderr=subprocess.PIPE if quiet else None, text=True)
+    with lifeline.tied() as tie:
+        ended = subprocess.run(
+            command,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            env=os.environ | tie.env,
+            pass_fds=tie.pass_fds,
+        )
     if quiet and ended.returncode not in (0, USER_ERROR):
         print(ended.stderr, file=sys.stderr)
     return ended.returncode == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 
 from figures.shared import style
 from replicate import arithmetic
+from replicate.commands import command
 from replicate.data.scan import Scan
 from replicate.errors import ReplicationError
 from replicate.files import read_json
@@ -128,6 +128,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     return options
 
 
+@command()
 def script(
     draw: Callable[[Path, str, int], Figure],
     name: str,
@@ -160,11 +161,7 @@ def script(
         arithmetic.restart_if_late()
     options = parser(description).parse_args(argv)
     selection = (options.results, options.profile, options.seed)
-    try:
-        paths = style.save(draw(*selection), folder(options.results, options.profile), name)
-        paths += [write(*selection) for write in also]
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    paths = style.save(draw(*selection), folder(options.results, options.profile), name)
+    paths += [write(*selection) for write in also]
     print(*paths, sep="\n")
     return 0

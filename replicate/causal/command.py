@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from replicate.causal import folder, library, page, record
+from replicate.commands import command
 from replicate.data import sources
-from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 
 #: Modules of the extra `causal`. They are looked for before anything is computed.
 LIBRARIES = ("dynesty", "lingam", "causallearn")
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -33,20 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0, 2 for what the user can mend, 130 if it was stopped.
     """
     options = _parser().parse_args(argv)
-    try:
-        if options.page:
-            _write_page(options)
-        else:
-            _compute(options)
-    except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "stopped; the map and what was sampled are kept. Run again to go on.", file=sys.stderr
-        )
-        return 130
-    return 0
+    if options.page:
+        _write_page(options)
+    else:
+        _compute(options)
 
 
 def _parser():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import threadpoolctl
 
-from replicate import arithmetic
+from replicate import arithmetic, locks
 from replicate.data.sources import data_hashes, load_scan
+from replicate.errors import ReplicationError
 from replicate.files import write_npz
 from replicate.provenance import Sources, is_own_scan
 from replicate.running import machine
@@ -71,6 +73,12 @@ def execute(
         Whatever the run raised, after its record with status ``failed`` is written.
     """
     run = Run.of(results, job)
+    with locks.held(run.folder):
+        _execute(job, sources, run, report)
+
+
+def _execute(job, sources, run, report):
+    """Run a job in the folder of its run, which no other process uses."""
     config = configuration(job, sources)
     run.prepare(config)
     record = asdict(job) | {
@@ -89,7 +97,9 @@ def execute(
         write_npz(run.folder / "arrays.npz", **arrays)
     except Exception:
         failed = {"status": "failed", "metrics": {}, "error": traceback.format_exc()}
-        run.finish(config, record | failed)
+        # Where the disk is full, the record cannot be written either.
+        with contextlib.suppress(ReplicationError):
+            run.finish(config, record | failed)
         raise
     metrics["peak_memory_mib"] = machine.peak_memory_mib()
     complete = {

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from replicate import arithmetic
+from replicate import arithmetic, lifeline
+from replicate.commands import STOPPED
 from replicate.errors import ReplicationError
 from replicate.provenance import Sources
 from replicate.study.job import Job
@@ -22,8 +23,8 @@ from replicate.study.job import Job
 #: Seconds between two looks at whether to stop.
 POLL = 0.5
 
-#: Seconds for a process to end by itself after Ctrl-C.
-PATIENCE = 3.0
+#: Seconds for a process to end by itself after Ctrl-C, and again once it was asked to.
+PATIENCE = 1.0
 
 #: Seconds until a Ctrl-C that was lost is raised once more.
 AGAIN = 0.01
@@ -55,14 +56,24 @@ def run_in_process(
         What went wrong, or None.
     """
     request = {"job": asdict(job), "sources": asdict(sources), "results": str(results)}
+    with lifeline.tied() as tie:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "replicate.running.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | arithmetic.environment() | tie.env,
+            pass_fds=tie.pass_fds,
+        )
+        error = _follow(process, request, stopped, report)
+    if process.wait() == 0:
+        return None
+    return error or f"the process ended with code {process.returncode}"
+
+
+def _follow(process, request, stopped, report):
+    """Give a process its request and follow it to its end; return what it says went wrong."""
     error = None
-    process = subprocess.Popen(
-        [sys.executable, "-m", "replicate.running.process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | arithmetic.environment(),
-    )
     with _ended_on_request(process, stopped):
         # A process that dies at its start is told from its exit code.
         with contextlib.suppress(BrokenPipeError), process.stdin:
@@ -73,9 +84,7 @@ def run_in_process(
                 error = progress["error"]
             else:
                 report(**progress)
-    if process.wait() == 0:
-        return None
-    return error or f"the process ended with code {process.returncode}"
+    return error
 
 
 @contextlib.contextmanager
@@ -86,8 +95,9 @@ def _ended_on_request(process, stopped):
     def watch():
         while not finished.wait(POLL):
             if stopped():
-                if not finished.wait(PATIENCE):
-                    process.terminate()
+                for end in (process.terminate, process.kill):
+                    if not finished.wait(PATIENCE):
+                        end()
                 return
 
     threading.Thread(target=watch, daemon=True).start()
@@ -119,6 +129,7 @@ def main():
     The request is one JSON object. Progress is printed as one JSON object a line; a failure as one
     line ``{"error": ...}``, and the exit code is 1.
     """
+    lifeline.hold()
     keep_interrupts()
     # A request to end is handled as Ctrl-C is: at a point where no file is half-written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -131,7 +142,7 @@ def main():
         execute(job, sources, Path(request["results"]), _say)
     except KeyboardInterrupt:
         # MXNet's own shutdown would be interrupted, with a traceback, by a second signal.
-        os._exit(130)
+        os._exit(STOPPED)
     except Exception as error:
         is_mendable = isinstance(error, ReplicationError)
         _say(error=str(error) if is_mendable else traceback.format_exc())
@@ -140,7 +151,11 @@ def main():
 
 
 def _say(**progress):
-    print(json.dumps(progress), flush=True)
+    try:
+        print(json.dumps(progress), flush=True)
+    except BrokenPipeError:
+        # Whoever started this process is gone. That is an interruption, and no failure of the run.
+        os._exit(STOPPED)
 
 
 if __name__ == "__main__":
