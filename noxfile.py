@@ -76,6 +76,12 @@ def status(session):
 
 
 @nox.session(python=PYTHON)
+def attack(session):
+    """Kill commands, start two at once, fill the disk: `-- --kills 30`; then compare the bits."""
+    _python(session, "-m", "benchmarks.attack")
+
+
+@nox.session(python=PYTHON)
 def causal(session):
     """Go beyond correlation: evidence, laws, graphs and confounders; then draw their figure."""
     _install(session, "requirements-causal.lock")

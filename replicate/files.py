@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 from jsonschema import Draft202012Validator
@@ -145,8 +146,11 @@ def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"array {name!r} holds Python objects")
-    with atomic_path(path) as unfinished:
-        np.savez_compressed(unfinished, **arrays)
+    # `numpy.savez_compressed` leaves its archive open where the disk is full, with a traceback.
+    with atomic_path(path) as unfinished, ZipFile(unfinished, "w", ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:

@@ -85,6 +85,27 @@ def test_long_names_are_written(tmp_path):
     assert names(tmp_path) == [path.name]
 
 
+FULL = """
+import resource, sys
+import numpy as np
+from replicate.errors import ReplicationError
+from replicate.files import write_npz
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    write_npz(sys.argv[1], noise=np.random.default_rng(0).random(100_000), ones=np.ones(3))
+except ReplicationError as error:
+    print(error)
+"""
+
+
+def test_arrays_on_a_full_disk_are_one_line(tmp_path):
+    command = [sys.executable, "-c", FULL, str(tmp_path / "arrays.npz")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "arrays.npz: cannot be written (File too large)" in done.stdout
+    assert done.stderr == "" and names(tmp_path) == []
+
+
 def test_a_full_disk_is_one_line(tmp_path):
     """``/dev/full`` answers as a full disk does."""
     from replicate.errors import ReplicationError

@@ -1,0 +1,404 @@
+"""Attack the commands: kill them, start two at once, let the disk be full; then compare the bits.
+
+``nox -s attack``, or ``python -m benchmarks.attack`` where the package is installed. Every command
+is started in a folder of its own, is killed at a random moment, and is typed again. What it makes
+is then compared, byte by byte, with what an undisturbed one made; what is left over and who still
+runs is counted. It runs on simulated data, with the smoke profile. ``--write`` stores the counts
+in ``benchmarks/stored/attack.json`` and writes their table into docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from scipy.io import savemat
+from tqdm import tqdm
+
+from benchmarks.sections import write_section
+from benchmarks.store import ROOT
+from replicate import cli, seals, temporary
+from replicate.commands import STOPPED, USER_ERROR, command
+from replicate.files import file_hash, read_json, write_json
+from replicate.running.machine import hardware
+
+RECORD = ROOT / "benchmarks" / "stored" / "attack.json"
+PAGE = "docs/reliability.md"
+
+#: Name of the generated section of the page.
+SECTION = "attack"
+
+#: Seconds after a kill in which everything that was started must have ended.
+GRACE = 2.0
+
+#: Bytes that a file may grow to where the disk is full.
+FULL_AT = 20_000
+
+#: Fields of a record that are not the same twice.
+OF_THE_MOMENT = ("git_commit", "machine", "seconds", "thread_pools", "versions", "files", "seal")
+
+#: Files that are the same each time, by their suffix, but for those that hold times.
+LASTING = (".npz", ".npy", ".csv", ".png")
+WITH_TIMES = ("history", "results_table", ".")
+
+#: Kinds of number that are not the same twice: times, and memory.
+MEASURED_TIMES = ("seconds", "memory")
+
+_RUN = ("--profile", "smoke", "--data", "simulated")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A command that is attacked.
+
+    Attributes
+    ----------
+    name : str
+    arguments : tuple of str
+        After ``python -m``; the folder of the attack is where they are run.
+    needs : str or None
+        The target whose files are there before it starts.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    needs: str | None = None
+
+
+TARGETS = (
+    Target(
+        "run",
+        ("replicate", "run", *_RUN, "--no-figures", "--only", "beps_heldout", "pca", "dense_ae"),
+    ),
+    Target("bench", ("benchmarks.bench", *_RUN, "--seeds", "2", "--only", "toy_shuffled", "pca")),
+    Target("figures", ("replicate", "figures", "descriptors", "--profile", "smoke"), "pictured"),
+    Target("report", ("benchmarks.report", "--profile", "smoke"), "pictured"),
+    Target("clean", ("replicate", "clean", "raw.mat", "made/clean.npz")),
+    Target("data", ("replicate", "data", "--check")),
+)
+
+#: The runs that figures and report are made from.
+PICTURED = Target(
+    "pictured",
+    ("replicate", "run", *_RUN, "--no-figures", "--only", "beps", "pca"),
+)
+
+#: How a command is killed: the signal, and whether the whole group of processes gets it.
+KILLS = (
+    (signal.SIGKILL, False),
+    (signal.SIGKILL, True),
+    (signal.SIGTERM, False),
+    (signal.SIGTERM, True),
+    (signal.SIGINT, True),
+)
+
+
+@dataclass
+class Count:
+    """What an attack on a command found."""
+
+    tried: int = 0
+    other_bits: int = 0
+    left_over: int = 0
+    orphans: int = 0
+    tracebacks: int = 0
+    wrong_codes: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        found = (self.other_bits, self.left_over, self.orphans, self.tracebacks, self.wrong_codes)
+        return not any(found)
+
+
+def start(target: Target, folder: Path, **options) -> subprocess.Popen:
+    """Start a command in a folder, in a group of processes of its own."""
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        [sys.executable, "-m", *target.arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str]:
+    """Wait for a command, and return its exit code and what it printed."""
+    output, _ = process.communicate()
+    return process.returncode, output
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Return the hash of everything in a folder that is the same each time, by its place."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {}
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        if path.name == "record.json":
+            hashes[name] = seals.hash_of(_lasting(read_json(path)))
+        elif path.suffix in LASTING and not path.name.startswith(WITH_TIMES):
+            hashes[name] = file_hash(path)
+    return hashes
+
+
+def _lasting(record):
+    """Return what of a record is the same each time."""
+    metrics = {
+        kind: value
+        for kind, value in record["metrics"].items()
+        if not any(word in kind for word in MEASURED_TIMES)
+    }
+    kept = {name: value for name, value in record.items() if name not in OF_THE_MOMENT}
+    return kept | {"metrics": metrics}
+
+
+def left_over(folder: Path) -> int:
+    """Return how many temporary files are in a folder."""
+    return sum(bool(temporary.NAME.fullmatch(path.name)) for path in folder.rglob("*"))
+
+
+def kill(process: subprocess.Popen, how: tuple[int, bool]) -> int:
+    """Kill a command, and return how many processes it left running after a while."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    number, is_group = how
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number) if is_group else os.kill(process.pid, number)
+    _, alive = psutil.wait_procs(family, timeout=GRACE)
+    return len([one for one in alive if one.status() != psutil.STATUS_ZOMBIE])
+
+
+def kill_and_repeat(
+    target: Target, base: Path, expected: dict, seconds: float, chance: random.Random, count: Count
+) -> None:
+    """Kill a command once, type it again, and count what is wrong.
+
+    Parameters
+    ----------
+    target : Target
+    base : Path
+        A folder with what the command needs.
+    expected : dict
+        As `content` returns it, of an undisturbed command.
+    seconds : float
+        How long an undisturbed command takes.
+    chance : random.Random
+    count : Count
+        Counted on.
+    """
+    with _copy(base) as folder:
+        process = start(target, folder)
+        time.sleep(chance.uniform(0, seconds))
+        count.orphans += kill(process, chance.choice(KILLS))
+        _, killed = finish(process)
+        code, output = finish(start(target, folder))
+        count.tried += 1
+        count.tracebacks += "Traceback" in killed + output
+        count.wrong_codes += code != 0
+        count.other_bits += content(folder) != expected
+        count.left_over += left_over(folder)
+
+
+def fill_the_disk(target: Target, base: Path, expected: dict, count: Count) -> None:
+    """Run a command where no file can grow, then where there is room, and count what is wrong."""
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_AT, FULL_AT))
+
+    with _copy(base) as folder:
+        code, output = finish(start(target, folder, preexec_fn=no_room))
+        count.wrong_codes += code not in (0, 1, USER_ERROR)
+        count.tracebacks += "Traceback" in output
+        count.left_over += left_over(folder)
+        code, output = finish(start(target, folder))
+        count.tried += 1
+        count.tracebacks += "Traceback" in output
+        count.wrong_codes += code != 0
+        count.other_bits += content(folder) != expected
+
+
+def run_two(target: Target, other: Target, base: Path, chance: random.Random, count: Count) -> None:
+    """Start two commands in one folder, on other data each, and count whether they were mixed."""
+    with _copy(base) as folder:
+        first = start(target, folder)
+        time.sleep(chance.uniform(0, 3))
+        second = start(other, folder)
+        outcomes = [finish(first), finish(second)]
+        count.tried += 1
+        count.wrong_codes += any(code != 0 for code, _ in outcomes)
+        count.tracebacks += any("Traceback" in output for _, output in outcomes)
+        count.other_bits += is_mixed(folder)
+        count.left_over += left_over(folder)
+
+
+def is_mixed(folder: Path) -> bool:
+    """Return whether a record stands beside the configuration of another run."""
+    records = list(folder.rglob("record.json"))
+    provenances = [
+        (
+            read_json(path)["provenance"],
+            read_json(path.with_name("config.json"))["provenance"],
+        )
+        for path in records
+    ]
+    return len({json.dumps(pair) for pair in provenances}) != 1 or any(
+        recorded != configured for recorded, configured in provenances
+    )
+
+
+@contextlib.contextmanager
+def _copy(base) -> Iterator[Path]:
+    """Yield a copy of a folder, and remove it."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(shutil.copytree(base, Path(place) / "work"))
+
+
+def prepare(folder: Path) -> None:
+    """Put the raw file into a folder that `clean` reads."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    voltage = np.concatenate([np.linspace(16, -16, 49), np.linspace(-16, 16, 49)[1:-1]])
+    shape = (60, 60, len(voltage))
+    contents = {
+        "Loopdata_mixed": np.tanh(voltage / 4) + rng.normal(0, 0.02, shape),
+        "Outw2_mixed": 1320 + np.cos(voltage / 5) + rng.normal(0, 0.1, shape),
+        "Voltagedata_mixed": voltage[np.newaxis],
+        "VoltageDC_mixed": np.roll(voltage, 24)[np.newaxis],
+    }
+    savemat(folder / "raw.mat", contents)
+
+
+def attack(
+    targets: Sequence[Target], n_kills: int, n_pairs: int, seed: int = 0
+) -> dict[str, dict[str, Count]]:
+    """Attack commands, and return what was found, by kind of attack and command.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+    n_kills, n_pairs : int
+        Kills of each command, and pairs of commands in one folder.
+    seed : int
+        Of the moments and the kinds of kills.
+    """
+    chance = random.Random(seed)
+    found = {"kills": {}, "full disk": {}, "two at once": {}}
+    with tempfile.TemporaryDirectory() as place:
+        plain = Path(place) / "plain"
+        prepare(plain)
+        bases = {None: plain}
+        if any(target.needs for target in targets):
+            bases[PICTURED.name] = _undisturbed(PICTURED, plain, Path(place) / "pictured")[0]
+        for target in targets:
+            base = bases[target.needs]
+            made, seconds = _undisturbed(target, base, Path(place) / f"{target.name} made")
+            expected = content(made)
+            kills = found["kills"].setdefault(target.name, Count())
+            for _ in tqdm(range(n_kills), desc=f"kill {target.name}", disable=None):
+                kill_and_repeat(target, base, expected, seconds, chance, kills)
+            full = found["full disk"].setdefault(target.name, Count())
+            fill_the_disk(target, base, expected, full)
+        pairs = found["two at once"].setdefault("run", Count())
+        for _ in tqdm(range(n_pairs), desc="two at once", disable=None):
+            run_two(*_pair(), plain, chance, pairs)
+    return found
+
+
+def _pair():
+    """Return two commands that want the same folder for different seeds of other data."""
+    only = ("--no-figures", "--only", "toy", "pca", "--profile", "smoke")
+    simulated = ("replicate", "run", *only, "--data", "simulated")
+    auto = ("replicate", "run", *only, "--data", "auto")
+    return Target("run", simulated), Target("run", auto)
+
+
+def _undisturbed(target, base, folder):
+    """Run a command in a copy of a folder, and return the copy and the seconds that it took."""
+    shutil.copytree(base, folder)
+    begin = time.perf_counter()
+    code, output = finish(start(target, folder))
+    if code not in (0, STOPPED):
+        raise RuntimeError(f"{target.name}: exit code {code}\n{output}")
+    return folder, time.perf_counter() - begin
+
+
+def render(record: dict) -> str:
+    """Return the record as a table in Markdown."""
+    lines = [
+        "| attack | command | tried | other bits | files left | still running | tracebacks | "
+        "wrong exit code |",
+        "| --- | --- |" + " ---: |" * 6,
+    ]
+    for kind, counts in record["found"].items():
+        for name, count in counts.items():
+            cells = " | ".join(str(number) for number in count.values())
+            lines.append(f"| {kind} | `{name}` | {cells} |")
+    lines += ["", f"Made on {record['machine']['processor']}, seed {record['seed']}."]
+    return "\n".join(lines)
+
+
+@command()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Attack, print what was found, and return the exit code.
+
+    Returns
+    -------
+    int
+        0 where nothing was found, 1 where something was.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [target.name for target in TARGETS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument(
+        "--kills", type=cli.positive, default=5, metavar="N", help="of each command (default: 5)"
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=3, metavar="N", help="of commands in one folder (default: 3)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of chance (default: 0)")
+    parser.add_argument("--write", action="store_true", help="store the counts, and write the page")
+    options = parser.parse_args(arguments)
+    targets = [target for target in TARGETS if target.name in options.only]
+    found = attack(targets, options.kills, options.pairs, options.seed)
+    record = {
+        "machine": hardware(),
+        "seed": options.seed,
+        "found": {
+            kind: {name: vars(count) for name, count in counts.items()}
+            for kind, counts in found.items()
+        },
+    }
+    print(render(record))
+    if options.write:
+        write_json(RECORD, record)
+        write_section(ROOT / PAGE, SECTION, render(record))
+    is_clean = all(count.is_clean for counts in found.values() for count in counts.values())
+    print("NOTHING FOUND." if is_clean else "FAULTS FOUND.")
+    return 0 if is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
