@@ -59,7 +59,7 @@ def keys(jobs):
 
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
-    monkeypatch.setattr(bench.cli, "draw", lambda *what: True)
+    monkeypatch.setattr(bench.cli, "draw_study", lambda *what, **how: True)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_failed_runs_are_rows_and_the_others_complete(swept, tmp_path, capfd):
     assert sorted(row["key"] for row in stored.values()) == keys(jobs)
     assert [stored[seed]["status"] for seed in range(3)] == ["failed", "complete", "failed"]
     assert "weights.npz" in stored[0]["error"] and stored[0]["versions"]["numpy"] == np.__version__
-    assert "cannot be cleared" in stored[2]["error"] and stored[2]["machine"] is None
+    assert "cannot be written to" in stored[2]["error"] and stored[2]["machine"] is None
     assert capfd.readouterr().err.count("failed:") == 2
 
 
