@@ -56,7 +56,7 @@ as or why it is not, and the command that runs the scan. The exit code is 2 wher
 used."""
 
 _SCAN_HELP = """The file of --scan has the arrays piezoresponse, (rows, cols, steps), in any unit,
-other channels of the same shape if there are any, and voltages, (steps,), one cycle in V. Pixels
+other channels of the same shape if there are any, and voltages, (steps,), in V. Pixels
 without a measurement are NaN. Files of USID (pycroscopy), NSID (sidpy) and hyperspy are read, too:
 `inspect FILE` shows what is in a file. Results of MY.npz are in RESULTS/MY/PROFILE, or, where
 another scan of that name has its results there, in RESULTS/MY-1a2b3c4d/PROFILE with the first
@@ -133,7 +133,7 @@ def _add_reading(parser):
         "--field", choices=("in", "off"), help="of a USID file with both (default: off)"
     )
     group.add_argument(
-        "--cycle", type=positive, metavar="N", help="of a USID file with several (default: last)"
+        "--cycle", type=positive, metavar="N", help="of a record of several (default: last)"
     )
     group.add_argument(
         "--repeat",

@@ -22,7 +22,7 @@ class Reading:
         Which loops of a USID file are taken: those measured while the voltage is on, or after it
         is switched off.
     cycle : int or None
-        Which cycle of a USID file is taken, counted from 1.
+        Which cycle of the voltage is taken, counted from 1; None for the last.
     repeat : int or None
         Which of the steps beside each other at one voltage is taken, counted from 1; None for
         their mean.

@@ -13,7 +13,7 @@ import numpy as np
 
 from replicate.data.heldout import ChannelScaler
 from replicate.data.scan import Scan, cycle_steps
-from replicate.data.user_scan import outliers
+from replicate.data.user_scan import cycles, outliers
 from replicate.data.user_scan.contents import text
 from replicate.data.user_scan.reading import Reading
 from replicate.errors import ReplicationError
@@ -225,19 +225,23 @@ def _stored_grid(arrays):
 def _voltages_and_loops(arrays, channels, shape, reading):
     """Return the voltage axis, (n_steps,), and the loops, (n_pixels, n_steps), of each channel.
 
-    Steps that repeat a voltage are averaged into one, or one of them is taken, so that `n_steps`
-    may differ between the channels. The third result are notes on this and on outliers.
+    Of several cycles one is taken. Steps that repeat a voltage are averaged into one, or one of
+    them is taken, so that `n_steps` may differ between the channels. The third result are notes on
+    all this and on outliers.
     """
     n_steps = np.shape(arrays[PIEZORESPONSE])[-1]
     stored_voltages = _stored_voltages(arrays, channels, n_steps, reading.voltage_unit)
     voltages, loops, notes = [], [], []
     for channel in channels:
-        stored_loops = _values(arrays, channel).reshape(-1, n_steps)
+        steps, chosen = cycles.choose(cycles.cut(stored_voltages[channel]), reading.cycle)
+        stored_voltage = stored_voltages[channel][steps]
+        stored_loops = _values(arrays, channel).reshape(-1, n_steps)[:, steps]
         stored_loops, blanked = outliers.blank(channel, stored_loops, shape, reading.blank_outliers)
-        voltage, values = _merge_repeats(stored_voltages[channel], stored_loops, reading.repeat)
+        voltage, values = _merge_repeats(stored_voltage, stored_loops, reading.repeat)
+        notes += [chosen] if chosen else []
         notes += blanked
-        if len(voltage) < n_steps:
-            notes.append(_merging(n_steps, len(voltage), reading.repeat))
+        if len(voltage) < len(stored_voltage):
+            notes.append(_merging(len(stored_voltage), len(voltage), reading.repeat))
         elif reading.repeat is not None:
             raise ReplicationError(
                 f"--repeat {reading.repeat}: no steps beside each other have the same voltage. "

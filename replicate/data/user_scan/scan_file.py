@@ -5,8 +5,8 @@ Such a file (.npz, .h5, .hdf5 or .mat) has these arrays, by name:
 - ``piezoresponse`` and, of the same shape, any other channels: real numbers in any unit, of shape
   (rows, cols, n_steps). The shape may also be (n_pixels, n_steps), with pixels in C order, beside
   an array ``shape`` of rows and columns. A pixel without a measurement is NaN at all steps.
-- ``voltages``: one cycle in the order of acquisition, V, of shape (n_steps,) for all channels. It
-  may start anywhere. The shape may also be (n_channels, n_steps), in the order of an array
+- ``voltages``: one cycle, or several, in the order of acquisition, V, of shape (n_steps,) for all
+  channels. It may start anywhere. The shape may also be (n_channels, n_steps), in the order of an array
   ``channels`` of their names.
 - optionally ``size_um``: height and width of the scan, um.
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def read_scan(path: str | Path, reading: Reading | None = None) -> UserScan:
     path, reading = Path(path), reading or Reading()
     items = list_items(path)
     try:
-        arrays, notes = _arrays(path, items, reading)
+        arrays, notes, left = _arrays(path, items, reading)
     except ReplicationError as error:
         raise _named(path, error) from error
     except Exception as error:  # a damaged file makes zlib, SciPy and HDF5 raise almost anything
@@ -75,7 +76,7 @@ def read_scan(path: str | Path, reading: Reading | None = None) -> UserScan:
             arrays,
             provenance=f"{OWN_SCAN} {reading.digits(sha256)}",
             hashes={"scan": sha256},
-            reading=reading,
+            reading=left,
             notes=tuple(notes),
         )
     except ReplicationError as error:
@@ -102,14 +103,13 @@ def summary(scan: Scan) -> str:
 
 
 def _arrays(path, items, reading):
-    """Return the arrays of a file by name, and notes on what was chosen."""
+    """Return the arrays of a file by name, notes on what was chosen, and what is left to choose."""
     if path.suffix.lower() in HDF5 and not _has_named_arrays(items):
         described = _self_described(path, reading)
         if described is not None:
             return described
-    for option in ("field", "cycle"):
-        if getattr(reading, option) is not None:
-            raise ReplicationError(f"--{option}: only a USID file has it. Leave it out.")
+    if reading.field is not None:
+        raise ReplicationError("--field: only a USID file has it. Leave it out.")
     chosen, notes = choose(items, reading, path)
     for item in chosen.values():
         reason = _why_not(item, chosen[PIEZORESPONSE])
@@ -121,7 +121,7 @@ def _arrays(path, items, reading):
             raise ReplicationError(f"{item.name}: cannot be read ({item.problem}). Save an array.")
     arrays = {name: item.load() for name, item in wanted.items()}
     _set_voltages(arrays, chosen, items, reading)
-    return arrays, notes
+    return arrays, notes, reading
 
 
 def _has_named_arrays(items):
@@ -134,12 +134,14 @@ def _has_named_arrays(items):
 
 
 def _self_described(path, reading):
-    """Return arrays and notes of a file that describes its axes; None for another file."""
+    """Return what `_arrays` returns, of a file that describes its axes; None for another file."""
     import h5py
 
+    left = reading
     with h5py.File(path, "r") as file:
         if usid.is_usid(file):
             arrays, notes = usid.read_arrays(path, reading)
+            left = replace(reading, field=None, cycle=None)
         else:
             arrays = labelled.read_nsid(file, reading.dataset)
             if arrays is None:
@@ -149,7 +151,7 @@ def _self_described(path, reading):
         raise ReplicationError(
             "the file itself has voltages with their unit. Leave --voltages and --voltage-unit out."
         )
-    return None if arrays is None else (arrays, notes)
+    return None if arrays is None else (arrays, notes, left)
 
 
 def choose(
