@@ -6,6 +6,9 @@ import numpy as np
 
 from replicate.errors import ReplicationError
 
+#: A cycle with fewer of the steps of the longest was broken off.
+WHOLE = 0.75
+
 
 def cut(voltage: np.ndarray) -> list[slice]:
     """Cut a voltage axis into its cycles.
@@ -42,6 +45,12 @@ def _turns(voltage):
     return moves[turned + 1].tolist()
 
 
+def _last_whole(cycles):
+    """Return the number of the last cycle that was not broken off."""
+    lengths = [part.stop - part.start for part in cycles]
+    return max(n + 1 for n, length in enumerate(lengths) if length >= WHOLE * max(lengths))
+
+
 def choose(cycles: list[slice], wanted: int | None) -> tuple[slice, str | None]:
     """Return the cycle that is taken, and a note where there are several.
 
@@ -49,14 +58,14 @@ def choose(cycles: list[slice], wanted: int | None) -> tuple[slice, str | None]:
     ----------
     cycles : list of slice
     wanted : int or None
-        The number of the cycle, counted from 1; the last one by default.
+        The number of the cycle, counted from 1; the last whole one by default.
 
     Raises
     ------
     ReplicationError
         If there is no such cycle.
     """
-    number = len(cycles) if wanted is None else wanted
+    number = _last_whole(cycles) if wanted is None else wanted
     if not 1 <= number <= len(cycles):
         raise ReplicationError(
             f"--cycle {wanted}: the voltages run through {len(cycles)} cycles. "

@@ -6,8 +6,8 @@ Such a file (.npz, .h5, .hdf5 or .mat) has these arrays, by name:
   (rows, cols, n_steps). The shape may also be (n_pixels, n_steps), with pixels in C order, beside
   an array ``shape`` of rows and columns. A pixel without a measurement is NaN at all steps.
 - ``voltages``: one cycle, or several, in the order of acquisition, V, of shape (n_steps,) for all
-  channels. It may start anywhere. The shape may also be (n_channels, n_steps), in the order of an array
-  ``channels`` of their names.
+  channels. It may start anywhere. The shape may also be (n_channels, n_steps), in the order of an
+  array ``channels`` of their names.
 - optionally ``size_um``: height and width of the scan, um.
 
 The arrays may lie in a group of HDF5 or in a struct of MATLAB. An HDF5 file may have main datasets

@@ -62,6 +62,16 @@ def test_one_cycle_is_taken_and_said(record, wanted, steps, note):
     assert scan.notes == (note, *alone.notes)
 
 
+def test_a_cycle_that_was_broken_off_is_not_taken(record):
+    voltages, loops = record
+    scan = replicate.read(loops[..., :80], voltages[:80])
+    np.testing.assert_array_equal(
+        scan.spectra, replicate.read(loops[..., :49], voltages[:49]).spectra
+    )
+    with pytest.raises(ReplicationError, match="not one bipolar cycle"):
+        replicate.read(loops[..., :80], voltages[:80], cycle=2)
+
+
 @pytest.mark.parametrize("wanted", [0, 3])
 def test_a_cycle_that_is_not_there(record, wanted):
     voltages, loops = record

@@ -218,7 +218,6 @@ ramp = np.linspace(-10, 10, 48)
 WRONG_VOLTAGES = {
     "sorted": (np.sort(np.concatenate([ramp, ramp + 0.1])), "jumps"),
     "both branches rising": (np.concatenate([ramp, ramp]), "jumps"),
-    "a cycle and a half": (10 * np.sin(np.linspace(0, 3 * np.pi, 96)), "to above 0 V"),
     "shuffled": (np.random.default_rng(0).permutation(np.concatenate([ramp, ramp[::-1]])), "jumps"),
     "above zero": (np.abs(np.concatenate([ramp[::2], ramp[::-2]])).repeat(2) + 1, "to above 0 V"),
     "constant": (np.full(96, 3.0), "to above 0 V"),
