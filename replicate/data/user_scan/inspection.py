@@ -82,6 +82,8 @@ def _uses_in_usid(path):
             if usid.is_main(item):
                 fault = usid.fault(item)
                 kind = "an oscillator fit" if item.dtype.names else "loops"
+                if fault is None and usid.is_raw(item):
+                    kind = "raw band-excitation spectra, to be fitted"
                 uses[name] = fault or f"{kind}: --dataset {name}"
             elif name.rpartition("/")[2] in usid.ANCILLARY:
                 uses[name] = "describes the positions or steps of main datasets"
@@ -123,6 +125,9 @@ def inspect(path: Path, reading: Reading) -> tuple[str, bool]:
     """
     lines = [table(path, reading), ""]
     try:
+        fit = usid.to_be_fitted(path, reading) if path.suffix.lower() in HDF5 else None
+        if fit is not None:
+            return "\n".join([*lines, fit, command(path, reading.arguments())]), True
         scan = read_scan(path, reading)
     except ReplicationError as error:
         return "\n".join([*lines, str(error)]), False

@@ -16,6 +16,7 @@ import numpy as np
 from replicate.data.raw.band_excitation import Oscillator
 from replicate.data.raw.matlab import piezoresponse
 from replicate.data.raw.sho import optimum_rotation
+from replicate.data.user_scan import raw_spectra
 from replicate.data.user_scan.contents import is_elsewhere, text, values_of, walk
 from replicate.data.user_scan.reading import Reading
 from replicate.errors import ReplicationError
@@ -45,6 +46,9 @@ SMALLEST_R2 = 0.3
 
 #: BGlib's number of the loops measured while the voltage is on, and of those after it.
 FIELDS = {"in": 0, "off": 1}
+
+#: Units of a frequency.
+FREQUENCIES = ("hz", "khz", "mhz")
 
 #: The size in V of each unit of a voltage.
 VOLTS = {"v": 1.0, "volt": 1.0, "volts": 1.0, "mv": 1e-3, "kv": 1e3}
@@ -84,9 +88,10 @@ def read_arrays(path: str | Path, reading: Reading) -> tuple[dict[str, np.ndarra
     """Return the loops of a file as arrays by name, as `scan_file` describes them.
 
     Main datasets are read that hold, over a grid of two position dimensions and one voltage, real
-    numbers or an oscillator fit. Of a fit the piezoresponse is A cos(phi + theta), with the angle
-    of Section 2 of the paper, and the frequency is the resonance. If there is only one dataset of
-    real numbers, it is the piezoresponse. If there are more, each is named by its quantity.
+    numbers, an oscillator fit, or raw band-excitation spectra, to which oscillators are fitted. Of
+    a fit the piezoresponse is A cos(phi + theta), with the angle of Section 2 of the paper, and the
+    frequency is the resonance. If there is only one dataset of real numbers, it is the
+    piezoresponse. If there are more, each is named by its quantity.
 
     Parameters
     ----------
@@ -116,7 +121,24 @@ def read_arrays(path: str | Path, reading: Reading) -> tuple[dict[str, np.ndarra
                 "(real numbers or oscillator fits, two position dimensions, one voltage); "
                 f"it has {'; '.join(_description(mains[name]) for name in mains)}. {EXPORT}"
             )
-        return _arrays(path, loops, reading)
+        arrays, notes = _arrays(path, loops, reading)
+        raw = [name for name, item in mains.items() if is_raw(item) and name not in loops]
+        if raw and reading.dataset is None:
+            notes.append(f"raw spectra can be fitted instead: --dataset {raw[0]}")
+        return arrays, notes
+
+
+def to_be_fitted(path: str | Path, reading: Reading) -> str | None:
+    """Return which raw spectra of a file would be fitted, and the cost; None where none would."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        mains = {name: item for name, item in walk(file) if is_main(item)}
+        raw = {name: item for name, item in _loops(mains, reading).items() if is_raw(item)}
+        if len(raw) != 1:
+            return None
+        ((name, item),) = raw.items()
+        return f"{name}: raw band-excitation spectra, {raw_spectra.cost(item)}"
 
 
 def _loops(mains, reading):
@@ -130,7 +152,9 @@ def _loops(mains, reading):
         }
         if not mains:
             raise ReplicationError(f"--dataset {reading.dataset}: no such main dataset.")
-    return {name: item for name, item in mains.items() if fault(item) is None}
+    loops = {name: item for name, item in mains.items() if fault(item) is None}
+    fitted = {name: item for name, item in loops.items() if not is_raw(item)}
+    return fitted or loops
 
 
 def _arrays(path, loops, reading):
@@ -149,6 +173,9 @@ def _arrays(path, loops, reading):
         return arrays, [f"{name}, of {len(loops)} datasets of loops; others: {others}", *notes]
     if fits:
         return _read_fit(fits[0], loops[fits[0]], reading)
+    for name, item in real.items():
+        if is_raw(item):
+            return _read_raw(name, item, reading)
     names = quantities if len(real) > 1 else ["piezoresponse"]
     arrays, notes, voltages = {}, [], []
     for name, item in zip(names, real.values()):
@@ -220,9 +247,7 @@ def fault(item: Any) -> str | None:
     if is_elsewhere(item):
         return "its values are in another file"
     is_fit = item.dtype.names and all(_field(item, name) for name in FIT)
-    if item.dtype.kind == "c":
-        return "complex spectra: fit an oscillator to them, and save its parameters"
-    if item.dtype.kind != "f" and not is_fit:
+    if item.dtype.kind not in "fc" and not is_fit:
         return f"{item.dtype.kind!r} values, neither real numbers nor an oscillator fit"
     if len(dimensions(item, "Position").varied) != 2:
         return "not over a grid of two position dimensions"
@@ -230,9 +255,32 @@ def fault(item: Any) -> str | None:
     voltage = _voltage_dimension(steps)
     if voltage is None:
         return "no spectroscopic dimension is a voltage in V or mV"
-    others = [steps.labels[i] for i in steps.varied if i != voltage]
-    others = [label for label in others if label.lower() not in ("field", "cycle")]
-    return f"spectra over {', '.join(others)}, not loops" if others else None
+    others = [i for i in steps.varied if i != voltage]
+    others = [i for i in others if steps.labels[i].lower() not in ("field", "cycle")]
+    if item.dtype.kind == "c" and others == [_frequency_dimension(steps)]:
+        return None
+    if item.dtype.kind == "c":
+        return "complex, and not over one frequency axis"
+    if others and others == [_frequency_dimension(steps)]:
+        return (
+            "amplitude spectra without their phase, over frequency: no fit can tell their sign. "
+            "Save the complex spectra"
+        )
+    listed = ", ".join(steps.labels[i] for i in others)
+    return f"spectra over {listed}, not loops" if others else None
+
+
+def is_raw(item: Any) -> bool:
+    """Return whether a main dataset has raw band-excitation spectra, which can be fitted."""
+    return item.dtype.kind == "c" and fault(item) is None
+
+
+def _frequency_dimension(steps):
+    """Return which of the dimensions is the frequency within a band, or None."""
+    for i in steps.varied:
+        if steps.units[i].strip(" ()[]").lower() in FREQUENCIES:
+            return i
+    return None
 
 
 def _field(item, name):
@@ -345,6 +393,23 @@ def _read_fit(name, item, reading):
         notes.append("the frequency of the fit is constant, and left out")
     notes.append(f"{name}: an oscillator fit, as A cos(phi + theta) {note}".strip())
     return arrays, notes
+
+
+def _read_raw(name, item, reading):
+    """Return the arrays of a fit of raw spectra, and notes."""
+    steps = dimensions(item, "Spectroscopic")
+    taken, notes = _steps_taken(steps, reading)
+    voltage, frequency = _voltage_dimension(steps), _frequency_dimension(steps)
+    volts_of_steps = steps.values[voltage].astype(np.float64) * volts(steps.units[voltage])
+    places = raw_spectra.layout(taken, steps.values[frequency].astype(float), volts_of_steps)
+    response, resonance, note = raw_spectra.loops(item, places)
+    positions = dimensions(item, "Position")
+    arrays = {
+        "piezoresponse": _on_grid(response, positions),
+        "resonance": _on_grid(resonance, positions),
+        "voltages": places.voltages,
+    }
+    return arrays, [*notes, f"{name}: {note}"]
 
 
 def _failed(values, item):

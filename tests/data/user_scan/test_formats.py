@@ -303,20 +303,6 @@ def test_usid_broken_off_half_way_has_its_missing_pixels_blank(tmp_path, loops, 
     np.testing.assert_allclose(scan.spectra, expected, atol=2e-6)
 
 
-def test_usid_raw_spectra_are_called_so(tmp_path, loops, volts):
-    flat = loops.reshape(42, -1)
-    spectroscopic = [
-        ("Frequency", "Hz", np.tile([1.0, 2.0], len(volts))),
-        ("DC_Offset", "V", np.repeat(volts, 2)),
-    ]
-    for values, message in [(1j, "complex spectra"), (1.0, "spectra over Frequency, not loops")]:
-        with h5py.File(tmp_path / "MY.h5", "w") as file:
-            raw = np.repeat(flat, 2, axis=1) * values
-            write_main(file, "Raw_Data", raw, spectroscopic, shape=loops.shape[:2])
-        with pytest.raises(ReplicationError, match=message):
-            read_scan(tmp_path / "MY.h5")
-
-
 @pytest.mark.parametrize("part", ["Position_Values", "Spectroscopic_Values"])
 def test_usid_opens_no_other_file(tmp_path, loops, volts, part):
     with h5py.File(tmp_path / "MY.h5", "w") as file:
