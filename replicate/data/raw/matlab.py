@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.io import loadmat, whosmat
 
 from replicate.data.scan import CHANNELS, check_cycle
+from replicate.data.user_scan.contents import STORED_ELSEWHERE, is_elsewhere, walk
 from replicate.errors import ReplicationError
 
 #: The variable that holds the piezoresponse loops.
@@ -291,10 +292,13 @@ class _Hdf5:
     def __init__(self, file):
         self._datasets = {
             name: item
-            for name, item in file.items()
+            for name, item in walk(file)
             if hasattr(item, "dtype") and "MATLAB_empty" not in item.attrs
         }
         self.shapes = {name: item.shape[::-1] for name, item in self._datasets.items()}
 
     def read(self, name, rows):
-        return self._datasets[name][..., rows].T
+        item = self._datasets[name]
+        if is_elsewhere(item):
+            raise ReplicationError(f"{STORED_ELSEWHERE}; copy everything into one file")
+        return item[..., rows].T

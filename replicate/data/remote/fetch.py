@@ -23,6 +23,7 @@ from replicate.data.remote.transport import (
     DEFAULT_PATIENCE,
     Patience,
     SourceUnavailable,
+    TooLong,
     Truncated,
     call_with_retries,
     download,
@@ -245,7 +246,7 @@ def _download(url, file, progress, patience):
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with atomic_path(folder / file.name) as temporary:
-            attempt = functools.partial(_attempt, url, temporary, file, progress, patience.timeout)
+            attempt = functools.partial(_attempt, url, temporary, file, progress, patience)
             call_with_retries(attempt, f"{file.name} from {urlsplit(url).netloc}", patience)
     except OSError as error:
         raise ReplicationError(
@@ -255,18 +256,22 @@ def _download(url, file, progress, patience):
     return folder / file.name
 
 
-def _attempt(url, temporary, file, progress, timeout):
+def _attempt(url, temporary, file, progress, patience):
     """Download a file once.
 
     A download that is both wrong and short was cut off, and may be tried again.
     """
-    announced = download(url, temporary, file, progress, timeout)
     fix = (
         "Nothing was kept. Try another network, "
         f"or put the right file into a folder and set {DATA_VARIABLE}."
     )
     try:
+        announced = download(url, temporary, file, progress, patience)
         _verified(temporary, file, url, fix)
+    except TooLong as error:
+        raise HashMismatch(
+            f"{file.name} from {url} is not the file in the manifest: {error}.\n{fix}"
+        ) from error
     except HashMismatch as mismatch:
         size = temporary.stat().st_size
         if size < announced:

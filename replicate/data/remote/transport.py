@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from replicate import __version__
@@ -28,6 +29,9 @@ HEADERS = {
 #: Bytes of a download that are written at once.
 CHUNK_BYTES = 1 << 16
 
+#: A file whose size the manifest does not say may have so many bytes.
+LARGEST = 1 << 31
+
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
@@ -39,6 +43,10 @@ class SourceUnavailable(Exception):
 
 class Truncated(Exception):
     """A download ended early."""
+
+
+class TooLong(Exception):
+    """A source sends more bytes than the file has, so that it is another file."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,17 @@ class Patience:
         Seconds before the second request, doubled before each later one.
     timeout : tuple of float
         Seconds to wait for a connection, and for the next bytes.
+    grace : float
+        Seconds that any download may take.
+    least_rate : float
+        Bytes that must arrive in every further second.
     """
 
     attempts: int = 3
     pause: float = 1.0
     timeout: tuple[float, float] = (5.0, 30.0)
+    grace: float = 60.0
+    least_rate: float = 1e4
 
 
 #: How patient a download is by default.
@@ -120,10 +134,8 @@ def zenodo_listing(doi: str, timeout: tuple[float, float]) -> dict[str, str]:
     }
 
 
-def download(
-    url: str, path: Path, file: RemoteFile, progress: bool, timeout: tuple[float, float]
-) -> int:
-    """Download a file once.
+def download(url: str, path: Path, file: RemoteFile, progress: bool, patience: Patience) -> int:
+    """Download a file once, and no more than its size.
 
     Parameters
     ----------
@@ -135,28 +147,72 @@ def download(
         The file's entry in the manifest, with its name and size.
     progress : bool
         Draw a progress bar, when standard error is a terminal.
-    timeout : tuple of float
-        Seconds to wait for a connection, and for the next bytes.
+    patience : Patience
 
     Returns
     -------
     int
         How many bytes the server announced, or the manifest where the server did not say.
+
+    Raises
+    ------
+    TooLong
+        If more bytes come than the file has.
+    SourceUnavailable
+        If they come too slowly, or if the size that is announced is none.
     """
-    # Pooch tests the truth of the bar, which needs a total. It sets the total to Content-Length,
-    # 0 when the server does not say.
-    with tqdm(
-        total=file.bytes or 1,
-        desc=file.name,
-        unit="B",
-        unit_scale=True,
-        disable=None if progress else True,
-    ) as bar:
-        downloader = pooch.HTTPDownloader(
-            progressbar=bar, chunk_size=CHUNK_BYTES, headers=HEADERS, timeout=timeout
+    begin = time.monotonic()
+    with (
+        requests.get(url, headers=HEADERS, timeout=patience.timeout, stream=True) as response,
+        path.open("wb") as stream,
+    ):
+        response.raise_for_status()
+        announced = _announced(response)
+        bar = tqdm(
+            total=announced or file.bytes,
+            desc=file.name,
+            unit="B",
+            unit_scale=True,
+            disable=None if progress else True,
         )
-        downloader(url, path, None)
-        return bar.total or file.bytes or 0
+        with bar:
+            for part in _parts(response):
+                stream.write(part)
+                bar.update(len(part))
+                _check_limits(stream.tell(), time.monotonic() - begin, file, patience)
+    return announced or file.bytes or 0
+
+
+def _announced(response):
+    """Return how many bytes a server announces; None where it does not say."""
+    text = response.headers.get("Content-Length")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise SourceUnavailable(f"its Content-Length is {text[:40]!r}, which is no size")
+    return int(text)
+
+
+def _parts(response):
+    """Yield what a server sends as it comes, without waiting for more."""
+    try:
+        while part := response.raw.read1(CHUNK_BYTES, decode_content=True):
+            yield part
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
+
+
+def _check_limits(n_bytes, seconds, file, patience):
+    """Stop where a source sends more than the file has, or too slowly."""
+    most = file.bytes or LARGEST
+    if n_bytes > most:
+        raise TooLong(f"it sends more than {most} bytes")
+    longest = patience.grace + n_bytes / patience.least_rate
+    if seconds > longest:
+        raise SourceUnavailable(
+            f"{n_bytes} bytes arrived in {seconds:.0f} s, "
+            f"fewer than {patience.least_rate:g} a second"
+        )
 
 
 def call_with_retries(action: Callable[[], Result], origin: str, patience: Patience) -> Result:

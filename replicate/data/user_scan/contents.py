@@ -6,6 +6,7 @@ links, external storage and virtual datasets are listed with the reason why they
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,32 @@ SEPARATOR = "/"
 PICKLED = "pickled Python objects, which are never opened"
 LINKED = "a link to another place or file, which is not followed"
 STORED_ELSEWHERE = "its values are in another file, which is not opened"
+
+
+#: The arrays of a scan that are read may have so many bytes in memory.
+LARGEST_BYTES = 4 << 30
+
+
+def refuse_large(named: str, n_bytes: int) -> None:
+    """Refuse arrays that would fill the memory, before they are read.
+
+    Parameters
+    ----------
+    named : str
+        What the arrays are called in the error.
+    n_bytes : int
+        How many bytes they have in memory, as their headers say.
+
+    Raises
+    ------
+    ReplicationError
+        If they have more than `LARGEST_BYTES`.
+    """
+    if n_bytes > LARGEST_BYTES:
+        raise ReplicationError(
+            f"{named}: {n_bytes / 2**30:.3g} GiB in memory, more than {LARGEST_BYTES >> 30} GiB. "
+            "Save a part of the scan, or float32 values."
+        )
 
 
 @dataclass(frozen=True)
@@ -54,6 +81,11 @@ class Item:
     unit: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes its values have in memory, as the header says."""
+        return math.prod(self.shape) * (self.dtype.itemsize if self.dtype is not None else 1)
 
     @property
     def base(self) -> str:
@@ -156,10 +188,11 @@ def values_of(item: Any) -> np.ndarray:
     Raises
     ------
     ReplicationError
-        If its values are in another file.
+        If its values are in another file, or too large.
     """
     if is_elsewhere(item):
         raise ReplicationError(f"{item.name}: {STORED_ELSEWHERE}. Copy everything into one file.")
+    refuse_large(item.name, item.nbytes)
     return item[()]
 
 

@@ -31,6 +31,9 @@ RESERVED_WORDS = ("median", "worst", "refined")
 #: No voltage of a scanning probe is above this, V; larger numbers are in mV.
 LARGEST_VOLTAGE = 250
 
+#: Such numbers are no voltages at all, whatever the user says of their unit, V.
+IMPOSSIBLE_VOLTAGE = 1e5
+
 #: A scan must have so many pixels.
 MIN_PIXELS = 25
 
@@ -213,7 +216,12 @@ def _stored_grid(arrays):
         return ()
     stored = np.ravel(arrays["shape"])
     is_numbers = stored.dtype.kind in "fiu" and np.isfinite(stored).all()
-    if not is_numbers or stored.size != 2 or np.any((stored != np.round(stored)) | (stored < 1)):
+    # A side may not have more pixels than the whole scan.
+    most = len(arrays[PIEZORESPONSE])
+    is_grid = (
+        is_numbers and stored.size == 2 and np.all((stored == np.round(stored)) & (stored > 0))
+    )
+    if not is_grid or np.any(stored > most):
         listed = ", ".join(map(str, stored[:4].tolist()))
         raise ReplicationError(
             f"shape: {listed}, expected two whole numbers, rows and columns: "
@@ -290,9 +298,13 @@ def _stored_voltages(arrays, channels, n_steps, unit):
             f"no array 'voltages', the voltage of each step in V. {_contents(arrays)}"
         )
     voltages = np.asarray(arrays["voltages"])
-    if voltages.dtype.kind not in "fiu" or not np.isfinite(voltages).all():
+    if voltages.dtype.kind not in "fiu":
+        raise ReplicationError("voltages: not real numbers. Save the voltage of each step in V.")
+    wrong = np.flatnonzero(~(np.abs(voltages.astype(float)) < IMPOSSIBLE_VOLTAGE))
+    if wrong.size:
         raise ReplicationError(
-            "voltages: not real numbers, NaN or infinite. Save the voltage of each step in V."
+            f"voltages: {voltages.flat[wrong[0]]:g} at step {wrong[0] % n_steps} is NaN, infinite "
+            "or no voltage. Save the voltage of each step in V."
         )
     largest = np.abs(voltages).max(initial=0)
     if largest > LARGEST_VOLTAGE and unit != "V":

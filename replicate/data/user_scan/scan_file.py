@@ -27,7 +27,7 @@ import numpy as np
 from replicate.data.raw import matlab
 from replicate.data.scan import Scan
 from replicate.data.user_scan import labelled, usid
-from replicate.data.user_scan.contents import Item, list_items, unreadable
+from replicate.data.user_scan.contents import Item, list_items, refuse_large, unreadable
 from replicate.data.user_scan.reading import VOLTAGE_UNITS, Reading
 from replicate.data.user_scan.scan_arrays import NOT_CHANNELS, PIEZORESPONSE, UserScan, assemble
 from replicate.errors import ReplicationError
@@ -119,6 +119,7 @@ def _arrays(path, items, reading):
     for item in wanted.values():
         if item.problem:
             raise ReplicationError(f"{item.name}: cannot be read ({item.problem}). Save an array.")
+    refuse_large(", ".join(wanted), sum(item.n_bytes for item in wanted.values()))
     arrays = {name: item.load() for name, item in wanted.items()}
     _set_voltages(arrays, chosen, items, reading)
     return arrays, notes, reading

@@ -17,7 +17,7 @@ from replicate.data.raw.band_excitation import Oscillator
 from replicate.data.raw.matlab import piezoresponse
 from replicate.data.raw.sho import optimum_rotation
 from replicate.data.user_scan import raw_spectra
-from replicate.data.user_scan.contents import is_elsewhere, text, values_of, walk
+from replicate.data.user_scan.contents import is_elsewhere, refuse_large, text, values_of, walk
 from replicate.data.user_scan.reading import Reading
 from replicate.errors import ReplicationError
 
@@ -350,6 +350,8 @@ def _columns(item, columns):
     strides = np.unique(np.diff(columns))
     stride = int(strides[0]) if len(strides) == 1 else 1
     first = int(columns[0])
+    n_columns = (int(columns[-1]) - first) // stride + 1
+    refuse_large(item.name, len(item) * n_columns * item.dtype.itemsize)
     block = item[:, first : int(columns[-1]) + 1 : stride]
     return block[:, (columns - first) // stride]
 

@@ -1,9 +1,11 @@
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
 import threading
 import time
+import zlib
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -198,9 +200,80 @@ def test_wrong_bytes_are_fatal(server, cache, answer):
 
 
 def test_wrong_size_is_fatal(server, cache):
-    with pytest.raises(HashMismatch, match=f"{len(GOOD)} bytes"):
+    with pytest.raises(HashMismatch, match="more than 10239 bytes"):
         fetch(remote(server.add("/a", good), bytes=len(GOOD) - 1))
     assert_empty(cache)
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b"more" * 5000)
+
+
+def bomb(handler):
+    """A gigabyte of zeros, packed to a megabyte, whatever was asked for."""
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.end_headers()
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    with contextlib.suppress(OSError):
+        for _ in range(64):
+            handler.wfile.write(packer.compress(bytes(1 << 24)))
+        handler.wfile.write(packer.flush())
+
+
+def dripping(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(GOOD)))
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for byte in GOOD:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.02)
+
+
+def announcing(text):
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", text)
+        handler.end_headers()
+        handler.wfile.write(GOOD)
+
+    return answer
+
+
+@pytest.mark.parametrize("bad", [endless, bomb])
+def test_no_more_is_taken_than_the_file_has(server, cache, monkeypatch, bad):
+    written = []
+    check_limits = transport._check_limits
+    monkeypatch.setattr(
+        transport,
+        "_check_limits",
+        lambda n, *rest: (written.append(n), check_limits(n, *rest)),
+    )
+    with pytest.raises(HashMismatch, match="thing.npy from .*/bad .* more than 10240 bytes"):
+        fetch(remote(server.add("/bad", bad)))
+    assert max(written) < 100_000_000
+    assert_empty(cache)
+
+
+def test_a_source_that_drips_is_given_up(server, cache):
+    patience = Patience(attempts=1, pause=0.01, timeout=(2.0, 1.0), grace=0.2, least_rate=1000)
+    get = partial(fetch_patiently, progress=False, patience=patience)
+    with pytest.raises(DataUnavailable, match="fewer than 1000 a second"):
+        get(remote(server.add("/bad", dripping)))
+    assert_empty(cache)
+    file = remote(server.add("/bad", dripping), server.add("/good", good))
+    assert get(file).read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("text", ["abc", "-5", "1e9", "9" * 400, ""])
+def test_a_size_that_is_none(server, text):
+    file = remote(server.add("/bad", announcing(text)), server.add("/good", good))
+    assert fetch(file).read_bytes() == GOOD
 
 
 def test_everything_down(server, cache):
@@ -272,24 +345,24 @@ def test_progress_bar(server, monkeypatch, capsys, answer):
 
 
 def test_full_disk_is_not_a_missing_source(server, cache, monkeypatch):
-    def full(self, url, path, _):
+    def full(response):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", full)
+    monkeypatch.setattr(transport, "_parts", full)
     with pytest.raises(ReplicationError, match="No space left") as error:
         fetch(remote(server.add("/a", good)))
     assert not isinstance(error.value, DataUnavailable)
     assert_empty(cache)
 
 
-def test_interrupt_leaves_nothing(cache, monkeypatch):
-    def interrupted(self, url, path, _):
-        path.write_bytes(GOOD[:10])
+def test_interrupt_leaves_nothing(server, cache, monkeypatch):
+    def interrupted(response):
+        yield GOOD[:10]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
+    monkeypatch.setattr(transport, "_parts", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fetch(remote("http://127.0.0.1:9/"))
+        fetch(remote(server.add("/a", good)))
     assert_empty(cache)
 
 
