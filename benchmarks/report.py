@@ -9,15 +9,18 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from PIL import Image
 
 from benchmarks import claims, firmness, questions, rows
+from benchmarks.brief import RULE, brief
 from benchmarks.evidence import complete
 from benchmarks.store import Store
 from replicate import causal
@@ -25,13 +28,12 @@ from replicate.catalogue import PICTURES, pictures_of
 from replicate.commands import command
 from replicate.data.remote.manifest import read_manifest
 from replicate.data.sources import load_scan
-from replicate.data.user_scan.scan_file import summary
 from replicate.errors import ReplicationError
 from replicate.files import read_json, write_text
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.numbers.tables import caption, results_table
-from replicate.provenance import STAND_INS, texts
+from replicate.provenance import STAND_INS, is_own_scan, texts
 from replicate.running import runs, scan_results
 from replicate.study.studies import PAPER, study_on
 
@@ -78,6 +80,8 @@ def render(document: dict, folder: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.filters["with_code"] = _with_code
+    environment.filters["optional"] = lambda value: "–" if value is None else _number(value)
     metrics = document["metrics"]
     provenances = texts(entry["provenance"] for entry in metrics.values())
     study = study_on(provenances)
@@ -88,7 +92,8 @@ def render(document: dict, folder: Path) -> str:
         document=document,
         n_seeds=sorted({len(entry["seeds"]) for entry in metrics.values()}),
         provenances=provenances,
-        scan=None if study is PAPER else "; ".join(_scan_summaries(provenances)),
+        scan=None if study is PAPER else _brief(metrics, provenances, folder),
+        rule=RULE,
         stand_ins=STAND_INS,
         verdicts=claims.VERDICTS,
         counts=Counter(claim["judged"]["verdict"] for claim in judged),
@@ -121,8 +126,10 @@ def _judged_claims(document, published):
     ]
 
 
-def _scan_summaries(provenances):
-    return [summary(load_scan(provenance)) for provenance in provenances]
+def _brief(metrics, provenances, folder):
+    """Return a user's own scan in brief."""
+    (provenance,) = filter(is_own_scan, provenances)
+    return brief(metrics, load_scan(provenance), folder)
 
 
 def _missing_figures(study, figures):
@@ -138,6 +145,11 @@ def _missing_figures(study, figures):
 def _number(value):
     """Write a number with four significant digits, or whole where it is large or a count."""
     return f"{value:.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _with_code(text):
+    """Return a text as HTML, with what stands between backticks as code."""
+    return Markup(re.sub("`(.*?)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _records(folder):

@@ -188,6 +188,19 @@ PICTURES = (
         ),
     ),
     Picture(
+        name="components",
+        script="components",
+        needs="runs",
+        drawn_for=(OWN_SCAN,),
+        title="How many components pay",
+        alt=(
+            "Left, the error of PCA against the number of components on a logarithmic axis, on the "
+            "pixels fitted to and in predicting blocks left out. Right, the share of the error on "
+            "blocks left out that each further component saves. A vertical line marks the number "
+            "that is advised."
+        ),
+    ),
+    Picture(
         name="cost",
         script="cost",
         needs="runs",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -337,7 +338,11 @@ def test_runs_on_two_files_are_not_drawn_together(complete, tmp_path, capsys):
 
 def test_the_report_is_on_the_scan(complete):
     page = report.write(complete, "smoke").read_text(encoding="utf-8")
-    assert "your scan" in page and "10 x 12 pixels, 1 of them blank" in page
+    assert "Your scan in brief" in page and "<li>10 x 12 pixels, 1 of them blank</li>" in page
+    assert (
+        "nothing is to be concluded" in page and "components of PCA one more does not pay" in page
+    )
+    assert re.search("<code>nox -s replicate -- .*--seed 0 1 2 3 4</code>", page)
     assert (
         'id="claims"' not in page
         and 'id="verdicts"' not in page

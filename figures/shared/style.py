@@ -157,7 +157,7 @@ def scan_map(
         solid_capstyle="butt",
         clip_on=False,
     )
-    ax.set_xlabel(f"{width:g} {unit}", labelpad=6)
+    ax.set_xlabel(f"{width:.3g} {unit}", labelpad=6)
     return image
 
 

@@ -90,7 +90,12 @@ def _named(path, error):
 
 
 def summary(scan: Scan) -> str:
-    """Return one line on a scan: its channels, its grid, and its voltage cycle."""
+    """Return one line on a scan: its channels, its grid, its voltage cycle, and what was chosen."""
+    return "; ".join(facts(scan))
+
+
+def facts(scan: Scan) -> list[str]:
+    """Return what `summary` says of a scan, one text a fact."""
     rows, columns = scan.shape
     pixels = f"{rows} x {columns} pixels"
     n_blank = rows * columns - len(scan.spectra)
@@ -99,7 +104,7 @@ def summary(scan: Scan) -> str:
     low, high = scan.voltages.min(), scan.voltages.max()
     steps = f"{scan.n_steps} steps from {low:g} to {high:g} V"
     notes = getattr(scan, "notes", ())
-    return "; ".join([", ".join(scan.channels), pixels, steps, *notes])
+    return [", ".join(scan.channels), pixels, steps, *notes]
 
 
 def _arrays(path, items, reading):
