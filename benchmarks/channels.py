@@ -26,7 +26,7 @@ from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
 from replicate.commands import command
-from replicate.files import read_json, write_json
+from replicate.files import listing, read_json, write_json
 from replicate.numbers.tables import LABELS
 from replicate.running import runs
 from replicate.running.execute import configuration
@@ -143,7 +143,7 @@ def _training(row):
 
 def _stored_rows():
     """Return the rows of the stored record; none where there is none yet."""
-    return read_json(RECORD)["rows"] if RECORD.exists() else []
+    return read_json(RECORD, listing("rows"))["rows"] if RECORD.exists() else []
 
 
 def _key(job, name):

@@ -27,7 +27,15 @@ from replicate.analysis.residuals import per_spectrum_mse
 from replicate.commands import command
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
-from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
+from replicate.files import (
+    file_hash,
+    listing,
+    read_json,
+    read_npz,
+    write_json,
+    write_npz,
+    write_text,
+)
 from replicate.numbers.metrics import summarise
 from replicate.provenance import PAPER_DATA
 from replicate.reference.restore import restore
@@ -38,6 +46,7 @@ from replicate.running.pipeline import run_all
 from replicate.running.runs import Run
 from replicate.study import family
 from replicate.study.job import Job, describe
+from replicate.study.studies import CONFIG_SCHEMA
 from replicate.tasks import load_task
 
 MODEL = "lstm_vae_paper"
@@ -128,7 +137,7 @@ def store(results: Path, folder: Path = FOLDER) -> list[str]:
 def stored_runs(folder: Path = FOLDER) -> list[dict]:
     """Return the entries of the record, none where nothing is stored."""
     path = record_path(folder)
-    return read_json(path)["runs"] if path.exists() else []
+    return read_json(path, listing("runs"))["runs"] if path.exists() else []
 
 
 def _store_run(job, run, folder):
@@ -149,7 +158,7 @@ def _store_run(job, run, folder):
     errors = _errors(job, half, task, spectra)
     sample = _sample(len(spectra))
     return record | {
-        "parameters": read_json(run.folder / "config.json")["parameters"],
+        "parameters": read_json(run.folder / "config.json", CONFIG_SCHEMA)["parameters"],
         "weights_sha256": file_hash(_weights_path(job, folder)),
         "error": float(_trained_errors(job, run, task).mean()),
         "error_in_half_precision": float(errors.mean()),
@@ -277,7 +286,7 @@ def table(folder: Path = FOLDER) -> str:
         "| epochs | updates | last tenth | training, h | memory, GiB | in half precision |",
         "| --- |" + " ---: |" * 11,
     ]
-    entries = read_json(record_path(folder))["runs"]
+    entries = read_json(record_path(folder), listing("runs"))["runs"]
     lines += [_row(entry, folder) for entry in entries]
     machine_of_run = entries[0]["machine"]
     lines += [

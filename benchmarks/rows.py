@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from replicate.errors import ReplicationError
+from replicate.files import check_schema, parse_json
 from replicate.running.runs import Run, key
 from replicate.study.job import Job
 
@@ -27,6 +28,25 @@ RECORDED = (
     "data_sha256",
     "provenance",
 )
+
+
+#: What a row may have; which of these it must have depends on who reads it.
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "key": {"type": "string"},
+        "dataset": {"type": "string"},
+        "model": {"type": "string"},
+        "seed": {"type": "integer"},
+        "status": {"enum": ["complete", "failed"]},
+        "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
+        "error": {"type": "string"},
+        "beta": {"type": "number"},
+        "active_channels": {"type": "integer"},
+        "epochs": {"type": "integer"},
+        "how": {"type": "string"},
+    },
+}
 
 
 def repair(path: Path) -> None:
@@ -49,7 +69,7 @@ def repair(path: Path) -> None:
 
 def _is_json(line):
     try:
-        json.loads(line)
+        parse_json(line.decode("utf-8"))
     except ValueError:
         return False
     return True
@@ -81,14 +101,15 @@ def read(path: Path, needed: Sequence[str] = ("key", "status", "metrics")) -> li
 
 def _parse(path, number, line, needed):
     try:
-        row = json.loads(line)
-        for name in needed:
-            row[name]
-    except (ValueError, KeyError, TypeError) as error:
+        row = parse_json(line.decode("utf-8"))
+    except ValueError as error:
         raise ReplicationError(
             f"{path}, line {number}: not a row of the sweep ({error}). "
             "Delete the line; the run itself is kept."
         ) from error
+    check_schema(
+        f"{path}, line {number}: not a row of the sweep", row, SCHEMA | {"required": list(needed)}
+    )
     return row
 
 

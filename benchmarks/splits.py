@@ -28,7 +28,7 @@ from replicate import arithmetic, cli, locks
 from replicate.commands import command
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
-from replicate.files import read_json, write_json, write_text
+from replicate.files import listing, read_json, write_json, write_text
 from replicate.numbers.metrics import summarise
 from replicate.provenance import PAPER_DATA
 from replicate.running.pipeline import run_all
@@ -95,7 +95,7 @@ def _sweeps():
 
 def stored_runs(path: Path = RECORD) -> list[dict]:
     """Return what is stored of every run, none where nothing is stored."""
-    return read_json(path)["runs"] if path.exists() else []
+    return read_json(path, listing("runs"))["runs"] if path.exists() else []
 
 
 def with_splits(document: dict, path: Path = RECORD) -> dict:

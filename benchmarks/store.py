@@ -15,7 +15,15 @@ import pandas as pd
 
 from replicate.data.heldout import square_blocks
 from replicate.errors import ReplicationError
-from replicate.files import file_hash, read_json, read_npz, write_json, write_npz, write_text
+from replicate.files import (
+    file_hash,
+    listing,
+    read_json,
+    read_npz,
+    write_json,
+    write_npz,
+    write_text,
+)
 from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.provenance import Sources
 from replicate.running.runs import Run
@@ -35,6 +43,9 @@ SOURCES = Sources(scan="measured", picture="painting")
 #: Data sets for which the weights of the whole family are stored. For every other data set only
 #: those of the paper's study are.
 WHOLE_FAMILY = ("toy", "beps_heldout")
+
+#: JSON schema of the hashes of the weights.
+HASHES = {"type": "object", "additionalProperties": {"type": "string"}}
 
 #: Columns by which the table of the error at each index is looked up.
 INDEX_KEYS = ["dataset", "model", "seed", "index"]
@@ -128,7 +139,7 @@ class Store:
 
     def hashes(self) -> dict[str, str]:
         """Return the sha256 that each file of weights must have, by name."""
-        return read_json(self.hashes_path)
+        return read_json(self.hashes_path, HASHES)
 
     def index_table(self) -> pd.DataFrame:
         """Return the table of the error at each index, as `index_rows` makes it.
@@ -165,7 +176,8 @@ class Store:
 
         `replicate.causal.statements` judges them.
         """
-        return read_json(self.causal_path.with_name("verdicts.json"))["statements"]
+        path = self.causal_path.with_name("verdicts.json")
+        return read_json(path, listing("statements"))["statements"]
 
     def write_weights(self, runs: Mapping[Job, Run]) -> None:
         """Replace the stored weights by those of runs."""

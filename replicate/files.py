@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ from replicate.errors import ReplicationError
 
 #: A file is hashed in pieces of this many bytes, so that a large one does not fill the memory.
 HASH_BLOCK = 1 << 20
+
+#: A JSON file may have so many bytes, and a whole number in it so many digits.
+LARGEST_JSON = 64 << 20
+LONGEST_INTEGER = 40
 
 #: What a full disk answers.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -96,20 +101,87 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, schema: dict[str, Any] | None = None) -> Any:
     """Read a JSON file.
+
+    Parameters
+    ----------
+    path : path-like
+    schema : dict, optional
+        A JSON schema that the content must fit.
 
     Raises
     ------
     ReplicationError
-        If the file is missing or is not JSON.
+        If the file is missing, larger than `LARGEST_JSON` or not JSON as `parse_json` reads it, or
+        if it does not fit the schema.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        with Path(path).open("rb") as stream:
+            content = stream.read(LARGEST_JSON + 1)
+        if len(content) > LARGEST_JSON:
+            raise ValueError(f"it has more than {LARGEST_JSON >> 20} MiB")
+        document = parse_json(content.decode("utf-8"))
+    except (OSError, ValueError) as error:
         raise ReplicationError(
             f"{path}: cannot be read as JSON ({error}). Restore it or delete it."
         ) from error
+    if schema is not None:
+        check_schema(path, document, schema)
+    return document
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text whose numbers are numbers and whose names are there once.
+
+    Raises
+    ------
+    ValueError
+        If the text is not JSON or is nested too deeply, if a name stands twice in an object, or if
+        a number is NaN, infinite, too large or longer than `LONGEST_INTEGER`.
+    """
+    try:
+        return json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_short_integer,
+            object_pairs_hook=_with_names_once,
+        )
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse_constant(text):
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text):
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+def _short_integer(text):
+    if len(text) > LONGEST_INTEGER:
+        raise ValueError(f"a whole number has {len(text)} digits")
+    return int(text)
+
+
+def _with_names_once(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} stands twice in an object")
+    return document
+
+
+def listing(name: str) -> dict[str, Any]:
+    """Return the JSON schema of an object that has a list of objects under a name."""
+    rows = {"type": "array", "items": {"type": "object"}}
+    return {"type": "object", "properties": {name: rows}, "required": [name]}
 
 
 def check_schema(path: str | Path, document: Any, schema: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from replicate.errors import ReplicationError
 from replicate.files import read_json
 from replicate.running import runs
 from replicate.running.runs import Run
+from replicate.study.studies import CONFIG_SCHEMA
 
 #: The models that the figures of the paper are about.
 MAIN_MODELS = ("pca", "dictionary_learning", "lstm_vae")
@@ -54,7 +55,7 @@ def load(
 
 def configuration(run: Run) -> dict:
     """Return the configuration that a run was started with."""
-    return read_json(run.folder / "config.json")
+    return read_json(run.folder / "config.json", CONFIG_SCHEMA)
 
 
 def patch(run: Run) -> int:

@@ -17,7 +17,7 @@ from replicate.data.remote.fetch import CACHE_VARIABLE, DataUnavailable, cache_f
 from replicate.data.remote.manifest import read_manifest
 from replicate.data.scan import Scan
 from replicate.data.user_scan.inspection import refusal
-from replicate.data.user_scan.reading import Reading
+from replicate.data.user_scan.reading import SCHEMA, Reading
 from replicate.data.user_scan.scan_file import read_scan
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, read_json, write_json
@@ -133,7 +133,7 @@ def _choices_of(provenance):
 def _load_own(provenance):
     copies = [path for path in _scan_folder().glob(f"{provenance}.*") if path.suffix != ".json"]
     choices = _choices_of(provenance)
-    reading = Reading.of(read_json(choices)) if choices.exists() else Reading()
+    reading = Reading.of(read_json(choices, SCHEMA)) if choices.exists() else Reading()
     scan = read_scan(copies[0], reading) if copies else None
     if scan is None or scan.provenance != provenance:
         raise ReplicationError(

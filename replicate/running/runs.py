@@ -16,9 +16,22 @@ import numpy as np
 
 from replicate import seals, temporary
 from replicate.errors import ReplicationError
-from replicate.files import file_hash, read_json, read_npz, write_json, write_text
+from replicate.files import check_schema, file_hash, read_json, read_npz, write_json, write_text
 from replicate.running import scan_results
 from replicate.study.job import Job
+
+#: What every record has.
+RECORD_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "key": {"type": "string"},
+        "status": {"enum": ["complete", "failed"]},
+        "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
+        "files": {"type": "object", "additionalProperties": {"type": "string"}},
+        "provenance": {"type": "object", "additionalProperties": {"type": "string"}},
+        "error": {"type": "string"},
+    },
+}
 
 #: The files of a run that is complete, beside its record and its snapshots.
 CONTENT = ("config.json", "weights.npz", "arrays.npz", "history.csv")
@@ -100,6 +113,7 @@ class Run:
             raise ReplicationError(
                 f"{path}: status or key is missing. Delete the file and run again."
             )
+        check_schema(path, record, RECORD_SCHEMA)
         return record
 
     @cached_property

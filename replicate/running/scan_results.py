@@ -15,9 +15,22 @@ from pathlib import Path
 from replicate.files import read_json, write_json
 from replicate.provenance import is_own_scan
 from replicate.study.job import PROFILES
+from replicate.study.studies import provenance_in
 
 #: The file that names the scan of a results folder.
 NAME = "scan.json"
+
+#: What stands in it.
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string"},
+        "provenance": {"type": "string"},
+        "options": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["file", "provenance", "options"],
+    "additionalProperties": False,
+}
 
 #: How many digits of the provenance tell two scans of one name apart.
 DIGITS = 8
@@ -50,11 +63,11 @@ def _digits(provenance):
 def _provenance_in(folder):
     """Return the provenance of the scan whose results are in a folder, or None for no results."""
     if (folder / NAME).exists():
-        return read_json(folder / NAME)["provenance"]
+        return read_json(folder / NAME, SCHEMA)["provenance"]
     configuration = next(folder.glob("*/beps*/*/seed*/config.json"), None)
     if configuration is None:
         return None
-    return read_json(configuration).get("provenance", {}).get("spectra")
+    return provenance_in(configuration)
 
 
 def remember(folder: Path, path: Path, provenance: str, options: Sequence[str] = ()) -> None:
@@ -102,7 +115,7 @@ def command(
     if seed is not None:
         arguments += ["--seed", str(seed)]
     if (results / NAME).exists():
-        scan = read_json(results / NAME)
+        scan = read_json(results / NAME, SCHEMA)
         arguments += ["--scan", scan["file"], *scan["options"]]
         results = results.parent
     if results != Path("results"):

@@ -239,6 +239,16 @@ OWN_SCAN = Study(
 )
 
 
+#: What of a stored configuration is read again.
+CONFIG_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "provenance": {"type": "object", "properties": {"spectra": {"type": "string"}}},
+        "parameters": {"type": "object"},
+    },
+}
+
+
 def study_on(provenances: Iterable[str]) -> Study:
     """Return the study that data of these provenances belong to.
 
@@ -253,4 +263,10 @@ def study_in(folder: Path) -> Study:
     It is the paper's if there are no runs.
     """
     config = next(Path(folder).glob("beps*/*/seed*/config.json"), None)
-    return PAPER if config is None else study_on([read_json(config)["provenance"]["spectra"]])
+    provenance = None if config is None else provenance_in(config)
+    return PAPER if provenance is None else study_on([provenance])
+
+
+def provenance_in(config: Path) -> str | None:
+    """Return the provenance of the spectra in a stored configuration; None where it has none."""
+    return read_json(config, CONFIG_SCHEMA).get("provenance", {}).get("spectra")

@@ -10,6 +10,23 @@ from dataclasses import dataclass, fields
 VOLTAGE_UNITS = {"V": 1.0, "mV": 1e-3}
 
 
+#: The choices as JSON has them.
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "dataset": {"type": "string"},
+        "field": {"enum": ["in", "off"]},
+        "cycle": {"type": "integer"},
+        "repeat": {"type": "integer"},
+        "voltage_unit": {"enum": list(VOLTAGE_UNITS)},
+        "blank_outliers": {"type": "boolean"},
+        "voltages": {"type": "array", "items": {"type": "number"}},
+        "voltages_file": {"type": "string"},
+    },
+    "additionalProperties": False,
+}
+
+
 @dataclass(frozen=True)
 class Reading:
     """The choices of a user about a file.
