@@ -31,6 +31,8 @@ DICTIONARY_PANELS = ("abc", "def", "hij")
 #: The letters of the maps of the VAE, then those of its examples, channel by channel.
 VAE_PANELS = ("klm", "nop", "qrs")
 
+SIGN_NOTE = "Latents are drawn so that they grow with the size of the loops."
+
 #: The panels of the first channel share the limits of their vertical axis.
 FIRST_CHANNEL_PANELS = "defnop"
 
@@ -53,7 +55,7 @@ def draw(results: Path, profile: str, seed: int = 0) -> Figure:
     panels |= draw_model(right, "lstm_vae", runs, scan, VAE_PANELS, compared=("lstm_vae",))
     share_limits([panels[name] for name in FIRST_CHANNEL_PANELS])
     draw_errors(lower, runs, scan)
-    style.note(fig, common.alignment_note(scan))
+    style.note(fig, f"{SIGN_NOTE} {common.alignment_note(scan)}")
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 
@@ -100,7 +102,8 @@ def draw_model(
     maps, *channels = [[axes[name] for name in row] for row in rows]
     block.suptitle(style.model_title(model, run.record))
     for ax, component in common.axes_of_components(maps, run):
-        values = scan.map(run.arrays["latents"][:, component])
+        sign = common.sign(run, scan, component)
+        values = scan.map(sign * run.arrays["latents"][:, component])
         image = style.scan_map(ax, values, scan.size_um, **style.limits(values))
         ax.set_title(f"component {component}")
         style.colour_bar(

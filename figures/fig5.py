@@ -42,7 +42,7 @@ def note(scan: Scan) -> str:
     """Return the note on how the generated spectra of a scan are made and drawn."""
     n_neighbours = min(NEIGHBOURS, len(scan.spectra))
     return (
-        "Lines: colours as in the map; "
+        "Lines: colours as in the map, which grows with the size of the loops; "
         f"other latents are the mean of the {n_neighbours} nearest pixels. "
         f"{common.alignment_note(scan)}"
     )
@@ -79,14 +79,15 @@ def draw_latent(
         The label of the colour bar.
     """
     component = run.arrays["components"][i]
-    values = scan.map(run.arrays["latents"][:, component])
+    sign = common.sign(run, scan, component)
+    values = scan.map(sign * run.arrays["latents"][:, component])
     norm = Normalize(**style.limits(values, percent=0))
     image = style.scan_map(row[0], values, scan.size_um, norm=norm)
     row[0].set_title(f"component {component}")
     generated = scan.align(run.arrays["generated"][i])
     for value, spectrum in zip(run.arrays["generated_values"][i], generated):
         for ax, channel in zip(row[1:], spectrum):
-            common.draw_loop(ax, scan, channel, color=style.LATENT_MAP(norm(value)))
+            common.draw_loop(ax, scan, channel, color=style.LATENT_MAP(norm(sign * value)))
     for ax, name, unit in zip(row[1:], scan.channels, scan.units):
         ax.set(xlabel="voltage (V)", ylabel=f"{name} ({unit})")
     style.colour_bar(block, image, row[-1], label)

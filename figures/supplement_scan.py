@@ -91,7 +91,8 @@ def draw_channels(results: Path, profile: str, seed: int = 0) -> Figure:
             ax.axis("off")
         axes[1, 0].set_ylabel("density\n(1/a.u.)")
         for (map_ax, histogram_ax), channel in zip(axes.T, channels):
-            draw_channel(block, map_ax, histogram_ax, scan, run.arrays["latents"][:, channel])
+            values = common.sign(run, scan, channel) * run.arrays["latents"][:, channel]
+            draw_channel(block, map_ax, histogram_ax, scan, values)
             map_ax.set_title(f"channel {channel}: KL {kl[channel]:#.2g} nats")
     n_off = len(kl) - len(in_use)
     style.note(

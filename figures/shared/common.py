@@ -71,6 +71,31 @@ def axes_of_components(axes: Sequence[Axes], run: Run) -> list[tuple[Axes, int]]
     return list(zip(axes, components))
 
 
+def sign(run: Run, scan: Scan, component: int) -> int:
+    """Return the sign by which a latent is drawn, so that two runs compare.
+
+    A latent grows with the spread of the loops of the first channel over their steps. A latent that
+    is never below 0, as that of a positive code, is drawn as it is.
+
+    Parameters
+    ----------
+    run : Run
+    scan : Scan
+        The scan that the run was fitted to.
+    component : int
+        The latent.
+
+    Returns
+    -------
+    int
+        1 or -1.
+    """
+    latent = run.arrays["latents"][:, component]
+    spread = scan.spectra[:, : scan.n_steps].std(axis=1)
+    together = np.mean((latent - latent.mean()) * (spread - spread.mean()))
+    return -1 if latent.min() < 0 and together < 0 else 1
+
+
 def thinned(image: np.ndarray, n: int = 400) -> np.ndarray:
     """Return a picture without the rows and columns that are too many for the print.
 
