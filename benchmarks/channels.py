@@ -85,7 +85,7 @@ def train(job: Job) -> dict:
     return network.selected_ | {"epochs": len(network.history_)}
 
 
-def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
+def measure(path: Path, names: Sequence[str], n_seeds: int, trains: bool = True) -> list[dict]:
     """Train every network that has no row yet, seed by seed, and return the rows of all.
 
     Rows that were stored with other code hold where the training of seed 0 still gives the same
@@ -98,6 +98,8 @@ def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
     names : sequence of str
         The arithmetics: ``pinned``, ``native``.
     n_seeds : int
+    trains : bool
+        Whether networks without a row are trained; they are left out otherwise.
     """
     rows.repair(path)
     stored = {_training(row): row for row in _stored_rows()}
@@ -121,6 +123,8 @@ def measure(path: Path, names: Sequence[str], n_seeds: int) -> list[dict]:
         network, before = _network(row), stored.get(_training(row))
         if key not in done and before and network in same_as_before:
             done[key] = before | {"key": key}
+        if key not in done and not trains:
+            continue
         if key not in done:
             arguments = ("--one", job.dataset, job.model, str(job.seed))
             done[key] = row | run_fresh("benchmarks.channels", arguments, name)
@@ -224,13 +228,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=(arithmetic.PINNED, arithmetic.NATIVE),
         help="default: both",
     )
+    parser.add_argument(
+        "--store", action="store_true", help="train nothing: store what is complete"
+    )
     parser.add_argument("--one", nargs=3, metavar=("DATA", "MODEL", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
         dataset, model, seed = options.one
         print(json.dumps(train(Job(PROFILE, dataset, model, int(seed)))))
         return 0
-    found = measure(options.results / "channels.jsonl", options.arithmetic, options.seeds)
+    path = options.results / "channels.jsonl"
+    found = measure(path, options.arithmetic, options.seeds, trains=not options.store)
     record = {"machine": hardware(), "versions": versions(), "rows": found}
     write_json(RECORD, record)
     write_section(ROOT / PAGE, SECTION, render(record))

@@ -155,7 +155,7 @@ def draw_examples(
             values = scan.align(reconstruction)[0, channel]
             common.draw_loop(ax, scan, values, label=SHORT_LABELS[model], **line_look(model))
         ax.set_xlabel("voltage (V)")
-    axes[0].set_ylabel(f"{scan.channels[channel]} ({scan.units[channel]})")
+    axes[0].set_ylabel(f"{scan.channels[channel]}\n({scan.units[channel]})")
 
 
 def line_look(model: str) -> dict:

@@ -73,6 +73,14 @@ def test_what_has_a_row_is_not_trained_again(trained, tmp_path):
     assert {name for name, *_ in trained[-len(channels.NETWORKS) :]} == {"native"}
 
 
+def test_what_is_complete_is_stored_without_training(trained, tmp_path):
+    first = channels.measure(tmp_path / "channels.jsonl", ["pinned"], 1)
+    trained.clear()
+    both = ["pinned", "native"]
+    assert channels.measure(tmp_path / "channels.jsonl", both, 2, trains=False) == first
+    assert not trained
+
+
 def test_rows_of_other_code_do_not_count(trained, tmp_path):
     path = tmp_path / "channels.jsonl"
     (found, *_) = channels.measure(path, ["pinned"], 1)

@@ -136,28 +136,6 @@ def test_hyperspy_without_voltages_takes_them_from_a_file(tmp_path, loops, volts
 # USID
 
 
-def write_main(group, name, values, spectroscopic, quantity="Piezoresponse", shape=None):
-    """Write a main dataset as BGlib lays it out, X fastest; `spectroscopic` is label, unit, row."""
-    rows, columns = shape
-    position = np.array([(row, column) for row in range(rows) for column in range(columns)])
-    labels, units, table = zip(*spectroscopic)
-    table = np.array(table, dtype=float)
-    indices = np.array([np.unique(row, return_inverse=True)[1] for row in table])
-    parts = {
-        "Position_Indices": (position.astype(np.uint32), ["Y", "X"], ["um", "um"]),
-        "Position_Values": (position.astype(float), ["Y", "X"], ["um", "um"]),
-        "Spectroscopic_Indices": (indices.astype(np.uint32), labels, units),
-        "Spectroscopic_Values": (table, labels, units),
-    }
-    group[name] = values
-    group[name].attrs.update(quantity=np.bytes_(quantity), units="V")
-    for part, (content, part_labels, part_units) in parts.items():
-        group[part] = content
-        group[part].attrs["labels"] = np.array(part_labels, dtype="S")
-        group[part].attrs["units"] = np.array(part_units, dtype="S")
-        group[name].attrs[part] = group[part].ref
-
-
 #: The fields of an oscillator fit as BGlib writes them.
 FIT = np.dtype(
     [
@@ -185,7 +163,7 @@ def fit_of(loops, turn):
 
 
 @pytest.fixture
-def usid_file(tmp_path, loops, volts):
+def usid_file(tmp_path, loops, volts, write_main):
     """Return a function that writes a fit of two fields and two cycles."""
 
     def written(unit="V", factor=1.0, values=None):
@@ -222,7 +200,7 @@ def test_usid_fit_of_two_fields_and_two_cycles(usid_file, loops, volts, unit):
         read_scan(path, Reading(cycle=3))
 
 
-def test_usid_may_have_a_dataset_called_piezoresponse(tmp_path, loops, volts):
+def test_usid_may_have_a_dataset_called_piezoresponse(tmp_path, loops, volts, write_main):
     with h5py.File(tmp_path / "MY.h5", "w") as file:
         voltage = [("DC_Offset", "V", volts)]
         values = loops.reshape(42, -1)
@@ -247,7 +225,7 @@ def test_usid_pixels_whose_fit_failed_are_blank(usid_file, loops, volts):
     assert f"1 pixels with an R2 Criterion below {usid.SMALLEST_R2} are blank" in summary(scan)
 
 
-def test_usid_of_several_fits_takes_the_last_and_says_so(tmp_path, loops, volts):
+def test_usid_of_several_fits_takes_the_last_and_says_so(tmp_path, loops, volts, write_main):
     """One file has a guess, a fit, and loops that were projected twice."""
     flat = loops.reshape(42, -1)
     voltage = [("DC_Offset", "V", volts)]
@@ -271,7 +249,7 @@ def test_usid_of_several_fits_takes_the_last_and_says_so(tmp_path, loops, volts)
         read_scan(path, Reading(dataset=names[3], field="off"))
 
 
-def test_usid_of_several_other_datasets_asks_which(tmp_path, loops, volts):
+def test_usid_of_several_other_datasets_asks_which(tmp_path, loops, volts, write_main):
     path = tmp_path / "MY.h5"
     with h5py.File(path, "w") as file:
         for quantity in ("Amplitude", "Phase"):
@@ -282,7 +260,7 @@ def test_usid_of_several_other_datasets_asks_which(tmp_path, loops, volts):
         read_scan(path)
 
 
-def test_usid_broken_off_half_way_has_its_missing_pixels_blank(tmp_path, loops, volts):
+def test_usid_broken_off_half_way_has_its_missing_pixels_blank(tmp_path, loops, volts, write_main):
     flat = loops.reshape(42, -1)
     with h5py.File(tmp_path / "MY.h5", "w") as file:
         write_main(file, "Raw", flat, [("DC_Offset", "V", volts)], shape=loops.shape[:2])
@@ -304,7 +282,7 @@ def test_usid_broken_off_half_way_has_its_missing_pixels_blank(tmp_path, loops, 
 
 
 @pytest.mark.parametrize("part", ["Position_Values", "Spectroscopic_Values"])
-def test_usid_opens_no_other_file(tmp_path, loops, volts, part):
+def test_usid_opens_no_other_file(tmp_path, loops, volts, part, write_main):
     with h5py.File(tmp_path / "MY.h5", "w") as file:
         voltage = [("DC_Offset", "V", volts)]
         write_main(file, "Raw", loops.reshape(42, -1), voltage, shape=loops.shape[:2])

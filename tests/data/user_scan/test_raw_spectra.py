@@ -25,28 +25,6 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def write_main(group, name, values, spectroscopic, shape):
-    """Write a main dataset as BGlib lays it out, X fastest; `spectroscopic` is label, unit, row."""
-    rows, columns = shape
-    position = np.array([(row, column) for row in range(rows) for column in range(columns)])
-    labels, units, table = zip(*spectroscopic)
-    table = np.array(table, dtype=float)
-    indices = np.array([np.unique(row, return_inverse=True)[1] for row in table])
-    parts = {
-        "Position_Indices": (position.astype(np.uint32), ["Y", "X"], ["um", "um"]),
-        "Position_Values": (position.astype(float), ["Y", "X"], ["um", "um"]),
-        "Spectroscopic_Indices": (indices.astype(np.uint32), labels, units),
-        "Spectroscopic_Values": (table, labels, units),
-    }
-    group[name] = values
-    group[name].attrs.update(quantity=np.bytes_("Complex"), units="V")
-    for part, (content, part_labels, part_units) in parts.items():
-        group[part] = content
-        group[part].attrs["labels"] = np.array(part_labels, dtype="S")
-        group[part].attrs["units"] = np.array(part_units, dtype="S")
-        group[name].attrs[part] = group[part].ref
-
-
 def oscillators(loops, turn=0.4):
     """Oscillators whose piezoresponse is the loops, with a phase turned by an angle, rad."""
     return Oscillator(
@@ -58,7 +36,7 @@ def oscillators(loops, turn=0.4):
 
 
 @pytest.fixture
-def raw_file(tmp_path, loops, volts, rng):
+def raw_file(tmp_path, loops, volts, rng, write_main):
     """Return a function that writes spectra of two fields and two cycles; off field, cycle 2, are
     the loops.
     """
@@ -80,7 +58,7 @@ def raw_file(tmp_path, loops, volts, rng):
         with h5py.File(tmp_path / "MY.h5", "w") as file:
             group = file.create_group("Measurement_000/Channel_000")
             stored = values(spectra.reshape(42, -1).astype(np.complex64))
-            write_main(group, "Raw_Data", stored, spectroscopic, loops.shape[:2])
+            write_main(group, "Raw_Data", stored, spectroscopic, shape=loops.shape[:2])
         return tmp_path / "MY.h5"
 
     return written
@@ -182,7 +160,7 @@ def test_dead_pixels_are_blank_and_few_missing_spectra_are_filled(raw_file, dead
     assert loop[-1] == pytest.approx(loop[-3], abs=1e-6) or loop[-1] == loop[-2]
 
 
-def test_a_fit_in_the_file_comes_first(raw_file, loops, volts):
+def test_a_fit_in_the_file_comes_first(raw_file, loops, volts, write_main):
     path = raw_file()
     with h5py.File(path, "a") as file:
         group = file.create_group("Measurement_000/Channel_000/Raw_Data-Projected")
@@ -191,7 +169,7 @@ def test_a_fit_in_the_file_comes_first(raw_file, loops, volts):
             "Projected_Loops",
             loops.reshape(42, -1),
             [("DC_Offset", "V", volts)],
-            loops.shape[:2],
+            shape=loops.shape[:2],
         )
     scan = read_scan(path)
     assert scan.channels == ("piezoresponse",)
