@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,8 +126,22 @@ class Count:
         return not any(found)
 
 
-def start(target: Target, folder: Path, **options) -> subprocess.Popen:
-    """Start a command in a folder, in a group of processes of its own."""
+def start(target: Target, folder: Path, prepared: Callable = lambda: None) -> subprocess.Popen:
+    """Start a command in a folder, in a group of processes of its own.
+
+    Parameters
+    ----------
+    target : Target
+    folder : Path
+    prepared : callable
+        Called in the new process before the command.
+    """
+
+    def heeding_interrupts():
+        # A job in the background ignores Ctrl-C, and so would every process that it starts.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        prepared()
+
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [sys.executable, "-m", *target.arguments],
@@ -137,7 +151,7 @@ def start(target: Target, folder: Path, **options) -> subprocess.Popen:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        **options,
+        preexec_fn=heeding_interrupts,
     )
 
 
@@ -227,7 +241,7 @@ def fill_the_disk(target: Target, base: Path, expected: dict, count: Count) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_AT, FULL_AT))
 
     with _copy(base) as folder:
-        code, output = finish(start(target, folder, preexec_fn=no_room))
+        code, output = finish(start(target, folder, no_room))
         count.wrong_codes += code not in (0, 1, USER_ERROR)
         count.tracebacks += "Traceback" in output
         count.left_over += left_over(folder)

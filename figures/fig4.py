@@ -148,14 +148,14 @@ def draw_examples(
 ) -> None:
     """Draw one channel of three pixels, data and reconstructions, as closed loops."""
     for ax, pixel in zip(axes, pixels):
-        data = scan.align(scan.spectra[[pixel]])[0, channel]
+        data = common.in_unit(scan, channel, scan.align(scan.spectra[[pixel]])[0, channel])
         common.draw_loop(ax, scan, data, label="data", color=style.DATA_COLOUR, linewidth=2)
         for model in compared:
             reconstruction = runs[model].arrays["reconstructions"][[pixel]]
-            values = scan.align(reconstruction)[0, channel]
+            values = common.in_unit(scan, channel, scan.align(reconstruction)[0, channel])
             common.draw_loop(ax, scan, values, label=SHORT_LABELS[model], **line_look(model))
         ax.set_xlabel("voltage (V)")
-    axes[0].set_ylabel(f"{scan.channels[channel]}\n({scan.units[channel]})")
+    axes[0].set_ylabel(f"{scan.channels[channel]}\n({common.unit_of(scan, channel)})")
 
 
 def line_look(model: str) -> dict:

@@ -86,10 +86,12 @@ def draw_latent(
     row[0].set_title(f"component {component}")
     generated = scan.align(run.arrays["generated"][i])
     for value, spectrum in zip(run.arrays["generated_values"][i], generated):
-        for ax, channel in zip(row[1:], spectrum):
-            common.draw_loop(ax, scan, channel, color=style.LATENT_MAP(norm(sign * value)))
-    for ax, name, unit in zip(row[1:], scan.channels, scan.units):
-        ax.set(xlabel="voltage (V)", ylabel=f"{name} ({unit})")
+        for channel, ax in enumerate(row[1:]):
+            values = common.in_unit(scan, channel, spectrum[channel])
+            common.draw_loop(ax, scan, values, color=style.LATENT_MAP(norm(sign * value)))
+    for channel, ax in enumerate(row[1:]):
+        unit = common.unit_of(scan, channel)
+        ax.set(xlabel="voltage (V)", ylabel=f"{scan.channels[channel]} ({unit})")
     style.colour_bar(block, image, row[-1], label)
 
 

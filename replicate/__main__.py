@@ -2,7 +2,10 @@
 
 import sys
 
-from replicate import surroundings
+from replicate import lifeline, surroundings
+
+if __name__ == "__main__":
+    lifeline.end_quietly_on_interrupt()
 
 # Before NumPy and Matplotlib are loaded.
 surroundings.prepare()

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from replicate import lifeline
 from replicate.errors import ReplicationError
 
 #: The exit code of what the user can mend.
@@ -60,7 +59,6 @@ def command(fault: str = "error") -> Callable[[Callable[..., int | None]], Calla
     def decorate(main):
         @functools.wraps(main)
         def ended(*arguments, **options):
-            lifeline.hold()
             try:
                 with _terminated_as_interrupted():
                     code = main(*arguments, **options) or 0
@@ -96,11 +94,15 @@ def _terminated_as_interrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    # A job that a script puts in the background is not to hear Ctrl-C.
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_to_nobody():

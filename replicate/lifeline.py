@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -45,6 +46,15 @@ def tied() -> Iterator[Tie]:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def end_quietly_on_interrupt() -> None:
+    """End this process on Ctrl-C without a traceback, as long as it loads what it needs.
+
+    A process that is not to hear Ctrl-C, such as a job in the background, still does not.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def hold() -> None:

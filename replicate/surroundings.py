@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 
-from replicate import arithmetic
+from replicate import arithmetic, lifeline
 
 #: The variable that names Matplotlib's backend, and the one backend that writes files everywhere.
 BACKEND_VARIABLE, BACKEND = "MPLBACKEND", "Agg"
@@ -22,8 +22,12 @@ WARNINGS_VARIABLE = "PYTHONWARNINGS"
 def prepare() -> None:
     """Pin the arithmetic and make this process, and those it starts, independent of the user's.
 
-    This must be called before NumPy and Matplotlib are imported.
+    A process that another command has started ends with that command from here on. This must be
+    called before NumPy and Matplotlib are imported.
     """
+    lifeline.hold()
+    if sys.argv[:1] == ["-m"]:  # as it is while Python loads the package of `python -m`
+        lifeline.end_quietly_on_interrupt()
     arithmetic.pin()
     _draw_into_files()
     _leave_warnings_warnings()

@@ -114,6 +114,20 @@ def closed(loops: np.ndarray) -> np.ndarray:
     return np.concatenate([loops, loops[..., :1]], axis=-1)
 
 
+def unit_of(scan: Scan, channel: int) -> str:
+    """Return the unit that a channel of a scan is drawn in: that of the file, or else z-scores."""
+    units = getattr(scan, "file_units", ())
+    return (units[channel] if units else "") or scan.units[channel]
+
+
+def in_unit(scan: Scan, channel: int, values: np.ndarray) -> np.ndarray:
+    """Return values of a channel, in z-scores, in the unit that `unit_of` names."""
+    if unit_of(scan, channel) == scan.units[channel]:
+        return values
+    mean, deviation = scan.levels[channel]
+    return mean + deviation * values
+
+
 def draw_loop(ax: Axes, scan: Scan, values: np.ndarray, **look) -> None:
     """Draw aligned values of one channel, (n_steps,), over the voltage as a closed loop."""
     ax.plot(closed(scan.voltages[0]), closed(values), **look)

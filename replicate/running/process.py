@@ -14,17 +14,25 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from replicate import arithmetic, lifeline
+from replicate import lifeline
+
+if __name__ == "__main__":
+    # Before anything that takes time to load: to be told of the end of the one that started this
+    # process, and to end without a traceback.
+    lifeline.hold()
+    lifeline.end_quietly_on_interrupt()
+
+from replicate import arithmetic
 from replicate.commands import STOPPED
 from replicate.errors import ReplicationError
 from replicate.provenance import Sources
 from replicate.study.job import Job
 
 #: Seconds between two looks at whether to stop.
-POLL = 0.5
+POLL = 0.1
 
-#: Seconds for a process to end by itself after Ctrl-C, and again once it was asked to.
-PATIENCE = 1.0
+#: Seconds for a process to end by itself after Ctrl-C.
+PATIENCE = 0.5
 
 #: Seconds until a Ctrl-C that was lost is raised once more.
 AGAIN = 0.01
@@ -95,9 +103,9 @@ def _ended_on_request(process, stopped):
     def watch():
         while not finished.wait(POLL):
             if stopped():
-                for end in (process.terminate, process.kill):
-                    if not finished.wait(PATIENCE):
-                        end()
+                if not finished.wait(PATIENCE):
+                    # No file is ever half-written, so that nothing is lost.
+                    process.kill()
                 return
 
     threading.Thread(target=watch, daemon=True).start()
@@ -119,6 +127,8 @@ def keep_interrupts():
         else:
             sys.__unraisablehook__(unraisable)
 
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     sys.unraisablehook = raise_later
 
@@ -129,16 +139,15 @@ def main():
     The request is one JSON object. Progress is printed as one JSON object a line; a failure as one
     line ``{"error": ...}``, and the exit code is 1.
     """
-    lifeline.hold()
     keep_interrupts()
     # A request to end is handled as Ctrl-C is: at a point where no file is half-written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # What starts the process need not load what runs in it.
-    from replicate.running.execute import execute
-
-    request = json.load(sys.stdin)
-    job, sources = Job(**request["job"]), Sources(**request["sources"])
     try:
+        # What starts the process need not load what runs in it.
+        from replicate.running.execute import execute
+
+        request = json.load(sys.stdin)
+        job, sources = Job(**request["job"]), Sources(**request["sources"])
         execute(job, sources, Path(request["results"]), _say)
     except KeyboardInterrupt:
         # MXNet's own shutdown would be interrupted, with a traceback, by a second signal.

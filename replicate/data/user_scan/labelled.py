@@ -121,7 +121,8 @@ def _read_one(labelled, dataset, axes_of):
         listed = " or ".join(f"--dataset {name}" for name in labelled)
         raise ReplicationError(f"{len(labelled)} datasets are loops. Choose one: {listed}.")
     item = next(iter(labelled.values()))
-    return arranged(np.asarray(values_of(item)), axes_of(item))
+    unit = np.array([text(item.attrs.get("units", ""))])
+    return arranged(np.asarray(values_of(item)), axes_of(item)) | {"units": unit}
 
 
 def is_with_voltage(axes: Sequence[Axis]) -> bool:

@@ -22,7 +22,7 @@ from replicate.errors import ReplicationError
 PIEZORESPONSE = "piezoresponse"
 
 #: The names of the arrays that are not channels, whatever their shape.
-NOT_CHANNELS = ("voltages", "channels", "shape", "size_um")
+NOT_CHANNELS = ("voltages", "channels", "shape", "size_um", "units")
 
 #: Words that the name of a channel may not begin with, because a metric of such a channel would
 #: have the name of another metric.
@@ -52,9 +52,15 @@ class UserScan(Scan):
     ----------
     notes : tuple of str
         What was chosen, averaged or left out as the file was read.
+    levels : tuple of tuple of float
+        Mean and standard deviation of each channel, in the unit of the file.
+    file_units : tuple of str
+        The unit of each channel in the file; "" where the file does not say.
     """
 
     notes: tuple[str, ...] = ()
+    levels: tuple[tuple[float, float], ...] = ()
+    file_units: tuple[str, ...] = ()
 
 
 def assemble(
@@ -89,7 +95,7 @@ def assemble(
     ReplicationError
         If something is missing, has a wrong shape, or cannot be used.
     """
-    channels = _channels(arrays)
+    channels = channels_of(arrays)
     shape = _grid(arrays)
     names = [_metric_name(channel) for channel in channels]
     if len(set(names)) < len(names):
@@ -106,8 +112,9 @@ def assemble(
         )
     loops = np.stack(loops, axis=1)
     has_spectrum = _has_spectrum(loops, names, shape)
+    spectra, levels = _standardised(loops, names, np.flatnonzero(has_spectrum), shape)
     return UserScan(
-        spectra=_standardised(loops, names, np.flatnonzero(has_spectrum), shape),
+        spectra=spectra,
         shape=shape,
         voltages=np.stack(voltages),
         provenance=provenance,
@@ -117,10 +124,12 @@ def assemble(
         hashes=hashes,
         mask=None if has_spectrum.all() else has_spectrum.reshape(shape),
         notes=(*notes, *said),
+        levels=levels,
+        file_units=_units(arrays, channels),
     )
 
 
-def _channels(arrays):
+def channels_of(arrays: dict[str, np.ndarray]) -> list[str]:
     """Return the names of the channels, the piezoresponse first.
 
     They are those that the file lists, or else all arrays of the shape of the piezoresponse.
@@ -148,6 +157,17 @@ def _channels(arrays):
                 f"{_contents(arrays)}"
             )
     return sorted(listed, key=lambda name: name != PIEZORESPONSE)
+
+
+def _units(arrays, channels):
+    """Return the unit of each channel as the file has it, "" where it does not say."""
+    units = _texts(arrays.get("units", [""] * len(channels)))
+    if len(units) != len(channels):
+        raise ReplicationError(
+            f"units: {len(units)} of them for the channels {', '.join(channels)}. "
+            "Save one for each."
+        )
+    return tuple(units)
 
 
 def _is_measured(values):
@@ -438,7 +458,10 @@ def _has_spectrum(loops, names, shape):
 
 
 def _standardised(loops, names, pixels, shape):
-    """Return the spectra of some pixels in z-scores, (n_pixels, n_channels * n_steps), float32."""
+    """Return the spectra of some pixels in z-scores, and mean and deviation of each channel.
+
+    The spectra have the shape (n_pixels, n_channels * n_steps), and are float32.
+    """
     spectra = loops[pixels].reshape(len(pixels), -1)
     for name, channel in zip(names, loops[pixels].swapaxes(0, 1)):
         if np.ptp(channel) == 0:
@@ -459,7 +482,7 @@ def _standardised(loops, names, pixels, shape):
     channels = scaled.reshape(len(pixels), len(names), -1).swapaxes(0, 1)
     for name, channel in zip(names, channels):
         _refuse_constant(name, channel, pixels, shape)
-    return scaled
+    return scaled, tuple(zip(scaler.mean_.tolist(), scaler.scale_.tolist()))
 
 
 def _refuse_constant(name, channel, pixels, shape):

@@ -8,7 +8,8 @@ Such a file (.npz, .h5, .hdf5 or .mat) has these arrays, by name:
 - ``voltages``: one cycle, or several, in the order of acquisition, V, of shape (n_steps,) for all
   channels. It may start anywhere. The shape may also be (n_channels, n_steps), in the order of an
   array ``channels`` of their names.
-- optionally ``size_um``: height and width of the scan, um.
+- optionally ``size_um``: height and width of the scan, um; ``units``: the unit of each channel,
+  the piezoresponse first.
 
 The arrays may lie in a group of HDF5 or in a struct of MATLAB. An HDF5 file may have main datasets
 of the USID model instead (`replicate.data.user_scan.usid`), or be a file of NSID or hyperspy
@@ -29,7 +30,13 @@ from replicate.data.scan import Scan
 from replicate.data.user_scan import labelled, usid
 from replicate.data.user_scan.contents import Item, list_items, refuse_large, unreadable
 from replicate.data.user_scan.reading import VOLTAGE_UNITS, Reading
-from replicate.data.user_scan.scan_arrays import NOT_CHANNELS, PIEZORESPONSE, UserScan, assemble
+from replicate.data.user_scan.scan_arrays import (
+    NOT_CHANNELS,
+    PIEZORESPONSE,
+    UserScan,
+    assemble,
+    channels_of,
+)
 from replicate.errors import ReplicationError
 from replicate.files import file_hash
 from replicate.provenance import OWN_SCAN
@@ -127,6 +134,8 @@ def _arrays(path, items, reading):
     refuse_large(", ".join(wanted), sum(item.n_bytes for item in wanted.values()))
     arrays = {name: item.load() for name, item in wanted.items()}
     _set_voltages(arrays, chosen, items, reading)
+    if "units" not in arrays and any(item.unit for item in wanted.values()):
+        arrays["units"] = np.array([wanted[name].unit for name in channels_of(arrays)])
     return arrays, notes, reading
 
 

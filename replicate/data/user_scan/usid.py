@@ -184,6 +184,9 @@ def _arrays(path, loops, reading):
         notes += [note for note in chosen if note not in notes]
     arrays["voltages"] = np.stack(voltages)
     arrays["channels"] = np.array(names)
+    units = {name: text(item.attrs.get("units", "")) for name, item in zip(names, real.values())}
+    first_to_last = sorted(names, key=lambda name: name != "piezoresponse")
+    arrays["units"] = np.array([units[name] for name in first_to_last])
     return arrays, notes
 
 
@@ -288,6 +291,12 @@ def _field(item, name):
     return next((each for each in item.dtype.names if each.startswith(name)), None)
 
 
+def _unit_in(name):
+    """Return the unit in the name of a field, such as V in ``Amplitude [V]``; "" for none."""
+    found = re.search(r"\[(.*)\]", name)
+    return found[1] if found else ""
+
+
 def _voltage_dimension(steps):
     """Return which of the dimensions is the voltage, or None."""
     for i in steps.varied:
@@ -389,10 +398,13 @@ def _read_fit(name, item, reading):
     theta = optimum_rotation(oscillator._replace(amplitude=amplitude, phase=phase), voltages)
     loops = piezoresponse(amplitude, phase, theta)
     arrays = {"piezoresponse": loops, "voltages": voltages}
+    units = [_unit_in(_field(item, "Amplitude"))]
     if np.ptp(resonance[np.isfinite(resonance)]) > 0:
         arrays["resonance"] = resonance
+        units.append(_unit_in(_field(item, "Frequency")))
     else:
         notes.append("the frequency of the fit is constant, and left out")
+    arrays["units"] = np.array(units)
     notes.append(f"{name}: an oscillator fit, as A cos(phi + theta) {note}".strip())
     return arrays, notes
 
@@ -410,6 +422,7 @@ def _read_raw(name, item, reading):
         "piezoresponse": _on_grid(response, positions),
         "resonance": _on_grid(resonance, positions),
         "voltages": places.voltages,
+        "units": np.array([text(item.attrs.get("units", "")), steps.units[frequency]]),
     }
     return arrays, [*notes, f"{name}: {note}"]
 

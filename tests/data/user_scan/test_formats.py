@@ -307,3 +307,36 @@ def test_inspect_lists_paths_types_units_and_reasons(usid_file, capsys):
     for text in ("Raw_Data-SHO_Fit_000/Fit", "Amplitude [V]", "mV", "an oscillator fit"):
         assert text in shown
     assert shown.splitlines()[-1] == f"python -m replicate run --scan {shlex.quote(str(path))}"
+
+
+# Units
+
+
+def test_units_of_a_fit_and_levels(usid_file, loops):
+    scan = read_scan(usid_file())
+    assert scan.channels == ("piezoresponse", "resonance") and scan.file_units == ("V", "Hz")
+    mean, deviation = scan.levels[0]
+    back = mean + deviation * scan.channel("piezoresponse").reshape(loops.shape)
+    np.testing.assert_allclose(back, loops, atol=1e-5)
+
+
+def test_units_of_an_archive_follow_the_piezoresponse_first(tmp_path, loops, volts):
+    path = tmp_path / "MY.npz"
+    arrays = {"another": loops + volts, "piezoresponse": loops, "voltages": volts}
+    np.savez(path, **arrays, units=["pm", "kHz"])
+    scan = read_scan(path)
+    assert scan.channels == ("piezoresponse", "another") and scan.file_units == ("pm", "kHz")
+    np.savez(path, **arrays)
+    assert read_scan(path).file_units == ("", "")
+    np.savez(path, **arrays, units=["pm"])
+    with pytest.raises(ReplicationError, match=r"MY\.npz: units: 1 of them for the channels"):
+        read_scan(path)
+
+
+def test_units_of_nsid_and_of_datasets(tmp_path, loops, volts):
+    write_nsid(tmp_path / "MY.h5", loops, volts)
+    assert read_scan(tmp_path / "MY.h5").file_units in (("m",), ("",), ("V",), ("a.u.",))
+    with h5py.File(tmp_path / "OWN.h5", "w") as file:
+        file.update({"piezoresponse": loops, "voltages": volts})
+        file["piezoresponse"].attrs["units"] = "pm"
+    assert read_scan(tmp_path / "OWN.h5").file_units == ("pm",)
