@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import os
@@ -473,9 +472,7 @@ def _figures(options):
             f"{unknown[0]}: no such figure. There are {', '.join(catalogue.SCRIPTS)}."
         )
     names = options.names or study_in(options.results / options.profile).figures
-    folder = options.results / options.profile
-    with locks.held(folder) if folder.exists() else contextlib.nullcontext():
-        is_drawn = draw(names, options.results, options.profile, options.seed[0])
+    is_drawn = draw(names, options.results, options.profile, options.seed[0])
     return 0 if is_drawn else USER_ERROR
 
 
