@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+
+from replicate import lifeline
 
 #: Words in the error of an import, the cause in words, and the remedy.
 FAULTS = (
@@ -18,6 +21,10 @@ FAULTS = (
 TIMEOUT = 120
 
 
+#: What is run to try it. It ends with the command that asks, however that ends.
+LOAD = "from replicate import lifeline; lifeline.hold(); import mxnet"
+
+
 def fault_of_mxnet() -> str:
     """Return why MXNet cannot be loaded, with the remedy, in one line; "" where it can.
 
@@ -25,15 +32,18 @@ def fault_of_mxnet() -> str:
     instruction ends the process that meets it.
     """
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", "import mxnet"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-            check=False,
-        )
+        with lifeline.tied() as tie:
+            done = subprocess.run(
+                [sys.executable, "-c", LOAD],
+                env=os.environ | tie.env,
+                pass_fds=tie.pass_fds,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         return _sentence(f"its import takes more than {TIMEOUT} s")
     if done.returncode == 0:
