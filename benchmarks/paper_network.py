@@ -288,16 +288,21 @@ def table(folder: Path = FOLDER) -> str:
     ]
     entries = read_json(record_path(folder), listing("runs"))["runs"]
     lines += [_row(entry, folder) for entry in entries]
-    machine_of_run = entries[0]["machine"]
+    arithmetics = ", ".join(map(_arithmetic, entries))
     lines += [
         "",
-        f"One seed each, one thread, arithmetic: {machine_of_run['arithmetic']}. Errors are mean "
+        f"One seed each, one thread. Arithmetic: {arithmetics}. Errors are mean "
         "squared errors in z-scores. *Held-out*: fresh colours, or the blocks of fold 0. *Last "
         "tenth*: how much the training error fell over the last tenth of the epochs. *In half "
         "precision*: by how much the error of the stored weights differs from that of the trained "
         "ones.",
     ]
     return "\n".join(lines)
+
+
+def _arithmetic(entry):
+    """Return the arithmetic of a stored run in words."""
+    return f"{NAMES[_job(entry).dataset]} ({entry['machine']['arithmetic']})"
 
 
 def _row(entry, folder):

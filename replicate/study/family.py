@@ -104,7 +104,7 @@ PAPER_LAYERS_TRAINING = {
 }
 PAPER_LAYERS_SCHEDULE = {
     # The error after the warm-up is a tenth of the scan's: the same share would be a tiny step.
-    "toy": BetaSchedule(warmup_epochs=8, kl_share=0.97, max_steps=12, settle_epochs=24),
+    "toy": BetaSchedule(warmup_epochs=8, kl_share=0.97, max_steps=12, settle_epochs=16),
     "beps": BetaSchedule(warmup_epochs=8, kl_share=0.75, max_steps=12, settle_epochs=24),
 }
 
