@@ -34,6 +34,8 @@ class Subject(NamedTuple):
     xlabel : str
     ylabels : tuple of str
         One for each channel.
+    sign : callable
+        Takes a latent, and returns the sign by which it is drawn: 1 or -1.
     note : str
         What the note of the movie says of the subject.
     """
@@ -46,6 +48,7 @@ class Subject(NamedTuple):
     draw_map: Callable[..., AxesImage]
     xlabel: str
     ylabels: tuple[str, ...]
+    sign: Callable[[int], int]
     note: str
 
 
@@ -67,6 +70,7 @@ def toy_subject(run: Run) -> Subject:
         draw_map=style.picture,
         xlabel="time step t (a.u.)",
         ylabels=("f (a.u.)",),
+        sign=lambda component: 1,
         note="",
     )
 
@@ -76,7 +80,7 @@ def scan_subject(run: Run) -> Subject:
     scan = sources.load_scan(run.record["provenance"]["spectra"])
 
     def unfold(spectra: np.ndarray) -> np.ndarray:
-        return common.closed(scan.align(spectra))
+        return common.closed(scan.align(common.in_units(scan, spectra)))
 
     def draw_map(ax: Axes, values: np.ndarray, **options) -> AxesImage:
         return style.scan_map(ax, values, scan.size_um, **options)
@@ -89,7 +93,11 @@ def scan_subject(run: Run) -> Subject:
         unfold=unfold,
         draw_map=draw_map,
         xlabel="voltage (V)",
-        ylabels=tuple(f"{name} ({unit})" for name, unit in zip(scan.channels, scan.units)),
+        ylabels=tuple(
+            f"{name} ({common.unit_of(scan, channel)})"
+            for channel, name in enumerate(scan.channels)
+        ),
+        sign=lambda component: common.sign(run, scan, component),
         note=common.alignment_note(scan),
     )
 

@@ -48,6 +48,12 @@ class Sweep(NamedTuple):
     decoded: np.ndarray
     nearest: np.ndarray
 
+    def drawn_by(self, sign: int) -> Sweep:
+        """Return the sweep of the latent times 1 or -1, again from its least value upwards."""
+        if sign > 0:
+            return self
+        return Sweep(-self.values[::-1], self.decoded[::-1], self.nearest[::-1])
+
 
 def draw(
     run: Run, subject: Subject, model: str
@@ -83,8 +89,9 @@ def draw(
     columns = []
     for column_axes, component in zip(axes.T, components):
         column_axes[0].set_title(f"component {component}")
-        swept = sweep(fitted, latents, component, subject)
-        image = latents[:, component][subject.pixels]
+        sign = subject.sign(component)
+        swept = sweep(fitted, latents, component, subject).drawn_by(sign)
+        image = sign * latents[:, component][subject.pixels]
         label = style.LATENT_NAMES[model]
         columns.append(Column(fig, column_axes, subject, swept, image, label))
     for ax, label in zip(axes[1:, 0], subject.ylabels):

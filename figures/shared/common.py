@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,25 @@ def in_unit(scan: Scan, channel: int, values: np.ndarray) -> np.ndarray:
         return values
     mean, deviation = scan.levels[channel]
     return mean + deviation * values
+
+
+def in_units(scan: Scan, spectra: np.ndarray) -> np.ndarray:
+    """Return spectra in stored order, in z-scores, in the units that `unit_of` names.
+
+    Parameters
+    ----------
+    scan : Scan
+    spectra : ndarray, shape (n, n_channels * n_steps)
+        Those of the scan, or reconstructions of them.
+    """
+    channels = np.split(spectra, scan.n_channels, axis=1)
+    return np.hstack([in_unit(scan, channel, values) for channel, values in enumerate(channels)])
+
+
+def physical(scan: Scan) -> Scan:
+    """Return a scan with its spectra in the units that `unit_of` names."""
+    units = tuple(unit_of(scan, channel) for channel in range(scan.n_channels))
+    return replace(scan, spectra=in_units(scan, scan.spectra), units=units)
 
 
 def draw_loop(ax: Axes, scan: Scan, values: np.ndarray, **look) -> None:

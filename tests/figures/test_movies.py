@@ -125,6 +125,14 @@ def test_a_sweep_decodes_the_latent_and_averages_the_nearest(scan, results, rng)
     np.testing.assert_array_equal(swept.nearest[:, :, 96], swept.nearest[:, :, 0])
 
 
+def test_a_sweep_drawn_by_minus_one_goes_up_again():
+    sweep = sweep_movie.Sweep(np.array([-1.0, 2.0]), np.array([[[3]], [[4]]]), np.zeros((2, 1, 1)))
+    turned = sweep.drawn_by(-1)
+    assert turned.values.tolist() == [-2.0, 1.0]
+    assert turned.decoded.ravel().tolist() == [4, 3]
+    assert sweep.drawn_by(1) is sweep
+
+
 def test_frames_go_there_and_back_and_only_lines_move(frames):
     assert len(frames) == 2 * 5 - 2
     for number in (1, 2, 3):

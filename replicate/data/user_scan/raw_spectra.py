@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from replicate.data.raw import sho
+from replicate.data.raw import band_excitation, sho
 from replicate.data.raw.band_excitation import Oscillator, response
 from replicate.data.raw.clean import interpolate
 from replicate.data.raw.matlab import piezoresponse
@@ -118,8 +118,9 @@ def loops(item: Any, places: Layout) -> tuple[np.ndarray, np.ndarray, str]:
     n_filled = np.count_nonzero(missing[~blank])
     note = (
         f"an oscillator fitted to {missing.size} raw spectra, median R2 "
-        f"{np.nanmedian(fitted['r2']):.3f}; {n_filled} without a line are filled from their "
-        f"neighbours; {np.count_nonzero(blank)} pixels with more than a quarter of such are blank"
+        f"{np.nanmedian(fitted['r2']):.3f}; {np.count_nonzero(missing)} show no line, of which "
+        f"{n_filled} are filled from their neighbours; {np.count_nonzero(blank)} pixels with more "
+        "than a quarter of such are blank"
     )
     return *filled, note
 
@@ -159,7 +160,7 @@ def _key(item, places):
     """Return a name for the fit of some columns of a dataset: it is another one for other code."""
     parts = [
         file_hash(item.file.filename),
-        file_hash(Path(sho.__file__)),
+        *(file_hash(Path(module)) for module in (sho.__file__, band_excitation.__file__, __file__)),
         item.name,
         places.columns.tolist(),
     ]
@@ -184,7 +185,8 @@ def _r2(spectra, frequency, oscillator):
         return 1 - left / np.sum(np.abs(spectra - mean) ** 2, axis=-1)
 
 
-def cost(item: Any) -> str:
+def cost(item: Any, places: Layout) -> str:
     """Return in words how many values there are to fit, and about how long that takes."""
-    seconds = item.size * SECONDS_A_VALUE
-    return f"{item.size} values, fitted when it is run, in about {max(1, round(seconds))} s"
+    n_values = len(item) * places.columns.size
+    seconds = max(1, round(n_values * SECONDS_A_VALUE))
+    return f"{n_values} values, fitted when it is run, in about {seconds} s"

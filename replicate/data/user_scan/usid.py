@@ -129,7 +129,13 @@ def read_arrays(path: str | Path, reading: Reading) -> tuple[dict[str, np.ndarra
 
 
 def to_be_fitted(path: str | Path, reading: Reading) -> str | None:
-    """Return which raw spectra of a file would be fitted, and the cost; None where none would."""
+    """Return which raw spectra of a file would be fitted, and the cost; None where none would.
+
+    Raises
+    ------
+    ReplicationError
+        If they have no such field or cycle, or are not whole spectra.
+    """
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -138,7 +144,9 @@ def to_be_fitted(path: str | Path, reading: Reading) -> str | None:
         if len(raw) != 1:
             return None
         ((name, item),) = raw.items()
-        return f"{name}: raw band-excitation spectra, {raw_spectra.cost(item)}"
+        places, notes = _places(item, reading)
+        chosen = "".join(f"\n{note}" for note in notes)
+        return f"{name}: raw band-excitation spectra, {raw_spectra.cost(item, places)}{chosen}"
 
 
 def _loops(mains, reading):
@@ -263,7 +271,7 @@ def fault(item: Any) -> str | None:
     if item.dtype.kind == "c" and others == [_frequency_dimension(steps)]:
         return None
     if item.dtype.kind == "c":
-        return "complex, and not over one frequency axis"
+        return _fault_of_complex(steps, others)
     if others and others == [_frequency_dimension(steps)]:
         return (
             "amplitude spectra without their phase, over frequency: no fit can tell their sign. "
@@ -271,6 +279,18 @@ def fault(item: Any) -> str | None:
         )
     listed = ", ".join(steps.labels[i] for i in others)
     return f"spectra over {listed}, not loops" if others else None
+
+
+def _fault_of_complex(steps, others):
+    """Return why complex values over these dimensions, beside the voltage, are not spectra."""
+    frequency = _frequency_dimension(steps)
+    if frequency is None:
+        return (
+            "complex, and no dimension is a frequency in Hz, kHz or MHz, as its unit says it. "
+            "Write the unit into the file"
+        )
+    more = ", ".join(steps.labels[i] for i in others if i != frequency)
+    return f"raw spectra over {more} too. Save those of one {more}"
 
 
 def is_raw(item: Any) -> bool:
@@ -409,20 +429,28 @@ def _read_fit(name, item, reading):
     return arrays, notes
 
 
-def _read_raw(name, item, reading):
-    """Return the arrays of a fit of raw spectra, and notes."""
+def _places(item, reading):
+    """Return where the raw spectra that are taken stand in a dataset, and notes on the choice."""
     steps = dimensions(item, "Spectroscopic")
     taken, notes = _steps_taken(steps, reading)
     voltage, frequency = _voltage_dimension(steps), _frequency_dimension(steps)
     volts_of_steps = steps.values[voltage].astype(np.float64) * volts(steps.units[voltage])
     places = raw_spectra.layout(taken, steps.values[frequency].astype(float), volts_of_steps)
+    return places, notes
+
+
+def _read_raw(name, item, reading):
+    """Return the arrays of a fit of raw spectra, and notes."""
+    places, notes = _places(item, reading)
     response, resonance, note = raw_spectra.loops(item, places)
     positions = dimensions(item, "Position")
+    steps = dimensions(item, "Spectroscopic")
+    unit = steps.units[_frequency_dimension(steps)]
     arrays = {
         "piezoresponse": _on_grid(response, positions),
         "resonance": _on_grid(resonance, positions),
         "voltages": places.voltages,
-        "units": np.array([text(item.attrs.get("units", "")), steps.units[frequency]]),
+        "units": np.array([text(item.attrs.get("units", "")), unit]),
     }
     return arrays, [*notes, f"{name}: {note}"]
 

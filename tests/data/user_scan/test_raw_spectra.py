@@ -185,8 +185,37 @@ def test_inspect_says_the_cost_and_fits_nothing(raw_file, capsys, monkeypatch):
     assert cli.main(["inspect", str(path)]) == 0
     told = capsys.readouterr().out
     assert "raw band-excitation spectra, to be fitted: --dataset Measurement_000" in told
-    assert "161280 values, fitted when it is run, in about 1 s" in told
+    assert f"{42 * 24 * len(BAND)} values, fitted when it is run, in about 1 s" in told
+    assert "loops off field; those in field: --field in\ncycle 2 of 2" in told
     assert f"python -m replicate run --scan {path}" in told
+
+
+def test_inspect_refuses_a_cycle_that_is_not_there(raw_file, capsys):
+    assert cli.main(["inspect", str(raw_file()), "--cycle", "3"]) == 2
+    assert "--cycle 3: there are 2 cycles" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("label", "unit", "told"),
+    [
+        ("FORC", "", "raw spectra over FORC too"),
+        ("Frequency", "", "no dimension is a frequency in Hz, kHz or MHz"),
+    ],
+)
+def test_what_is_wrong_with_a_dimension_is_said(
+    tmp_path, loops, volts, write_main, label, unit, told
+):
+    n = len(volts)
+    spectroscopic = [("DC_Offset", "V", np.tile(volts, 4))]
+    if label == "FORC":
+        spectroscopic.append(("Frequency", "Hz", np.tile(np.repeat([1.0, 2.0], n), 2)))
+    spectroscopic.append((label, unit, np.repeat([0, 0, 1, 1], n)))
+    with h5py.File(tmp_path / "MY.h5", "w") as file:
+        values = np.tile(loops.reshape(42, -1), 4).astype(np.complex64)
+        group = file.create_group("a")
+        write_main(group, "Raw_Data", values, spectroscopic, shape=loops.shape[:2])
+    with pytest.raises(ReplicationError, match=told):
+        read_scan(tmp_path / "MY.h5")
 
 
 def test_amplitudes_alone_are_called_so(raw_file):
