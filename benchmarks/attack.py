@@ -4,7 +4,8 @@
 is started in a folder of its own, is killed at a random moment, and is typed again. What it makes
 is then compared, byte by byte, with what an undisturbed one made; what is left over and who still
 runs is counted. It runs on simulated data, with the smoke profile. ``--write`` stores the counts
-in ``benchmarks/stored/attack.json`` and writes their table into docs/reliability.md.
+in ``benchmarks/stored/attack.json`` and writes their table into docs/reliability.md, after every
+command, so that an interrupted attack keeps what it has counted.
 """
 
 from __future__ import annotations
@@ -305,8 +306,8 @@ def prepare(folder: Path) -> None:
 
 def attack(
     targets: Sequence[Target], n_kills: int, n_pairs: int, seed: int = 0
-) -> dict[str, dict[str, Count]]:
-    """Attack commands, and return what was found, by kind of attack and command.
+) -> Iterator[dict[str, dict[str, Count]]]:
+    """Attack commands, and yield what was found so far, by kind of attack and command.
 
     Parameters
     ----------
@@ -315,6 +316,11 @@ def attack(
         Kills of each command, and pairs of commands in one folder.
     seed : int
         Of the moments and the kinds of kills.
+
+    Yields
+    ------
+    dict of str to dict of str to Count
+        The same one after every command, and after the pairs.
     """
     chance = random.Random(seed)
     found = {"kills": {}, "full disk": {}, "two at once": {}}
@@ -333,10 +339,11 @@ def attack(
                 kill_and_repeat(target, base, expected, seconds, chance, kills)
             full = found["full disk"].setdefault(target.name, Count())
             fill_the_disk(target, base, expected, full)
+            yield found
         pairs = found["two at once"].setdefault("run", Count())
         for _ in tqdm(range(n_pairs), desc="two at once", disable=None):
             run_two(*_pair(), plain, chance, pairs)
-    return found
+    yield found
 
 
 def _pair():
@@ -396,19 +403,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="store the counts, and write the page")
     options = parser.parse_args(arguments)
     targets = [target for target in TARGETS if target.name in options.only]
-    found = attack(targets, options.kills, options.pairs, options.seed)
-    record = {
-        "machine": hardware(),
-        "seed": options.seed,
-        "found": {
-            kind: {name: vars(count) for name, count in counts.items()}
-            for kind, counts in found.items()
-        },
-    }
+    for found in attack(targets, options.kills, options.pairs, options.seed):
+        record = {
+            "machine": hardware(),
+            "seed": options.seed,
+            "found": {
+                kind: {name: vars(count) for name, count in counts.items()}
+                for kind, counts in found.items()
+            },
+        }
+        if options.write:
+            write_json(RECORD, record)
+            write_section(ROOT / PAGE, SECTION, render(record))
     print(render(record))
-    if options.write:
-        write_json(RECORD, record)
-        write_section(ROOT / PAGE, SECTION, render(record))
     is_clean = all(count.is_clean for counts in found.values() for count in counts.values())
     print("NOTHING FOUND." if is_clean else "FAULTS FOUND.")
     return 0 if is_clean else 1

@@ -45,18 +45,24 @@ class Rescored(NamedTuple):
 
 
 def rescore(store: Store, jobs: Iterable[Job]) -> Iterator[Rescored]:
-    """Score stored models again, side by side in processes of one thread.
+    """Score stored models again, side by side in processes of one thread, which start at once.
 
-    Yields
-    ------
-    Rescored
+    Returns
+    -------
+    iterator of Rescored
         One for each data set and seed; on the toy problem one for the models of the paper, and one
         for the others.
     """
     groups = _by_task(jobs)
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        outcomes = pool.map(_rescore_group, [(store, group) for group in groups])
-        for rescored in tqdm(outcomes, total=len(groups), unit="group", disable=None):
+    pool = ProcessPoolExecutor(min(os.cpu_count() or 1, 4))
+    outcomes = pool.map(_rescore_group, [(store, group) for group in groups])
+    return _in_turn(pool, outcomes, len(groups))
+
+
+def _in_turn(pool, outcomes, n_groups):
+    """Yield the outcomes of all groups, and close the pool of processes."""
+    with pool:
+        for rescored in tqdm(outcomes, total=n_groups, unit="group", disable=None):
             yield from rescored
 
 
