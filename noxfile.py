@@ -196,6 +196,17 @@ def lock(session):
 
 
 @nox.session(python=PYTHON)
+def packages(session):
+    """List licence, releases and known vulnerabilities of every package of the lock."""
+    _install(session)
+    session.install("pip-audit")
+    report = f"{session.create_tmp()}/audit.json"
+    audit = ("pip-audit", "--requirement=requirements.lock", "--disable-pip", "--format=json")
+    session.run(*audit, f"--output={report}", success_codes=[0, 1])
+    session.run("python", "-m", "benchmarks.packages", report)
+
+
+@nox.session(python=PYTHON)
 def baseline(session):
     """Publish the numbers of results/standard: show the difference, ask, and rewrite every page."""
     _python(session, "-m", "benchmarks.baseline")
