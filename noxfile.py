@@ -82,6 +82,12 @@ def attack(session):
 
 
 @nox.session(python=PYTHON)
+def mutations(session):
+    """Damage files of every format and read them: `-- --files 1600`; then count what came of it."""
+    _python(session, "-m", "benchmarks.mutations")
+
+
+@nox.session(python=PYTHON)
 def causal(session):
     """Go beyond correlation: evidence, laws, graphs and confounders; then draw their figure."""
     _install(session, "requirements-causal.lock")

@@ -9,15 +9,21 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.io import loadmat, whosmat
+from scipy.io import whosmat
 
 from replicate.data.scan import CHANNELS, check_cycle
-from replicate.data.user_scan.contents import STORED_ELSEWHERE, is_elsewhere, walk
+from replicate.data.user_scan.contents import (
+    STORED_ELSEWHERE,
+    is_elsewhere,
+    load_matlab,
+    try_to_list_matlab,
+    walk,
+)
 from replicate.errors import ReplicationError
 
 #: The variable that holds the piezoresponse loops.
@@ -246,6 +252,7 @@ def open_raw(path: str | Path) -> Iterator[RawScan]:
     if not Path(path).is_file():
         raise ReplicationError(f"{path}: no such file.")
     with contextlib.ExitStack() as stack:
+        try_to_list_matlab(path)
         try:
             variables = _open_variables(path, stack)
         # A damaged file makes zlib, SciPy and HDF5 raise almost anything.
@@ -272,11 +279,8 @@ class _Matlab5:
     """
 
     def __init__(self, path):
-        def read_whole(name):
-            return loadmat(path, appendmat=False, variable_names=[name])[name]
-
         self.shapes = {name: shape for name, shape, _ in whosmat(path, appendmat=False)}
-        self._read_whole = lru_cache(maxsize=2)(read_whole)
+        self._read_whole = lru_cache(maxsize=2)(partial(load_matlab, path))
 
     def read(self, name, rows):
         return self._read_whole(name)[rows]

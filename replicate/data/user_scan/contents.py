@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from replicate.errors import ReplicationError
+from replicate.trial import survive
 
 #: Where a path ends and the next name begins, in a group of HDF5 as in a struct of MATLAB.
 SEPARATOR = "/"
@@ -26,6 +27,13 @@ PICKLED = "pickled Python objects, which are never opened"
 LINKED = "a link to another place or file, which is not followed"
 STORED_ELSEWHERE = "its values are in another file, which is not opened"
 
+
+#: Time on the processor in which the arrays of HDF5 are listed, even of a large file; a damaged
+#: attribute can take for ever.
+HDF5_SECONDS = 8
+
+#: Time on the processor in which a variable of MATLAB is read, even one of 2 GB.
+MATLAB_SECONDS = 600
 
 #: The arrays of a scan that are read may have so many bytes in memory.
 LARGEST_BYTES = 4 << 30
@@ -230,9 +238,9 @@ def list_matlab(path: Path) -> list[Item]:
     items = []
     for name, shape, kind in whosmat(path, appendmat=False):
         if kind == "struct":
-            items += _fields(name, _load_matlab(path, name))
+            items += _fields(name, load_matlab(path, name))
         else:
-            load = partial(_load_matlab, path, name)
+            load = partial(load_matlab, path, name)
             items.append(Item(name, shape, _MATLAB_TYPES.get(kind), load))
     return items
 
@@ -249,10 +257,19 @@ _MATLAB_TYPES = {
 }
 
 
-def _load_matlab(path, name):
+def load_matlab(path: str | Path, name: str) -> Any:
+    """Return a variable of a MATLAB file of version 5.
+
+    Raises
+    ------
+    ReplicationError
+        If the file is so damaged that reading it crashes.
+    """
     from scipy.io import loadmat
 
-    return loadmat(path, appendmat=False, variable_names=[name])[name]
+    options = {"appendmat": False, "variable_names": [name]}
+    survive(path, MATLAB_SECONDS, partial(loadmat, path, **options))
+    return loadmat(path, **options)[name]
 
 
 def _fields(name, struct):
@@ -330,9 +347,24 @@ def list_items(path: Path) -> list[Item]:
             f"{path}: cannot be read (it is empty, 0 bytes). Copy or export the file again."
         )
     try:
+        _try_to_list(path, LISTS[suffix])
         return LISTS[suffix](path)
+    except ReplicationError:
+        raise
     except Exception as error:  # a damaged file makes zlib, SciPy and HDF5 raise almost anything
         raise unreadable(path, error) from error
+
+
+def try_to_list_matlab(path: str | Path) -> None:
+    """Refuse a MATLAB file, of any suffix, that is so damaged that listing it crashes."""
+    _try_to_list(Path(path), list_matlab)
+
+
+def _try_to_list(path, function):
+    """List the arrays of a file in a child process; structs of MATLAB 5 are read for that."""
+    import h5py
+
+    survive(path, HDF5_SECONDS if h5py.is_hdf5(path) else MATLAB_SECONDS, function, path)
 
 
 def unreadable(path: Path, error: Exception) -> ReplicationError:
