@@ -347,7 +347,8 @@ def list_items(path: Path) -> list[Item]:
             f"{path}: cannot be read (it is empty, 0 bytes). Copy or export the file again."
         )
     try:
-        _try_to_list(path, LISTS[suffix])
+        if LISTS[suffix] in (list_hdf5, list_matlab):
+            _try_to_list(path, LISTS[suffix])
         return LISTS[suffix](path)
     except ReplicationError:
         raise
