@@ -131,27 +131,38 @@ def _write_usid(path):
             main.attrs[name] = table.ref
 
 
-def _by_numpy(path):
+def _by_numpy(path, names):
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in names}
 
 
-def _by_h5py(path):
+def _by_numpy_alone(path, names):
+    return {PIEZORESPONSE: np.load(path, allow_pickle=False), VOLTAGES: arrays()[VOLTAGES]}
+
+
+def _by_scipy(path, names):
+    return loadmat(path, variable_names=names)
+
+
+def _by_h5py(path, names):
     with h5py.File(path, "r") as file:
-        return {name: file[f"scan/{name}"][...] for name in arrays()}
+        return {name: file[f"scan/{name}"][...] for name in names}
 
 
-def _usid_by_h5py(path):
+def _usid_by_h5py(path, names):
     with h5py.File(path, "r") as file:
         volts = file["Spectroscopic_Values"][0]
         return {PIEZORESPONSE: file["loops"][...], VOLTAGES: volts}
 
 
-def _same_scan(read: Callable[[Path], dict]) -> Callable[[Path, Any], bool]:
-    """Return the function that compares a scan with the arrays that another library reads."""
+def _same_scan(read: Callable[[Path, Sequence[str]], dict]) -> Callable[[Path, Any], bool]:
+    """Return the function that compares a scan with the arrays that another library reads.
+
+    Arrays of the file that the scan does not take may be damaged.
+    """
 
     def agrees(path, scan):
-        raw = read(path)
+        raw = read(path, [*scan.channels, VOLTAGES])
         present = np.ones(SHAPE, dtype=bool) if scan.mask is None else scan.mask
         for number, (name, (mean, deviation)) in enumerate(zip(scan.channels, scan.levels)):
             values = scan.spectra.reshape(-1, scan.n_channels, scan.n_steps)[:, number]
@@ -201,7 +212,8 @@ def _same_json(path, value):
 
 
 def _same_arrays(path, value):
-    expected = _by_numpy(path)
+    with np.load(path, allow_pickle=False) as file:
+        expected = dict(file)
     return expected.keys() == value.keys() and all(
         np.array_equal(value[name], expected[name], equal_nan=True) for name in value
     )
@@ -256,20 +268,15 @@ FORMATS = (
         ".npy",
         lambda path: np.save(path, arrays()[PIEZORESPONSE]),
         _npy_scan,
-        _same_scan(
-            lambda path: {
-                PIEZORESPONSE: np.load(path, allow_pickle=False),
-                VOLTAGES: arrays()[VOLTAGES],
-            }
-        ),
+        _same_scan(_by_numpy_alone),
     ),
-    Format("scan, .mat", ".mat", lambda p: savemat(p, arrays()), read_scan, _same_scan(loadmat)),
+    Format("scan, .mat", ".mat", lambda p: savemat(p, arrays()), read_scan, _same_scan(_by_scipy)),
     Format(
         "scan, .mat compressed",
         ".mat",
         lambda path: savemat(path, arrays(), do_compression=True),
         read_scan,
-        _same_scan(loadmat),
+        _same_scan(_by_scipy),
     ),
     Format("scan, HDF5", ".h5", _write_hdf5, read_scan, _same_scan(_by_h5py)),
     Format("scan, USID", ".h5", _write_usid, read_scan, _same_scan(_usid_by_h5py)),
