@@ -78,7 +78,8 @@ def clean_file(
                 return _clean_scan(scan, limits, repairs, out)
         except (OSError, ReplicationError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
-            if not isinstance(cause, OSError):
+            # SciPy raises one without a number where the raw file is damaged.
+            if not isinstance(cause, OSError) or cause.errno is None:
                 raise
             raise ReplicationError(
                 f"{out}: cannot be written ({cause.strerror}). "

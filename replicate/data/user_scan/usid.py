@@ -397,6 +397,7 @@ def _on_grid(values, positions):
     column = next(i for i in varied if i != row)
     rows, columns = (positions.indices[i].astype(int) for i in (row, column))
     rows, columns = rows - rows.min(), columns - columns.min()
+    _check_grid(rows, columns)
     shape = (rows.max() + 1, columns.max() + 1, values.shape[1])
     if values.dtype.names:
         laid_out = np.zeros(shape, values.dtype)
@@ -406,6 +407,25 @@ def _on_grid(values, positions):
         laid_out = np.full(shape, np.nan)
     laid_out[rows, columns] = values[: len(rows)]
     return laid_out
+
+
+def _check_grid(rows, columns):
+    """Refuse positions that skip a row or a column of the grid, or two of which are one pixel."""
+    for name, indices in (("row", rows), ("column", columns)):
+        present = np.unique(indices)
+        if len(present) != present[-1] + 1:
+            raise ReplicationError(
+                f"Position_Indices: no position is in {name} "
+                f"{np.setdiff1d(np.arange(len(present)), present)[0]}, but some are in "
+                f"{name} {present[-1]}. Copy or export the file again."
+            )
+    pixels, counts = np.unique(np.stack([rows, columns]), axis=1, return_counts=True)
+    if counts.max() > 1:
+        row, column = pixels[:, np.argmax(counts)]
+        raise ReplicationError(
+            f"Position_Indices: {counts.max()} positions are in row {row}, column {column}. "
+            "Copy or export the file again."
+        )
 
 
 def _read_fit(name, item, reading):

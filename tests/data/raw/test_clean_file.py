@@ -14,7 +14,9 @@ from scipy.io import savemat
 
 from replicate import cli
 from replicate.data.raw import clean_file as clean_command
+from replicate.data.raw import matlab
 from replicate.data.raw.clean import clean, standardise
+from replicate.errors import ReplicationError
 
 SHAPE, STEPS = (6, 10), 96
 VOLTAGE = np.concatenate([np.linspace(16, -16, 49), np.linspace(-16, 16, 49)[1:-1]])
@@ -211,3 +213,19 @@ def test_memory_does_not_grow_with_the_scan(tmp_path, rng, monkeypatch):
         tracemalloc.stop()
     growth_of_scan = (128 - 8) * 64 * STEPS * 8
     assert peaks[1] - peaks[0] < growth_of_scan / 4
+
+
+def test_a_raw_file_that_breaks_off_as_it_is_read_is_named(rng, tmp_path, monkeypatch):
+    """SciPy raises an error of the system there, which is not one of writing."""
+    load = matlab.load_matlab
+
+    def breaking_off(path, name):
+        if name == "Outw2_mixed":
+            raise OSError("could not read bytes")
+        return load(path, name)
+
+    raw = tmp_path / "raw.mat"
+    savemat(raw, raw_arrays(rng))
+    monkeypatch.setattr(matlab, "load_matlab", breaking_off)
+    with pytest.raises(ReplicationError, match="raw.mat: Outw2_mixed cannot be read"):
+        clean_command.clean_file(raw, tmp_path / "out.npz")

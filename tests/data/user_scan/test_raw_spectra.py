@@ -239,3 +239,21 @@ def test_the_frequency_may_vary_slowest_and_fall(volts):
     assert places.frequency.tolist() == [1, 2, 3]
     assert places.columns[5].tolist() == [2 * n + 5, n + 5, 5]
     np.testing.assert_array_equal(places.voltages, volts)
+
+
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [
+        (400_000, r"no position is in row 6, but some are in row 400000"),
+        (2, "2 positions are in row 2, column 1"),
+    ],
+)
+def test_a_damaged_index_of_a_position_is_named(tmp_path, loops, volts, write_main, index, told):
+    path = tmp_path / "MY.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("a")
+        axis = [("DC_Offset", "V", volts)]
+        write_main(group, "Loops", loops.reshape(42, -1), axis, shape=loops.shape[:2])
+        group["Position_Indices"][8, 0] = index
+    with pytest.raises(ReplicationError, match=f"MY.h5.*{told}"):
+        read_scan(path)
