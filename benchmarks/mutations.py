@@ -206,10 +206,6 @@ def _same_clean(path, cleaned):
     return np.allclose(np.sort(cleaned[VOLTAGES]), np.sort(expected))
 
 
-def _copied(source: Path) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(source.read_bytes())
-
-
 def _same_json(path, value):
     return value == json.loads(path.read_text(encoding="utf-8"))
 
@@ -297,7 +293,7 @@ FORMATS = (
     Format(
         "manifest",
         ".json",
-        _copied(MANIFEST),
+        lambda path: path.write_bytes(MANIFEST.read_bytes()),
         read_manifest,
         _same_manifest,
     ),

@@ -153,8 +153,11 @@ def render(record: Mapping) -> str:
 def _audit_in_words(packages):
     """Say how many packages were audited, and which have known vulnerabilities."""
     known = [entry for entry in packages if entry["vulnerabilities"] is not None]
-    hit = [f"{each['name']} ({', '.join(each['vulnerabilities'])})" for each in known]
-    hit = [text for text, each in zip(hit, known) if each["vulnerabilities"]]
+    hit = [
+        f"{each['name']} ({', '.join(each['vulnerabilities'])})"
+        for each in known
+        if each["vulnerabilities"]
+    ]
     if not known:
         return (
             "Known vulnerabilities: not looked up, for the advisories could not be reached "

@@ -238,7 +238,7 @@ def list_matlab(path: Path) -> list[Item]:
     items = []
     for name, shape, kind in whosmat(path, appendmat=False):
         if kind == "struct":
-            items += _fields(name, load_matlab(path, name))
+            items += _fields(name, _read_matlab(path, name))
         else:
             load = partial(load_matlab, path, name)
             items.append(Item(name, shape, _MATLAB_TYPES.get(kind), load))
@@ -265,11 +265,14 @@ def load_matlab(path: str | Path, name: str) -> Any:
     ReplicationError
         If the file is so damaged that reading it crashes.
     """
+    survive(path, MATLAB_SECONDS, _read_matlab, path, name)
+    return _read_matlab(path, name)
+
+
+def _read_matlab(path, name):
     from scipy.io import loadmat
 
-    options = {"appendmat": False, "variable_names": [name]}
-    survive(path, MATLAB_SECONDS, partial(loadmat, path, **options))
-    return loadmat(path, **options)[name]
+    return loadmat(path, appendmat=False, variable_names=[name])[name]
 
 
 def _fields(name, struct):
@@ -346,12 +349,10 @@ def list_items(path: Path) -> list[Item]:
         raise ReplicationError(
             f"{path}: cannot be read (it is empty, 0 bytes). Copy or export the file again."
         )
+    if LISTS[suffix] in (list_hdf5, list_matlab):
+        _try_to_list(path, LISTS[suffix])
     try:
-        if LISTS[suffix] in (list_hdf5, list_matlab):
-            _try_to_list(path, LISTS[suffix])
         return LISTS[suffix](path)
-    except ReplicationError:
-        raise
     except Exception as error:  # a damaged file makes zlib, SciPy and HDF5 raise almost anything
         raise unreadable(path, error) from error
 

@@ -144,7 +144,7 @@ def to_be_fitted(path: str | Path, reading: Reading) -> str | None:
         if len(raw) != 1:
             return None
         ((name, item),) = raw.items()
-        places, notes = _places(item, reading)
+        places, notes = _places(dimensions(item, "Spectroscopic"), reading)
         chosen = "".join(f"\n{note}" for note in notes)
         return f"{name}: raw band-excitation spectra, {raw_spectra.cost(item, places)}{chosen}"
 
@@ -449,9 +449,8 @@ def _read_fit(name, item, reading):
     return arrays, notes
 
 
-def _places(item, reading):
+def _places(steps, reading):
     """Return where the raw spectra that are taken stand in a dataset, and notes on the choice."""
-    steps = dimensions(item, "Spectroscopic")
     taken, notes = _steps_taken(steps, reading)
     voltage, frequency = _voltage_dimension(steps), _frequency_dimension(steps)
     volts_of_steps = steps.values[voltage].astype(np.float64) * volts(steps.units[voltage])
@@ -461,10 +460,10 @@ def _places(item, reading):
 
 def _read_raw(name, item, reading):
     """Return the arrays of a fit of raw spectra, and notes."""
-    places, notes = _places(item, reading)
+    steps = dimensions(item, "Spectroscopic")
+    places, notes = _places(steps, reading)
     response, resonance, note = raw_spectra.loops(item, places)
     positions = dimensions(item, "Position")
-    steps = dimensions(item, "Spectroscopic")
     unit = steps.units[_frequency_dimension(steps)]
     arrays = {
         "piezoresponse": _on_grid(response, positions),

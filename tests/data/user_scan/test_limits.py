@@ -143,3 +143,14 @@ def test_matlab_structs_of_a_large_file_are_bounded(tmp_path, loops, volts):
     savemat(path, {"piezoresponse": loops, "voltages": volts, "notes": unused}, do_compression=True)
     n, grown = read_in_process(path)
     assert n == 42 and grown < 200 < unused.nbytes / 2**20
+
+
+def test_what_is_too_large_to_be_listed_is_refused_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def too_large(path):
+        contents.refuse_large("scan", 5 << 30)
+
+    path = tmp_path / "MY.npz"
+    np.savez(path, a=np.arange(3.0))
+    monkeypatch.setitem(contents.LISTS, ".npz", too_large)
+    with pytest.raises(ReplicationError, match="MY.npz: cannot be read .*scan: 5 GiB in memory"):
+        contents.list_items(path)
