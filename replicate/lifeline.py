@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -64,7 +65,20 @@ def hold() -> None:
     """
     end = os.environ.pop(VARIABLE, None)
     if end is not None:
+        _end_by_signal(int(end))
         threading.Thread(target=_end_with, args=(int(end),), daemon=True).start()
+
+
+def _end_by_signal(end):
+    """Let the system end this process when the other end of the pipe is closed, where it can.
+
+    A thread cannot run while a large library such as MXNet is loaded, which takes seconds.
+    """
+    if sys.platform == "linux":
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        fcntl.fcntl(end, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(end, fcntl.F_SETFL, os.O_ASYNC)
 
 
 def _end_with(end):

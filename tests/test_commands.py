@@ -89,11 +89,17 @@ def test_nobody_reads():
     process.stderr.close()
 
 
+#: Two ways to spend a minute: as Python does, and as a library that keeps Python from running.
+WAITS = {
+    "in Python": "time.sleep(60)",
+    "in a library": "ctypes.PyDLL(None).sleep(60)",
+}
+
 PARENT = """
 import os, subprocess, sys, time
 from replicate import lifeline
 
-child = "import time; from replicate import lifeline; lifeline.hold(); print('up'); time.sleep(60)"
+child = "import ctypes, time; from replicate import lifeline; lifeline.hold(); print('up'); WAIT"
 with lifeline.tied() as tie:
     process = subprocess.Popen(
         [sys.executable, "-u", "-c", child],
@@ -105,9 +111,12 @@ with lifeline.tied() as tie:
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems wait for the library")
+@pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_child_ends_with_the_one_that_started_it(how):
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+def test_a_child_ends_with_the_one_that_started_it(how, wait):
+    code = PARENT.replace("WAIT", WAITS[wait])
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     child = psutil.Process(int(parent.stdout.readline()))
     assert child.is_running()
     parent.send_signal(how)
