@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.shared import common, style
+from figures.shared import common, scan_units, style
 from replicate.analysis.loops import DESCRIPTORS, OF_STEPS, describe_spectra, units
 from replicate.analysis.spatial import morans_i
 from replicate.data import sources
@@ -35,7 +35,7 @@ MAX_ASPECT = 2
 def draw(results: Path, profile: str, seed: int = 0) -> Figure:
     """Draw one map a descriptor of the scan that the runs of a profile were fitted to."""
     _, provenance = common.load(results, profile, "beps", seed, models=("pca",))
-    fig = draw_scan(common.physical(sources.load_scan(provenance["spectra"])))
+    fig = draw_scan(scan_units.physical(sources.load_scan(provenance["spectra"])))
     style.stamp(fig, provenance.values(), profile, seed)
     return fig
 

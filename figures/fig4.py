@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from figures.shared import common, style
+from figures.shared import common, scan_units, style
 from replicate.analysis.residuals import best_median_worst
 from replicate.data import sources
 from replicate.data.scan import Scan
@@ -33,9 +33,6 @@ VAE_PANELS = ("klm", "nop", "qrs")
 
 SIGN_NOTE = "Latents are drawn so that they grow with the size of the loops."
 
-#: The panels of the first channel share the limits of their vertical axis.
-FIRST_CHANNEL_PANELS = "defnop"
-
 
 def draw(results: Path, profile: str, seed: int = 0) -> Figure:
     """Draw the models on the scan they were fitted to."""
@@ -44,7 +41,7 @@ def draw(results: Path, profile: str, seed: int = 0) -> Figure:
     fig = style.figure(height=3.2 + 1.7 * scan.n_channels)
     upper, lower = fig.subfigures(2, 1, height_ratios=(0.9 + scan.n_channels, 1))
     left, right = upper.subfigures(1, 2)
-    panels = draw_model(
+    linear = draw_model(
         left,
         "dictionary_learning",
         runs,
@@ -52,8 +49,9 @@ def draw(results: Path, profile: str, seed: int = 0) -> Figure:
         DICTIONARY_PANELS,
         compared=("dictionary_learning", "lstm_vae", "pca"),
     )
-    panels |= draw_model(right, "lstm_vae", runs, scan, VAE_PANELS, compared=("lstm_vae",))
-    share_limits([panels[name] for name in FIRST_CHANNEL_PANELS])
+    vae = draw_model(right, "lstm_vae", runs, scan, VAE_PANELS, compared=("lstm_vae",))
+    for examples in zip(linear, vae):
+        share_limits(*examples)
     draw_errors(lower, runs, scan)
     style.note(fig, f"{SIGN_NOTE} {common.alignment_note(scan)}")
     style.stamp(fig, provenance.values(), profile, seed)
@@ -79,8 +77,8 @@ def draw_model(
     scan: Scan,
     letters: Sequence[str],
     compared: Sequence[str],
-) -> dict[str, Axes]:
-    """Draw maps and examples of one model, and return the axes by the name of their panel.
+) -> list[list[Axes]]:
+    """Draw maps and examples of one model, and return the axes of the examples, by channel.
 
     Parameters
     ----------
@@ -128,14 +126,25 @@ def draw_model(
     for name, ax in axes.items():
         has_letter = len(name) == 1
         style.letter(ax, name if has_letter else "")
-    return axes
+    return channels
 
 
-def share_limits(axes: Sequence[Axes]) -> None:
-    """Give all axes the widest vertical limits among them."""
-    low, high = zip(*(ax.get_ylim() for ax in axes))
-    for ax in axes:
-        ax.set_ylim(min(low), max(high))
+def share_limits(*rows: Sequence[Axes]) -> None:
+    """Give the best and the median examples of a channel the widest vertical limits among them.
+
+    The worst ones, whose loops may be many times as large, share others.
+
+    Parameters
+    ----------
+    *rows : sequence of Axes
+        Best, median and worst example, one row a model.
+    """
+    for group in ([ax for row in rows for ax in row[:2]], [row[2] for row in rows]):
+        low, high = zip(*(ax.get_ylim() for ax in group))
+        for ax in group:
+            ax.set_ylim(min(low), max(high))
+    for _, median, _ in rows:
+        median.tick_params(labelleft=False)
 
 
 def draw_examples(
@@ -148,14 +157,14 @@ def draw_examples(
 ) -> None:
     """Draw one channel of three pixels, data and reconstructions, as closed loops."""
     for ax, pixel in zip(axes, pixels):
-        data = common.in_unit(scan, channel, scan.align(scan.spectra[[pixel]])[0, channel])
+        data = scan_units.in_unit(scan, channel, scan.align(scan.spectra[[pixel]])[0, channel])
         common.draw_loop(ax, scan, data, label="data", color=style.DATA_COLOUR, linewidth=2)
         for model in compared:
             reconstruction = runs[model].arrays["reconstructions"][[pixel]]
-            values = common.in_unit(scan, channel, scan.align(reconstruction)[0, channel])
+            values = scan_units.in_unit(scan, channel, scan.align(reconstruction)[0, channel])
             common.draw_loop(ax, scan, values, label=SHORT_LABELS[model], **line_look(model))
         ax.set_xlabel("voltage (V)")
-    axes[0].set_ylabel(f"{scan.channels[channel]}\n({common.unit_of(scan, channel)})")
+    axes[0].set_ylabel(f"{scan.channels[channel]}\n({scan_units.unit_of(scan, channel)})")
 
 
 def line_look(model: str) -> dict:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
-from figures.shared import common, style
+from figures.shared import common, scan_units, style
 from replicate.analysis.latents import NEIGHBOURS
 from replicate.data import sources
 from replicate.data.scan import Scan
@@ -87,10 +87,10 @@ def draw_latent(
     generated = scan.align(run.arrays["generated"][i])
     for value, spectrum in zip(run.arrays["generated_values"][i], generated):
         for channel, ax in enumerate(row[1:]):
-            values = common.in_unit(scan, channel, spectrum[channel])
+            values = scan_units.in_unit(scan, channel, spectrum[channel])
             common.draw_loop(ax, scan, values, color=style.LATENT_MAP(norm(sign * value)))
     for channel, ax in enumerate(row[1:]):
-        unit = common.unit_of(scan, channel)
+        unit = scan_units.unit_of(scan, channel)
         ax.set(xlabel="voltage (V)", ylabel=f"{scan.channels[channel]} ({unit})")
     style.colour_bar(block, image, row[-1], label)
 

@@ -17,7 +17,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.shared import all_seeds, common, style
+from figures.shared import all_seeds, common, scan_units, style
 from replicate.data import sources
 from replicate.running.runs import Run
 from replicate.study.family import LABELS
@@ -27,6 +27,9 @@ N_VIOLIN_SPECTRA = 1000
 
 #: What the notes say of the spectra behind violins and marks.
 SAMPLED = f"at most {N_VIOLIN_SPECTRA} random pixels. Marks (mean) and numbers: every pixel."
+
+#: Of offset and spread, one below this share of the other is 0 but for rounding.
+ROUNDING = 1e-4
 
 #: The share of the errors on the scan that is drawn; the others are few, and far out.
 DRAWN_SHARE = 0.995
@@ -65,7 +68,7 @@ def draw_toy(results: Path, profile: str, _seed: int = 0) -> Figure:
 def draw_scan(results: Path, profile: str, _seed: int = 0) -> Figure:
     """Draw the error at each voltage step of the scan (paper Figure S8).
 
-    There is a row for each model and a column for each channel.
+    There is a row for each model and a column for each channel, in the unit of its channel.
     """
     loaded = all_seeds.load(results, profile, "beps")
     some_run = next(iter(loaded.values()))[0]
@@ -77,17 +80,24 @@ def draw_scan(results: Path, profile: str, _seed: int = 0) -> Figure:
     sizes = np.concatenate([np.abs(values).ravel() for values in errors.values()])
     limit = np.quantile(sizes, DRAWN_SHARE)
     fig = style.figure(height=0.6 + 1.3 * len(loaded))
-    axes = fig.subplots(len(loaded), scan.n_channels, sharex=True, sharey=True, squeeze=False)
+    units = [scan_units.unit_of(scan, channel) for channel in range(scan.n_channels)]
+    shared = "all" if len(set(units)) == 1 else "col"
+    axes = fig.subplots(len(loaded), scan.n_channels, sharex=True, sharey=shared, squeeze=False)
     for row, (model, runs) in zip(axes, loaded.items()):
-        aligned = scan.align(errors[model])
-        biases = scan.align(pooled(runs, "index_bias"))
-        spreads = scan.align(pooled(runs, "index_spread"))
+        kinds = (errors[model], pooled(runs, "index_bias"), pooled(runs, "index_spread"))
         for channel, ax in enumerate(row):
-            draw_indices(ax, model, aligned[:, channel], biases[:, channel], limit)
-            numbers = summary(biases[:, channel], spreads[:, channel])
-            ax.set(title=f"{scan.channels[channel]}: {numbers}", ylim=(-limit, limit))
+            drawn, biases, spreads = (
+                scan_units.differences_in_unit(scan, channel, scan.align(values)[:, channel])
+                for values in kinds
+            )
+            drawn_to = scan_units.differences_in_unit(scan, channel, limit)
+            draw_indices(ax, model, drawn, biases, drawn_to)
+            numbers = summary(biases, spreads)
+            ax.set(title=f"{scan.channels[channel]}: {numbers}", ylim=(-drawn_to, drawn_to))
+            if channel == 0 or shared == "col":
+                ax.set_ylabel(f"error ({units[channel]})")
         name = LABELS[model].replace(", ", ",\n")
-        row[0].set_ylabel(f"{name}\n{all_seeds.count_seeds(runs)}\nerror (z-score)")
+        row[0].set_ylabel(f"{name}\n{all_seeds.count_seeds(runs)}\n{row[0].get_ylabel()}")
     steps = np.arange(0, scan.n_steps, scan.n_steps // 4)
     volts = [f"{value:.0f}".replace("-", "−") for value in scan.voltages[0][steps]]
     for ax in axes[-1]:
@@ -96,7 +106,7 @@ def draw_scan(results: Path, profile: str, _seed: int = 0) -> Figure:
     beyond = ", ".join(f"{100 * np.mean(np.abs(values) > limit):.1f}" for values in errors.values())
     note = (
         f"Reconstruction minus spectrum, {SAMPLED} "
-        f"Beyond ±{limit:.2f}, left out: {beyond} % (by row)."
+        f"Beyond ±{limit:.2f} z-scores, left out: {beyond} % (by row)."
     )
     all_seeds.finish(fig, {"beps": loaded}, profile, note)
     return fig
@@ -152,7 +162,10 @@ def summary(biases: np.ndarray, spreads: np.ndarray) -> str:
         Mean and standard deviation of the error of every spectrum at each index.
     """
     offset = np.sqrt(np.mean(biases**2, axis=1)).mean()
-    return f"RMS offset {offset:.4f}, mean spread {spreads.mean():.3f}"
+    spread = spreads.mean()
+    least = ROUNDING * max(offset, spread)
+    shown = [0 if value < least else value for value in (offset, spread)]
+    return "RMS offset {:.3g}, mean spread {:.3g}".format(*shown)
 
 
 def draw_spectra(results: Path, profile: str, _seed: int = 0) -> Figure:

@@ -75,7 +75,7 @@ def _end_by_signal(end):
     A thread cannot run while a large library such as MXNet is loaded, which takes seconds.
     """
     if sys.platform == "linux":
-        import fcntl  # noqa: PLC0415 - not on Windows
+        import fcntl  # not on Windows
 
         fcntl.fcntl(end, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(end, fcntl.F_SETFL, os.O_ASYNC)

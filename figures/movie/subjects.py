@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from figures.shared import common, style
+from figures.shared import common, scan_units, style
 from replicate.data import sources, toy
 from replicate.running.runs import Run
 
@@ -80,7 +80,7 @@ def scan_subject(run: Run) -> Subject:
     scan = sources.load_scan(run.record["provenance"]["spectra"])
 
     def unfold(spectra: np.ndarray) -> np.ndarray:
-        return common.closed(scan.align(common.in_units(scan, spectra)))
+        return common.closed(scan.align(scan_units.in_units(scan, spectra)))
 
     def draw_map(ax: Axes, values: np.ndarray, **options) -> AxesImage:
         return style.scan_map(ax, values, scan.size_um, **options)
@@ -94,7 +94,7 @@ def scan_subject(run: Run) -> Subject:
         draw_map=draw_map,
         xlabel="voltage (V)",
         ylabels=tuple(
-            f"{name} ({common.unit_of(scan, channel)})"
+            f"{name} ({scan_units.unit_of(scan, channel)})"
             for channel, name in enumerate(scan.channels)
         ),
         sign=lambda component: common.sign(run, scan, component),

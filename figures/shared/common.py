@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,39 +112,6 @@ def thinned(image: np.ndarray, n: int = 400) -> np.ndarray:
 def closed(loops: np.ndarray) -> np.ndarray:
     """Return loops, (..., n_steps), with the first step repeated at the end, (..., n_steps + 1)."""
     return np.concatenate([loops, loops[..., :1]], axis=-1)
-
-
-def unit_of(scan: Scan, channel: int) -> str:
-    """Return the unit that a channel of a scan is drawn in: that of the file, or else z-scores."""
-    units = getattr(scan, "file_units", ())
-    return (units[channel] if units else "") or scan.units[channel]
-
-
-def in_unit(scan: Scan, channel: int, values: np.ndarray) -> np.ndarray:
-    """Return values of a channel, in z-scores, in the unit that `unit_of` names."""
-    if unit_of(scan, channel) == scan.units[channel]:
-        return values
-    mean, deviation = scan.levels[channel]
-    return mean + deviation * values
-
-
-def in_units(scan: Scan, spectra: np.ndarray) -> np.ndarray:
-    """Return spectra in stored order, in z-scores, in the units that `unit_of` names.
-
-    Parameters
-    ----------
-    scan : Scan
-    spectra : ndarray, shape (n, n_channels * n_steps)
-        Those of the scan, or reconstructions of them.
-    """
-    channels = np.split(spectra, scan.n_channels, axis=1)
-    return np.hstack([in_unit(scan, channel, values) for channel, values in enumerate(channels)])
-
-
-def physical(scan: Scan) -> Scan:
-    """Return a scan with its spectra in the units that `unit_of` names."""
-    units = tuple(unit_of(scan, channel) for channel in range(scan.n_channels))
-    return replace(scan, spectra=in_units(scan, scan.spectra), units=units)
 
 
 def draw_loop(ax: Axes, scan: Scan, values: np.ndarray, **look) -> None:

@@ -131,14 +131,22 @@ def advice(
 ) -> str:
     """Return what to do about runs that are missing from a results folder, as a sentence.
 
-    A scan of the user's own has no toy spectra. Nothing can make them in its folder.
+    A scan of the user's own has no toy spectra. Nothing can make them in its folder. Where there
+    are scans of the user's own beside the study, theirs may be the folder that was meant.
     """
     if only and only[0].startswith(("toy", "twin")) and is_of_own_scan(Path(results)):
         return (
             f"It has the results of a scan of your own, which are never of {only[0]} spectra: "
             "draw it with the --results of the paper's study."
         )
-    return f"Make it with `{command(results, profile, only, seed)}`."
+    named = " or ".join(f"--results {folder}" for folder in folders_of_scans(Path(results)))
+    meant = f" For a scan of your own, name its folder: {named}." if named else ""
+    return f"Make it with `{command(results, profile, only, seed)}`.{meant}"
+
+
+def folders_of_scans(results: Path) -> list[Path]:
+    """Return the folders within a results folder that have results of scans of the user's own."""
+    return sorted(path.parent for path in results.glob(f"*/{NAME}"))
 
 
 def is_of_own_scan(results: Path) -> bool:

@@ -245,6 +245,21 @@ def test_the_table_holds_the_numbers_of_the_records(results):
     )
 
 
+def test_the_worst_loops_do_not_flatten_those_of_best_and_median_pixel(results):
+    axes = [
+        ax for ax in script("fig4").draw(results, "smoke").get_axes() if "MSE" in ax.get_title()
+    ]
+    for names in (("best", "median"), ("worst",)):
+        group = [ax for ax in axes if ax.get_title().startswith(names)]
+        values = np.concatenate([line.get_ydata() for ax in group for line in ax.get_lines()])
+        margin = 0.05 * np.ptp(values)
+        assert {len(names)} == {len(group) // 2}
+        for ax in group:
+            np.testing.assert_allclose(
+                ax.get_ylim(), (values.min() - margin, values.max() + margin), rtol=1e-6
+            )
+
+
 def test_without_benchmark_the_table_says_what_was_not_measured(results):
     frame = script("table1").table(results, "smoke").set_index("Measured here")
     assert LABELS["dense_vae"] not in frame

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 
+import replicate
 from figures import cost, violins
 from figures.shared import style
 from replicate import seals
 from replicate.analysis.residuals import per_index
-from replicate.data import sources
+from replicate.data import sources, twin
 from replicate.files import write_json, write_npz
 from replicate.running.runs import Run
 from replicate.study.family import MODELS
@@ -163,8 +164,8 @@ def test_no_error_is_no_offset_and_a_known_one_is_where_it_was_put(tmp_path, sca
     planted, exact = violins.draw_toy(tmp_path, "standard").get_axes()
     np.testing.assert_allclose(marks_of(planted), 0.25 * (np.arange(25) == 7))
     np.testing.assert_array_equal(marks_of(exact), 0)
-    assert planted.get_title() == "PCA, 1 seed: RMS offset 0.0500, mean spread 0.000"
-    assert exact.get_title().endswith("RMS offset 0.0000, mean spread 0.000")
+    assert planted.get_title() == "PCA, 1 seed: RMS offset 0.05, mean spread 0"
+    assert exact.get_title().endswith("RMS offset 0, mean spread 0")
 
     # Stored where the resonance's own voltage is greatest, drawn where the axis says so.
     steps = scan.n_steps
@@ -194,7 +195,7 @@ def test_offset_and_spread_are_means_over_the_seeds(tmp_path, scan):
         )
     (ax,) = violins.draw_toy(tmp_path, "standard").get_axes()
     np.testing.assert_allclose(marks_of(ax), -0.1, rtol=1e-5)
-    assert "2 seeds: RMS offset 0.2000" in ax.get_title()
+    assert "2 seeds: RMS offset 0.2," in ax.get_title()
 
 
 def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
@@ -203,7 +204,7 @@ def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
     write_run(tmp_path, Job("standard", "beps", "pca", 0), scan, errors)
     fig = violins.draw_scan(tmp_path, "standard")
     assert all(ax.get_ylim()[1] == pytest.approx(0.1, rel=0.01) for ax in fig.get_axes())
-    assert "Beyond ±0.10, left out: 0.5 % (by row)" in texts(fig)
+    assert "Beyond ±0.10 z-scores, left out: 0.5 % (by row)" in texts(fig)
     assert (
         max(
             path.vertices[:, 1].max()
@@ -213,6 +214,25 @@ def test_outliers_are_left_out_and_their_share_is_said(tmp_path, scan):
         )
         < 0.2
     )
+
+
+def test_errors_of_a_scan_with_units_are_drawn_in_them(tmp_path, monkeypatch):
+    """A model that is off by up to half a deviation at every step of both channels."""
+    aligned, volts = twin.simulate(shape=(6, 7)).aligned()
+    response, resonance = (aligned[:, channel].reshape(6, 7, -1) for channel in (0, 1))
+    channels = {"piezoresponse": 3e-12 * response, "resonance": 3e5 + 800 * resonance}
+    np.savez(tmp_path / "MY.npz", **channels, voltages=volts, units=["m", "Hz"])
+    scan = replicate.read(tmp_path / "MY.npz")
+    monkeypatch.setattr(violins.sources, "load_scan", lambda provenance: scan)
+    errors = np.linspace(0, 0.5, 42, dtype=np.float32)[:, np.newaxis] * np.ones_like(scan.spectra)
+    write_run(tmp_path, Job("standard", "beps", "pca", 0), scan, errors)
+    fig = violins.draw_scan(tmp_path, "standard")
+    deviations = (1e12 * channels["piezoresponse"].std(), 1e-3 * channels["resonance"].std())
+    for ax, deviation, unit in zip(fig.get_axes(), deviations, ("pm", "kHz")):
+        assert ax.get_ylabel().endswith(f"error ({unit})")
+        np.testing.assert_allclose(marks_of(ax), 0.25 * deviation, rtol=1e-3)
+        assert f"RMS offset {0.25 * deviation:.3g}" in ax.get_title()
+        assert ax.get_ylim()[1] == pytest.approx(0.5 * deviation, rel=1e-3)
 
 
 def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):

@@ -54,6 +54,18 @@ def test_two_files_of_one_name_do_not_replace_each_other(scans, tmp_path, capsys
     assert folders[1][3:] in read_json(results / folders[1] / "scan.json")["provenance"]
 
 
+def test_a_missing_run_of_the_study_points_to_the_scans_of_the_user(tmp_path):
+    assert "scan of your own" not in scan_results.advice(tmp_path, "smoke", ("beps", "pca"))
+    for name in ("MY", "OTHER"):
+        scan_results.remember(tmp_path / name, tmp_path / f"{name}.npz", FIRST)
+    with pytest.raises(ReplicationError) as error:
+        runs.load(tmp_path, "smoke", "beps", "pca")
+    assert f"--results {tmp_path / 'MY'} or --results {tmp_path / 'OTHER'}." in str(error.value)
+    assert (
+        "--results" not in scan_results.advice(tmp_path / "MY", "smoke").partition("own, name")[2]
+    )
+
+
 def test_the_same_file_is_in_the_same_folder_wherever_it_lies(tmp_path):
     scan_results.remember(tmp_path / "MY", tmp_path / "MY.npz", FIRST)
     moved = tmp_path / "elsewhere" / "MY.npz"
