@@ -123,8 +123,10 @@ def _on_profile(profile):
 
 def _on_components(scan):
     """Return the sentence on the number of components."""
+    advised = by_components(scan).advised
+    components = "1 component" if advised == 1 else f"{advised} components"
     return (
-        f"After {by_components(scan).advised} components of PCA one more does not pay: it saves "
+        f"After {components} of PCA one more does not pay: it saves "
         f"less than {100 * PAYS:.0f} % of the error in predicting blocks of pixels left out."
     )
 

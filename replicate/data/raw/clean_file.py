@@ -174,7 +174,8 @@ def _blank_pixels(pixels, columns):
     places = [f"row {pixel // columns}, column {pixel % columns}" for pixel in pixels[:5]]
     if len(pixels) > 5:
         places.append("...")
-    return f"{len(pixels)} pixels have no measurement, and stay blank: {'; '.join(places)}"
+    counted = "1 pixel has" if len(pixels) == 1 else f"{len(pixels)} pixels have"
+    return f"{counted} no measurement, and stay blank: {'; '.join(places)}"
 
 
 def _spread(values, pixels):

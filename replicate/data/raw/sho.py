@@ -122,7 +122,7 @@ def fit_blocks(
     return joined, np.concatenate(fitted)
 
 
-def optimum_rotation(oscillator: Oscillator, voltage: np.ndarray) -> np.ndarray:
+def optimum_rotation(response: np.ndarray, voltage: np.ndarray) -> np.ndarray:
     """Return the angle theta that turns the response of each loop onto one axis (Section 2).
 
     It takes the greatest share of the squared response into A cos(phi + theta). There are two such
@@ -130,8 +130,8 @@ def optimum_rotation(oscillator: Oscillator, voltage: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    oscillator : Oscillator of ndarray of shape (..., n_steps)
-        Steps without a fit, NaN, are left out.
+    response : ndarray of complex, shape (..., n_steps)
+        A exp(i phi). Steps without a fit, NaN, are left out.
     voltage : ndarray of shape (n_steps,)
         V.
 
@@ -140,7 +140,7 @@ def optimum_rotation(oscillator: Oscillator, voltage: np.ndarray) -> np.ndarray:
     ndarray of shape (...)
         Angles from -pi to pi, rad.
     """
-    response = np.nan_to_num(oscillator.amplitude * np.exp(1j * oscillator.phase))
+    response = np.nan_to_num(response)
     theta = -np.angle(np.sum(response**2, axis=-1)) / 2
     piezoresponse = (response * np.exp(1j * theta)[..., np.newaxis]).real
     rises = np.sum(piezoresponse * voltage, axis=-1) >= 0

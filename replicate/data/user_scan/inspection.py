@@ -104,12 +104,12 @@ def _use(path, item, name, chosen):
         return name
     if item.dtype is None or item.dtype.kind not in "fiuc":
         return not_numbers(item)
-    if item.dtype.kind == "c":
-        return "complex: save real parts or amplitudes"
     if not chosen:
         if len(item.shape) < 2 or min(item.shape) < 2:
             return "not loops"
         return f"loops, if you say so: --dataset {item.name} --voltages VOLTS.npy"
+    if item.dtype.kind == "c":
+        return "complex: save real parts or amplitudes"
     if item.shape == chosen[PIEZORESPONSE].shape and name:
         return "a channel"
     return "of another shape or group than the piezoresponse"

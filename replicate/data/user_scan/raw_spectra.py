@@ -112,7 +112,8 @@ def loops(item: Any, places: Layout) -> tuple[np.ndarray, np.ndarray, str]:
     oscillator = Oscillator(*(fitted[name] for name in Oscillator._fields))
     missing = np.isnan(oscillator.amplitude)
     blank = missing.mean(axis=1) > LARGEST_GAP
-    theta = sho.optimum_rotation(oscillator, places.voltages)
+    response = oscillator.amplitude * np.exp(1j * oscillator.phase)
+    theta = sho.optimum_rotation(response, places.voltages)
     values = piezoresponse(oscillator.amplitude, oscillator.phase, theta)
     filled = [_filled(each, missing, blank) for each in (values, oscillator.resonance)]
     n_filled = np.count_nonzero(missing[~blank])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from replicate.data.heldout import ChannelScaler
+from replicate.data.raw.sho import optimum_rotation
 from replicate.data.scan import Scan, cycle_steps
 from replicate.data.user_scan import cycles, outliers
 from replicate.data.user_scan.contents import text
@@ -254,8 +255,8 @@ def _voltages_and_loops(arrays, channels, shape, reading):
     """Return the voltage axis, (n_steps,), and the loops, (n_pixels, n_steps), of each channel.
 
     Of several cycles one is taken. Steps that repeat a voltage are averaged into one, or one of
-    them is taken, so that `n_steps` may differ between the channels. The third result are notes on
-    all this and on outliers.
+    them is taken, so that `n_steps` may differ between the channels. A complex piezoresponse is
+    turned onto one axis. The third result are notes on all this and on outliers.
     """
     n_steps = np.shape(arrays[PIEZORESPONSE])[-1]
     stored_voltages = _stored_voltages(arrays, channels, n_steps, reading.voltage_unit)
@@ -264,6 +265,9 @@ def _voltages_and_loops(arrays, channels, shape, reading):
         steps, chosen = cycles.choose(cycles.cut(stored_voltages[channel]), reading.cycle)
         stored_voltage = stored_voltages[channel][steps]
         stored_loops = _values(arrays, channel).reshape(-1, n_steps)[:, steps]
+        if np.iscomplexobj(stored_loops):
+            stored_loops = _on_one_axis(stored_loops, stored_voltage)
+            notes.append(f"{channel}: complex numbers, as A cos(phi + theta)")
         stored_loops, blanked = outliers.blank(channel, stored_loops, shape, reading.blank_outliers)
         voltage, values = _merge_repeats(stored_voltage, stored_loops, reading.repeat)
         notes += [chosen] if chosen else []
@@ -290,13 +294,18 @@ def _merging(n_steps, n_merged, repeat):
     return f"{n_steps} steps became {n_merged}: number {repeat} of those at one voltage is taken"
 
 
+def _on_one_axis(response, voltages):
+    """Return A cos(phi + theta) of complex loops, with the angle of Section 2 of the paper."""
+    theta = optimum_rotation(response, voltages)
+    return (response * np.exp(1j * theta)[:, np.newaxis]).real
+
+
 def _values(arrays, name):
-    """Return a channel as float64, in the shape it is stored in."""
+    """Return a channel in double precision, in the shape it is stored in."""
     values = np.asarray(arrays[name])
-    if values.dtype.kind not in "fiu":
-        remedy = "measured values"
-        if values.dtype.kind == "c":
-            remedy = "real parts or amplitudes"
+    is_complex = values.dtype.kind == "c"
+    if values.dtype.kind not in "fiu" and not (is_complex and name == PIEZORESPONSE):
+        remedy = "real parts or amplitudes" if is_complex else "measured values"
         raise ReplicationError(
             f"{name}: {values.dtype} values, expected real numbers; save {remedy}."
         )
@@ -305,7 +314,7 @@ def _values(arrays, name):
             f"{name}: shape {values.shape}, "
             f"expected {np.shape(arrays[PIEZORESPONSE])} as the {PIEZORESPONSE}."
         )
-    return values.astype(np.float64)
+    return values.astype(np.complex128 if is_complex else np.float64)
 
 
 def _stored_voltages(arrays, channels, n_steps, unit):

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replicate.data.raw.band_excitation import Oscillator
 from replicate.data.raw.matlab import piezoresponse
 from replicate.data.raw.sho import optimum_rotation
 from replicate.data.user_scan import raw_spectra
@@ -432,10 +431,9 @@ def _read_fit(name, item, reading):
     """Return the arrays of an oscillator fit, and notes."""
     values, voltages, notes = _read(item, reading)
     fitted = [values[_field(item, part)].astype(np.float64) for part in FIT]
-    oscillator = Oscillator(*fitted)
     failed, note = _failed(values, item)
     amplitude, phase, resonance = (np.where(failed, np.nan, each) for each in fitted[:3])
-    theta = optimum_rotation(oscillator._replace(amplitude=amplitude, phase=phase), voltages)
+    theta = optimum_rotation(amplitude * np.exp(1j * phase), voltages)
     loops = piezoresponse(amplitude, phase, theta)
     arrays = {"piezoresponse": loops, "voltages": voltages}
     units = [_unit_in(_field(item, "Amplitude"))]

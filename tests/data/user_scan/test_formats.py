@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+import replicate
 from replicate import cli
 from replicate.data.user_scan import usid
 from replicate.data.user_scan.reading import Reading
@@ -295,6 +296,32 @@ def test_usid_opens_no_other_file(tmp_path, loops, volts, part, write_main):
         file["Raw"].attrs[part] = file[part].ref
     with pytest.raises(ReplicationError, match="in another file"):
         read_scan(tmp_path / "MY.h5")
+
+
+# Complex numbers
+
+
+def test_a_complex_response_is_turned_onto_one_axis(tmp_path, loops, volts, rng):
+    """Each loop by its own angle, as Section 2 of the paper does; NaN stays a blank pixel."""
+    phases = rng.uniform(-np.pi, np.pi, loops.shape[:2])[..., np.newaxis]
+    response = loops * np.exp(1j * phases)
+    response[2, 3] = np.nan
+    real = loops.copy()
+    real[2, 3] = np.nan
+    for name, values in (("COMPLEX", response), ("REAL", real)):
+        np.savez(tmp_path / f"{name}.npz", piezoresponse=values, voltages=volts)
+    turned, expected = (read_scan(tmp_path / f"{name}.npz") for name in ("COMPLEX", "REAL"))
+    np.testing.assert_allclose(turned.spectra, expected.spectra, atol=1e-5)
+    np.testing.assert_array_equal(turned.mask, expected.mask)
+    assert "complex numbers, as A cos(phi + theta)" in summary(turned)
+    pairs = np.empty(response.T.shape, np.dtype([("real", float), ("imag", float)]))
+    pairs["real"], pairs["imag"] = response.real.T, response.imag.T
+    with h5py.File(tmp_path / "MATLAB.mat", "w") as file:
+        file["piezoresponse"], file["voltages"] = pairs, volts[:, np.newaxis]
+    of_matlab = read_scan(tmp_path / "MATLAB.mat")
+    np.testing.assert_allclose(of_matlab.spectra, expected.spectra, atol=1e-5)
+    from_memory = replicate.read(response, volts)
+    np.testing.assert_allclose(from_memory.spectra, expected.spectra, atol=1e-5)
 
 
 # What is in a file

@@ -144,7 +144,7 @@ def test_marks_and_texts_are_not_channels(write, loops):
 
 def test_a_piezoresponse_of_marks_is_named(write, loops):
     refused(write(piezoresponse=loops > 0), "piezoresponse: bool values, .*save measured values")
-    refused(write(piezoresponse=loops * 1j), "piezoresponse: complex128 .*real parts or amplitudes")
+    refused(write(another=loops * 1j), "another: complex128 .*real parts or amplitudes")
 
 
 def test_a_gap_is_named_with_its_channel(write, loops):
