@@ -28,7 +28,7 @@ WRONG = GOOD[::-1]
 SHORT_WRONG = b"<html>please log in</html>"
 
 fetch = partial(
-    fetch_patiently, progress=False, patience=Patience(attempts=3, pause=0.01, timeout=(2.0, 0.3))
+    fetch_patiently, progress=False, patience=Patience(attempts=3, pause=0.01, timeout=(5.0, 1.0))
 )
 
 
@@ -87,7 +87,7 @@ def unannounced(handler):
 
 
 def slow(handler):
-    time.sleep(0.6)
+    time.sleep(1.6)
 
 
 def status(code):
@@ -261,7 +261,7 @@ def test_no_more_is_taken_than_the_file_has(server, cache, monkeypatch, bad):
 
 
 def test_a_source_that_drips_is_given_up(server, cache):
-    patience = Patience(attempts=1, pause=0.01, timeout=(2.0, 1.0), grace=0.2, least_rate=1000)
+    patience = Patience(attempts=1, pause=0.01, timeout=(5.0, 2.0), grace=0.2, least_rate=1000)
     get = partial(fetch_patiently, progress=False, patience=patience)
     with pytest.raises(DataUnavailable, match="fewer than 1000 a second"):
         get(remote(server.add("/bad", dripping)))
