@@ -31,11 +31,11 @@ import psutil
 from scipy.io import savemat
 from tqdm import tqdm
 
-from benchmarks.sections import write_section
+from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import cli, seals, temporary
 from replicate.commands import STOPPED, USER_ERROR, command
-from replicate.files import file_hash, read_json, write_json
+from replicate.files import file_hash, read_json
 from replicate.running.machine import hardware
 
 RECORD = ROOT / "benchmarks" / "stored" / "attack.json"
@@ -413,8 +413,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             },
         }
         if options.write:
-            write_json(RECORD, record)
-            write_section(ROOT / PAGE, SECTION, render(record))
+            publish(record, RECORD, ROOT / PAGE, SECTION, render(record))
     print(render(record))
     is_clean = all(count.is_clean for counts in found.values() for count in counts.values())
     print("NOTHING FOUND." if is_clean else "FAULTS FOUND.")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import claims, pages
+from benchmarks import claims, pages, sums
 from benchmarks.evidence import complete
 from benchmarks.rescore import renewed, rescore
 from benchmarks.store import PROFILE, ROOT, Store, block_rows, jobs_with_weights
@@ -138,6 +138,7 @@ def write_words(
     ]
     claims.write(ledger, ledger_path)
     pages.rewrite(root, document, ledger, store.statements())
+    sums.write(store.folder)
 
 
 def causal_record(results: Path) -> dict | None:

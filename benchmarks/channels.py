@@ -22,11 +22,11 @@ from tqdm import tqdm
 
 from benchmarks import rows
 from benchmarks.fresh import run_fresh
-from benchmarks.sections import write_section
+from benchmarks.sections import publish
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
 from replicate.commands import command
-from replicate.files import listing, read_json, write_json
+from replicate.files import listing, read_json
 from replicate.numbers.tables import LABELS
 from replicate.running import runs
 from replicate.running.execute import configuration
@@ -237,8 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = options.results / "channels.jsonl"
     found = measure(path, options.arithmetic, options.seeds, trains=not options.store)
     record = {"machine": hardware(), "versions": versions(), "rows": found}
-    write_json(RECORD, record)
-    write_section(ROOT / PAGE, SECTION, render(record))
+    publish(record, RECORD, ROOT / PAGE, SECTION, render(record))
     print(f"{RECORD}\n{PAGE}")
     return 0
 

@@ -32,7 +32,7 @@ from scipy.io import loadmat, savemat
 from tqdm import tqdm
 
 from benchmarks import rows
-from benchmarks.sections import write_section
+from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import cli
 from replicate.commands import command
@@ -456,8 +456,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         record["found"][form.name] = dict(Counter(bar))
         print(f"{form.name}: {record['found'][form.name]}, {time.perf_counter() - begin:.0f} s")
         if options.write:
-            write_json(RECORD, record)
-            write_section(ROOT / PAGE, SECTION, render(record))
+            publish(record, RECORD, ROOT / PAGE, SECTION, render(record))
     counts = sum(map(Counter, record["found"].values()), Counter())
     is_clean = counts.total() == counts["refused"] + counts["right"]
     print("NOTHING FOUND." if is_clean else "FAULTS FOUND.")

@@ -23,11 +23,11 @@ from packaging.utils import parse_wheel_filename as parse_wheel
 from packaging.version import InvalidVersion, Version
 from tqdm import tqdm
 
-from benchmarks.sections import write_section
+from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate.commands import command
 from replicate.errors import ReplicationError
-from replicate.files import listing, read_json, write_json
+from replicate.files import listing, read_json
 
 LOCK = ROOT / "requirements.lock"
 RECORD = ROOT / "benchmarks" / "stored" / "packages.json"
@@ -198,8 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, version in tqdm(locked().items(), unit="package", disable=None)
     ]
     record = {"day": date.today().isoformat(), "packages": packages}
-    write_json(RECORD, record)
-    write_section(ROOT / PAGE, SECTION, render(record))
+    publish(record, RECORD, ROOT / PAGE, SECTION, render(record))
     print(_audit_in_words(packages))
     return 1 if any(entry["vulnerabilities"] for entry in packages) else 0
 

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from benchmarks import sums
 from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli, locks
@@ -378,6 +379,7 @@ def _train_and_store(results):
     print(f"Stored: {', '.join(stored) or 'nothing'}.")
     if stored:
         write_section(ROOT / PAGE, SECTION, table())
+        sums.write()
     return 1 if failures else 0
 
 

@@ -17,10 +17,9 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from benchmarks.fresh import run_fresh
-from benchmarks.sections import write_section
+from benchmarks.sections import publish
 from benchmarks.store import PROFILE, ROOT
 from replicate import arithmetic
-from replicate.files import write_json
 from replicate.numbers.tables import LABELS
 from replicate.running.machine import hardware, versions
 from replicate.study import family
@@ -111,8 +110,7 @@ def main() -> int:
         "n_epochs": N_EPOCHS * N_REPEATS,
         "networks": list(measure()),
     }
-    write_json(RECORD, record)
-    write_section(ROOT / PAGE, SECTION, render(record))
+    publish(record, RECORD, ROOT / PAGE, SECTION, render(record))
     print(render(record))
     return 0
 

@@ -26,11 +26,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.sections import write_section
+from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import arithmetic
 from replicate.commands import command
-from replicate.files import read_json, write_json
+from replicate.files import read_json
 from replicate.running import machine
 from replicate.study.family import LABELS
 
@@ -352,8 +352,7 @@ def obstacle() -> str | None:
 
 def write(record: dict) -> None:
     """Store a record, and write its table into the page."""
-    write_section(PAGE, SECTION, table(record))
-    write_json(STORED, record)
+    publish(record, STORED, PAGE, SECTION, table(record))
 
 
 def compare_with_stored(reference: Outcome, path: Path = STORED) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmarks import sums
 from replicate.errors import ReplicationError
-from replicate.files import write_text
+from replicate.files import write_json, write_text
 
 
 def insert(text, sections, page):
@@ -59,3 +60,19 @@ def write_section(path: Path, name: str, section: str) -> None:
     except OSError as error:
         raise ReplicationError(f"{path}: not readable ({error}). Restore it with git.") from error
     write_text(path, insert(text, {name: section}, f"{path.parent.name}/{path.name}"))
+
+
+def publish(record: dict, path: Path, page: Path, name: str, section: str) -> None:
+    """Store a record, and write the section of a page that shows it.
+
+    Parameters
+    ----------
+    record : dict
+    path : Path
+        Where it is stored, within benchmarks/stored.
+    page, name, section
+        As `write_section` takes them.
+    """
+    write_json(path, record)
+    sums.write(path.parent)
+    write_section(page, name, section)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import sums
 from benchmarks.derived import fold_interval
 from benchmarks.paired import CODES, block_interval, changes_by_fold
 from benchmarks.sections import write_section
@@ -280,6 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if stored_runs():
         text = section(stored_runs(), Store().metrics(), Store().block_table())
         write_section(ROOT / PAGE, SECTION, text)
+    sums.write()
     return 1 if failures else 0
 
 

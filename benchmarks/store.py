@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import sums
 from replicate.data.heldout import square_blocks
 from replicate.errors import ReplicationError
 from replicate.files import (
-    file_hash,
     listing,
     read_json,
     read_npz,
-    write_json,
     write_npz,
     write_text,
 )
@@ -43,9 +42,6 @@ SOURCES = Sources(scan="measured", picture="painting")
 #: Data sets for which the weights of the whole family are stored. For every other data set only
 #: those of the paper's study are.
 WHOLE_FAMILY = ("toy", "beps_heldout")
-
-#: JSON schema of the hashes of the weights.
-HASHES = {"type": "object", "additionalProperties": {"type": "string"}}
 
 #: Columns by which the table of the error at each index is looked up.
 INDEX_KEYS = ["dataset", "model", "seed", "index"]
@@ -89,17 +85,12 @@ class Store:
         Where they lie; benchmarks/stored by default.
     """
 
-    folder: Path = ROOT / "benchmarks" / "stored"
+    folder: Path = sums.FOLDER
 
     @property
     def metrics_path(self) -> Path:
         """Path of the metrics, with the machine they were made on."""
         return self.folder / "metrics.json"
-
-    @property
-    def hashes_path(self) -> Path:
-        """Path of the sha256 of every file of weights, by name."""
-        return self.folder / "weights" / "sha256.json"
 
     @property
     def index_path(self) -> Path:
@@ -136,10 +127,6 @@ class Store:
         off. A job whose refined latents were scored also has ``refined``, shape (n, n_components).
         """
         return read_npz(self.weights_path(job))
-
-    def hashes(self) -> dict[str, str]:
-        """Return the sha256 that each file of weights must have, by name."""
-        return read_json(self.hashes_path, HASHES)
 
     def index_table(self) -> pd.DataFrame:
         """Return the table of the error at each index, as `index_rows` makes it.
@@ -184,8 +171,7 @@ class Store:
         for job, run in runs.items():
             write_npz(self.weights_path(job), **_learned(run))
         paths = sorted(self.weights_path(job) for job in runs)
-        write_json(self.hashes_path, {path.name: file_hash(path) for path in paths})
-        for stale in set(self.hashes_path.parent.glob("*.npz")) - set(paths):
+        for stale in set((self.folder / "weights").glob("*.npz")) - set(paths):
             stale.unlink()
 
     def write_index_table(self, runs: Mapping[Job, Run]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks import claims, pages, paper_network
+from benchmarks import claims, pages, paper_network, sums
 from benchmarks.evidence import complete
 from benchmarks.rescore import Rescored, is_of_paper, rescore
 from benchmarks.store import PROFILE, Store, jobs_with_weights
@@ -25,7 +25,7 @@ from replicate.causal.statements import judge_all
 from replicate.commands import command
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
-from replicate.files import file_hash, read_json
+from replicate.files import read_json
 from replicate.numbers.comparisons import compare
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import interval, is_as_written
@@ -47,16 +47,6 @@ def data_checks() -> Iterator[Check]:
         if "replicate" in file.needed_by:
             path = fetch(file)
             yield f"data {file.name}", True, f"{file.expected_hash[0]} as in the manifest, {path}"
-
-
-def weight_checks(store: Store) -> Iterator[Check]:
-    """Yield a check of every file of stored weights, by its hash.
-
-    A small change of a weight may hardly move an error.
-    """
-    for name, expected in store.hashes().items():
-        path = store.hashes_path.parent / name
-        yield f"weights {name}", path.exists() and file_hash(path) == expected, f"sha256 {expected}"
 
 
 def label_checks(document: dict) -> Iterator[Check]:
@@ -236,7 +226,7 @@ def verify(
 def _checks(store, document, ledger, texts, jobs, rescore):
     """Yield every check; models are scored in other processes beside the rest."""
     yield from data_checks()
-    yield from weight_checks(store)
+    yield from sums.checks(store.folder)
     rescored = rescore(store, jobs)
     yield from label_checks(document)
     yield from seal_checks(store)

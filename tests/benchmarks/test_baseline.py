@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import baseline, claims, pages
+from benchmarks import baseline, claims, pages, sums
 from benchmarks.evidence import complete
 from benchmarks.rescore import Rescored, renewed
 from benchmarks.store import Store
@@ -138,7 +138,10 @@ def test_everything_is_rewritten(results, tmp_path):
     np.testing.assert_array_equal(stored.weights(job)["in_use"], [False, True])
     np.testing.assert_array_equal(stored.weights(job)["refined"], 1)
     assert stored.sweeps_path.read_text() == "sweep\n"
-    assert set(stored.hashes()) == {path.name for path in stored.hashes_path.parent.glob("*.npz")}
+    assert all(holds for _, holds, _ in sums.checks(stored.folder))
+    assert {"metrics.json", "weights/beps.pca.seed0.npz", "../claims.json"} <= set(
+        sums.read(stored.folder)
+    )
     table = stored.index_table()
     assert table.loc[("beps_heldout", "pca", 0, 1)].tolist() == [-0.2, 2.0]
     assert stored.block_table().loc[("beps_heldout", "pca", 0, 0)].tolist() == [4, 2, 1]
