@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from benchmarks import mutations
-from benchmarks.mutations import FORMATS, Format
+from benchmarks.formats import FORMATS, Format
 from replicate.errors import ReplicationError
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-def test_a_whole_file_is_read_right_and_damaged_ones_are_not_read_wrong(form, tmp_path):
+def test_a_whole_file_is_read_right_and_damaged_ones_are_not_read_wrong(
+    form, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("REPLICATE_CACHE", str(tmp_path / "cache"))
     path = tmp_path / f"file{form.suffix}"
     form.make(path)
     content = path.read_bytes()

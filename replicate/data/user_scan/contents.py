@@ -6,6 +6,7 @@ links, external storage and virtual datasets are listed with the reason why they
 
 from __future__ import annotations
 
+import contextlib
 import math
 import zipfile
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ STORED_ELSEWHERE = "its values are in another file, which is not opened"
 
 #: Time on the processor in which the arrays of HDF5 are listed, even of a large file; a damaged
 #: attribute can take for ever.
-HDF5_SECONDS = 8
+HDF5_SECONDS = 4
 
 #: Time on the processor in which a variable of MATLAB is read, even one of 2 GB.
 MATLAB_SECONDS = 600
@@ -366,7 +367,26 @@ def _try_to_list(path, function):
     """List the arrays of a file in a child process; structs of MATLAB 5 are read for that."""
     import h5py
 
-    survive(path, HDF5_SECONDS if h5py.is_hdf5(path) else MATLAB_SECONDS, function, path)
+    if h5py.is_hdf5(path):
+        survive(path, HDF5_SECONDS, _list_with_attributes, path, function)
+    else:
+        survive(path, MATLAB_SECONDS, function, path)
+
+
+def _list_with_attributes(path, function):
+    """List the arrays of a file of HDF5, and read every attribute of its groups and datasets."""
+    import h5py
+
+    function(path)
+    with h5py.File(path, "r") as file:
+        file.visititems(_read_attributes)
+
+
+def _read_attributes(name, item):
+    """Read the attributes of an item; damage that HDF5 notices is told when they are used."""
+    for key in item.attrs:
+        with contextlib.suppress(Exception):
+            item.attrs[key]
 
 
 def unreadable(path: Path, error: Exception) -> ReplicationError:

@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 import replicate
 from replicate import cli
-from replicate.data.user_scan import usid
+from replicate.data.user_scan import contents, usid
 from replicate.data.user_scan.reading import Reading
 from replicate.data.user_scan.scan_file import read_scan, summary
 from replicate.errors import ReplicationError
@@ -111,8 +111,8 @@ def test_nsid_with_axes_in_any_order(tmp_path, loops, volts, order):
     assert scan.size_um == pytest.approx((0.6, 0.7))
 
 
-def test_hyperspy_with_axes(tmp_path, loops, volts):
-    path = tmp_path / "MY.hspy"
+def write_hyperspy(path, loops, volts):
+    """Write loops with a group of attributes for each of their axes."""
     with h5py.File(path, "w") as file:
         group = file.create_group("Experiments/loops")
         group["data"] = loops
@@ -122,7 +122,26 @@ def test_hyperspy_with_axes(tmp_path, loops, volts):
         axis = group.create_group("axis-2")
         axis.attrs.update(name="Voltage", units="V")
         axis["axis"] = volts
+
+
+def test_hyperspy_with_axes(tmp_path, loops, volts):
+    path = tmp_path / "MY.hspy"
+    write_hyperspy(path, loops, volts)
     assert assert_read(path, loops, volts).size_um == pytest.approx((0.6, 0.7))
+
+
+def test_an_attribute_that_hdf5_reads_for_ever_is_refused(tmp_path, loops, volts, monkeypatch):
+    """The second text in the heap of texts becomes free space of no size."""
+    path = tmp_path / "MY.hspy"
+    write_hyperspy(path, loops, volts)
+    content = bytearray(path.read_bytes())
+    second = content.index(b"GCOL") + 48
+    assert content[second] == 2, "the number of the second text"
+    content[second : second + 16] = bytes(16)
+    path.write_bytes(content)
+    monkeypatch.setattr(contents, "HDF5_SECONDS", 0.5)
+    with pytest.raises(ReplicationError, match=r"MY\.hspy: cannot be read \(it takes more than"):
+        read_scan(path)
 
 
 def test_hyperspy_without_voltages_takes_them_from_a_file(tmp_path, loops, volts, capsys):
