@@ -3,9 +3,10 @@
 ``nox -s attack``, or ``python -m benchmarks.attack`` where the package is installed. Every command
 is started in a folder of its own, is killed at a random moment, and is typed again. What it makes
 is then compared, byte by byte, with what an undisturbed one made; what is left over and who still
-runs is counted. It runs on simulated data, with the smoke profile. ``--write`` stores the counts
-in ``benchmarks/stored/attack.json`` and writes their table into docs/reliability.md, after every
-command, so that an interrupted attack keeps what it has counted.
+runs is counted. It is also run again undisturbed, with other variables and beside another. It runs
+on simulated data, with the smoke profile. ``--write`` stores the counts in
+``benchmarks/stored/attack.json``, beside those of commands that were not attacked this time, and
+writes their table into docs/reliability.md, after every command.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import psutil
@@ -40,6 +42,9 @@ from replicate.running.machine import hardware
 
 RECORD = ROOT / "benchmarks" / "stored" / "attack.json"
 PAGE = "docs/reliability.md"
+
+#: What the record is at least.
+SCHEMA = {"type": "object", "required": ["found"]}
 
 #: Name of the generated section of the page.
 SECTION = "attack"
@@ -86,6 +91,10 @@ TARGETS = (
         "run",
         ("replicate", "run", *_RUN, "--no-figures", "--only", "beps_heldout", "pca", "dense_ae"),
     ),
+    Target(
+        "train",
+        ("replicate", "run", *_RUN, "--no-figures", "--only", "toy", "lstm_vae", "conv_vae", "nmf"),
+    ),
     Target("bench", ("benchmarks.bench", *_RUN, "--seeds", "2", "--only", "toy_shuffled", "pca")),
     Target("figures", ("replicate", "figures", "descriptors", "--profile", "smoke"), "pictured"),
     Target("report", ("benchmarks.report", "--profile", "smoke"), "pictured"),
@@ -97,6 +106,13 @@ TARGETS = (
 PICTURED = Target(
     "pictured",
     ("replicate", "run", *_RUN, "--no-figures", "--only", "beps", "pca"),
+)
+
+#: Variables with which a command must give the bits that it gives without them.
+SURROUNDINGS = (
+    {},
+    {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MXNET_CPU_WORKER_NTHREADS": "2"},
+    {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
 )
 
 #: How a command is killed: the signal, and whether the whole group of processes gets it.
@@ -127,7 +143,12 @@ class Count:
         return not any(found)
 
 
-def start(target: Target, folder: Path, prepared: Callable = lambda: None) -> subprocess.Popen:
+def start(
+    target: Target,
+    folder: Path,
+    prepared: Callable = lambda: None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.Popen:
     """Start a command in a folder, in a group of processes of its own.
 
     Parameters
@@ -136,6 +157,8 @@ def start(target: Target, folder: Path, prepared: Callable = lambda: None) -> su
     folder : Path
     prepared : callable
         Called in the new process before the command.
+    variables : mapping of str to str
+        Of the environment, beside those of this process.
     """
 
     def heeding_interrupts():
@@ -147,7 +170,7 @@ def start(target: Target, folder: Path, prepared: Callable = lambda: None) -> su
     return subprocess.Popen(
         [sys.executable, "-m", *target.arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": paths},
+        env=os.environ | {"PYTHONPATH": paths} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -253,6 +276,29 @@ def fill_the_disk(target: Target, base: Path, expected: dict, count: Count) -> N
         count.other_bits += content(folder) != expected
 
 
+def repeat(target: Target, base: Path, expected: dict, count: Count) -> None:
+    """Run a command five times more, and count what is wrong.
+
+    It runs alone, with other variables, and twice at once in folders of their own.
+    """
+    for variables in SURROUNDINGS:
+        with _copy(base) as folder:
+            _count_undisturbed(start(target, folder, variables=variables), folder, expected, count)
+    with _copy(base) as first, _copy(base) as second:
+        for process, folder in [(start(target, folder), folder) for folder in (first, second)]:
+            _count_undisturbed(process, folder, expected, count)
+
+
+def _count_undisturbed(process, folder, expected, count):
+    """Wait for an undisturbed command, and count what is wrong."""
+    code, output = finish(process)
+    count.tried += 1
+    count.tracebacks += "Traceback" in output
+    count.wrong_codes += code not in (0, STOPPED)
+    count.other_bits += content(folder) != expected
+    count.left_over += left_over(folder)
+
+
 def run_two(target: Target, other: Target, base: Path, chance: random.Random, count: Count) -> None:
     """Start two commands in one folder, on other data each, and count whether they were mixed."""
     with _copy(base) as folder:
@@ -323,7 +369,7 @@ def attack(
         The same one after every command, and after the pairs.
     """
     chance = random.Random(seed)
-    found = {"kills": {}, "full disk": {}, "two at once": {}}
+    found = {"kills": {}, "full disk": {}, "again": {}, "two at once": {}}
     with tempfile.TemporaryDirectory() as place:
         plain = Path(place) / "plain"
         prepare(plain)
@@ -339,6 +385,7 @@ def attack(
                 kill_and_repeat(target, base, expected, seconds, chance, kills)
             full = found["full disk"].setdefault(target.name, Count())
             fill_the_disk(target, base, expected, full)
+            repeat(target, base, expected, found["again"].setdefault(target.name, Count()))
             yield found
         pairs = found["two at once"].setdefault("run", Count())
         for _ in tqdm(range(n_pairs), desc="two at once", disable=None):
@@ -364,6 +411,15 @@ def _undisturbed(target, base, folder):
     return folder, time.perf_counter() - begin
 
 
+def merged(before: dict, found: dict[str, dict[str, Count]]) -> dict:
+    """Return counts as they are stored, with those of before that were not made anew."""
+    made = {
+        kind: {name: vars(count) for name, count in counts.items() if count.tried}
+        for kind, counts in found.items()
+    }
+    return {kind: before.get(kind, {}) | counts for kind, counts in made.items()}
+
+
 def render(record: dict) -> str:
     """Return the record as a table in Markdown."""
     lines = [
@@ -375,7 +431,7 @@ def render(record: dict) -> str:
         for name, count in counts.items():
             cells = " | ".join(str(number) for number in count.values())
             lines.append(f"| {kind} | `{name}` | {cells} |")
-    lines += ["", f"Made on {record['machine']['processor']}, seed {record['seed']}."]
+    lines += ["", f"Made on {record['machine']['processor']}."]
     return "\n".join(lines)
 
 
@@ -403,15 +459,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="store the counts, and write the page")
     options = parser.parse_args(arguments)
     targets = [target for target in TARGETS if target.name in options.only]
+    before = read_json(RECORD, SCHEMA)["found"] if options.write and RECORD.exists() else {}
     for found in attack(targets, options.kills, options.pairs, options.seed):
-        record = {
-            "machine": hardware(),
-            "seed": options.seed,
-            "found": {
-                kind: {name: vars(count) for name, count in counts.items()}
-                for kind, counts in found.items()
-            },
-        }
+        record = {"machine": hardware(), "found": merged(before, found)}
         if options.write:
             publish(record, RECORD, ROOT / PAGE, SECTION, render(record))
     print(render(record))

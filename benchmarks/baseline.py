@@ -16,12 +16,12 @@ from benchmarks import claims, pages, sums
 from benchmarks.evidence import complete
 from benchmarks.rescore import renewed, rescore
 from benchmarks.store import PROFILE, ROOT, Store, block_rows, jobs_with_weights
-from replicate import causal, cli
+from replicate import causal, cli, seals
 from replicate.catalogue import PICTURES
 from replicate.causal import page
 from replicate.commands import command
 from replicate.errors import ReplicationError
-from replicate.files import atomic_path, read_json, write_text
+from replicate.files import atomic_path, write_text
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, write_metrics
 from replicate.provenance import PAPER_DATA
@@ -152,7 +152,7 @@ def causal_record(results: Path) -> dict | None:
     path = causal.folder(results) / "causal.json"
     if not path.exists():
         return None
-    record = read_json(path)
+    record = seals.read(path)
     if record["provenance"] != "measured":
         raise ReplicationError(
             f"{path}: this is from a {record['provenance']}. "

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 from scipy.io import loadmat, savemat
 
-from benchmarks import claims, rows
-from benchmarks.store import ROOT, Store
+from benchmarks import claims, paper_network, rows
+from benchmarks.store import Store
 from replicate import seals
 from replicate.data.raw import sho
 from replicate.data.raw.band_excitation import Oscillator, response
@@ -315,7 +315,7 @@ def _same_arrays(path, value):
 
 def _write_record(path):
     """Write the record of a stored training, without what its store adds."""
-    record = read_json(ROOT / "benchmarks" / "stored" / "paper_network" / "record.json")["runs"][0]
+    record = paper_network.stored_runs()[0]
     write_json(path, {name: value for name, value in record.items() if name != "error"})
 
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from benchmarks import sums
 from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
-from replicate import arithmetic, cli, locks
+from replicate import arithmetic, cli, locks, seals
 from replicate.analysis.residuals import per_spectrum_mse
 from replicate.commands import command
 from replicate.data.sources import resolve
@@ -129,16 +129,15 @@ def store(results: Path, folder: Path = FOLDER) -> list[str]:
     new = {job: _store_run(job, run, folder) for job, run in finished.items()}
     if new:
         entries = {_job(entry): entry for entry in stored_runs(folder)} | new
-        write_json(
-            record_path(folder), {"runs": [entries[job] for job in jobs() if job in entries]}
-        )
+        runs = [entries[job] for job in jobs() if job in entries]
+        seals.write(record_path(folder), {"runs": runs})
     return [job.dataset for job in finished]
 
 
 def stored_runs(folder: Path = FOLDER) -> list[dict]:
     """Return the entries of the record, none where nothing is stored."""
     path = record_path(folder)
-    return read_json(path, listing("runs"))["runs"] if path.exists() else []
+    return seals.read(path)["runs"] if path.exists() else []
 
 
 def _store_run(job, run, folder):

@@ -23,13 +23,13 @@ from benchmarks import claims, firmness, questions, rows
 from benchmarks.brief import RULE, brief
 from benchmarks.evidence import complete
 from benchmarks.store import Store
-from replicate import causal
+from replicate import causal, seals
 from replicate.catalogue import PICTURES, pictures_of
 from replicate.commands import command
 from replicate.data.remote.manifest import read_manifest
 from replicate.data.sources import load_scan
 from replicate.errors import ReplicationError
-from replicate.files import listing, read_json, write_text
+from replicate.files import write_text
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.numbers.tables import caption, results_table
@@ -215,7 +215,7 @@ def _data_files(records):
 def _statements(results):
     """Return the judged statements of the causal extension's source; none where it was not run."""
     path = causal.folder(results) / "verdicts.json"
-    return read_json(path, listing("statements"))["statements"] if path.exists() else []
+    return seals.read(path)["statements"] if path.exists() else []
 
 
 def _thread_pools(records):

@@ -25,11 +25,11 @@ from benchmarks.derived import fold_interval
 from benchmarks.paired import CODES, block_interval, changes_by_fold
 from benchmarks.sections import write_section
 from benchmarks.store import BLOCK_COLUMNS, BLOCK_KEYS, PROFILE, ROOT, Store, block_rows
-from replicate import arithmetic, cli, locks
+from replicate import arithmetic, cli, locks, seals
 from replicate.commands import command
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
-from replicate.files import listing, read_json, write_json, write_text
+from replicate.files import write_text
 from replicate.numbers.metrics import summarise
 from replicate.provenance import PAPER_DATA
 from replicate.running.pipeline import run_all
@@ -96,7 +96,7 @@ def _sweeps():
 
 def stored_runs(path: Path = RECORD) -> list[dict]:
     """Return what is stored of every run, none where nothing is stored."""
-    return read_json(path, listing("runs"))["runs"] if path.exists() else []
+    return seals.read(path)["runs"] if path.exists() else []
 
 
 def with_splits(document: dict, path: Path = RECORD) -> dict:
@@ -152,7 +152,7 @@ def store(results: Path, path: Path = RECORD, store: Store | None = None) -> lis
     entries = {_job(entry): entry for entry in stored_runs(path)} | new
     ordered = [entries[job] for job in jobs() if job in entries]
     if ordered:
-        write_json(path, {"runs": ordered})
+        seals.write(path, {"runs": ordered})
     swept = {job: run.record for job, run in finished.items() if job.variant}
     if swept:
         _store_sweeps(store or Store(), sweeps.table(swept))

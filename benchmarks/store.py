@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import sums
+from replicate import seals
 from replicate.data.heldout import square_blocks
 from replicate.errors import ReplicationError
 from replicate.files import (
-    listing,
-    read_json,
     read_npz,
     write_npz,
     write_text,
@@ -163,8 +162,7 @@ class Store:
 
         `replicate.causal.statements` judges them.
         """
-        path = self.causal_path.with_name("verdicts.json")
-        return read_json(path, listing("statements"))["statements"]
+        return seals.read(self.causal_path.with_name("verdicts.json"))["statements"]
 
     def write_weights(self, runs: Mapping[Job, Run]) -> None:
         """Replace the stored weights by those of runs."""

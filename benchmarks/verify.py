@@ -21,11 +21,11 @@ from benchmarks import claims, pages, paper_network, sums
 from benchmarks.evidence import complete
 from benchmarks.rescore import Rescored, is_of_paper, rescore
 from benchmarks.store import PROFILE, Store, jobs_with_weights
+from replicate import seals
 from replicate.causal.statements import judge_all
 from replicate.commands import command
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
-from replicate.files import read_json
 from replicate.numbers.comparisons import compare
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import interval, is_as_written
@@ -177,7 +177,7 @@ def text_checks(store, document, ledger, texts):
         + (f" but {', '.join(stale)}" if stale else ""),
     )
     statements = store.statements()
-    follows = judge_all(read_json(store.causal_path))["statements"] == statements
+    follows = judge_all(seals.read(store.causal_path))["statements"] == statements
     yield (
         "causal/verdicts.json",
         follows,

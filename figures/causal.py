@@ -17,12 +17,13 @@ from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure, SubFigure
 
 from figures.shared import common, style
+from replicate import seals
 from replicate.analysis.loops import DESCRIPTORS
 from replicate.causal import folder
 from replicate.causal.laws import rate_curve
 from replicate.data.scan import SIZE_UM
 from replicate.errors import ReplicationError
-from replicate.files import read_json, read_npz
+from replicate.files import read_npz
 from replicate.study.family import LABELS
 
 #: An edge is drawn that at least this share of the bootstrap graphs has.
@@ -77,7 +78,7 @@ def load(results: Path) -> tuple[dict, dict[str, np.ndarray]]:
             f"{record_folder}: no record here. "
             f"Make it with `python -m replicate.causal --results {results}`."
         )
-    return read_json(record_folder / "causal.json"), read_npz(record_folder / "maps.npz")
+    return seals.read(record_folder / "causal.json"), read_npz(record_folder / "maps.npz")
 
 
 def draw(results: Path, profile: str, seed: int = 0) -> Figure:

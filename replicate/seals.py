@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
+
+from replicate.errors import ReplicationError
+from replicate.files import read_json, write_json
 
 #: The field that a seal stands in.
 FIELD = "seal"
@@ -28,3 +32,24 @@ def unsealed(document: dict) -> dict:
 def is_intact(document: dict) -> bool:
     """Return whether a document is as it was when it was sealed."""
     return document.get(FIELD) == hash_of(unsealed(document))
+
+
+def write(path: str | Path, document: dict) -> None:
+    """Write a document as JSON, atomically, with its seal."""
+    write_json(path, sealed(document))
+
+
+def read(path: str | Path) -> dict:
+    """Read a document that `write` wrote; its seal is left out.
+
+    Raises
+    ------
+    ReplicationError
+        If the file is missing, is not JSON, or is not as it was written.
+    """
+    document = read_json(path, {"type": "object"})
+    if not is_intact(document):
+        raise ReplicationError(
+            f"{path}: is not as its command wrote it. Restore it, or delete it and make it again."
+        )
+    return unsealed(document)

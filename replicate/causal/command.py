@@ -9,10 +9,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from replicate import seals
 from replicate.causal import folder, library, page, record
 from replicate.commands import command
 from replicate.data import sources
-from replicate.files import read_json, write_text
+from replicate.files import write_text
 
 #: Modules of the extra `causal`. They are looked for before anything is computed.
 LIBRARIES = ("dynesty", "lingam", "causallearn")
@@ -62,7 +63,7 @@ def _parser():
 
 
 def _write_page(options):
-    stored = read_json(folder(options.results) / "causal.json")
+    stored = seals.read(folder(options.results) / "causal.json")
     write_text(Path(options.page), page.render(stored))
 
 

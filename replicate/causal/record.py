@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from replicate import seals
 from replicate.causal import (
     confounding,
     evidence,
@@ -26,7 +27,7 @@ from replicate.causal import (
 from replicate.causal.pixels import GROUPS, Pixels
 from replicate.data import sources, toy
 from replicate.errors import ReplicationError
-from replicate.files import write_json, write_npz
+from replicate.files import write_npz
 from replicate.models.schedule import active
 from replicate.running import machine, runs
 from replicate.running.runs import Run
@@ -97,8 +98,8 @@ def compute(results: str | Path, profile: str, provenance: str) -> dict[str, obj
         seconds = bar.format_dict["elapsed"]
     record["made"] = made(seconds)
     record = plain(record)
-    write_json(place / "causal.json", record)
-    write_json(place / "verdicts.json", statements.judge_all(record))
+    seals.write(place / "causal.json", record)
+    seals.write(place / "verdicts.json", statements.judge_all(record))
     return record
 
 

@@ -87,13 +87,37 @@ def test_who_does_not_end_is_counted(tmp_path, monkeypatch):
     attack.finish(process)
 
 
+def test_what_was_not_attacked_again_is_kept():
+    before = {"kills": {"run": vars(Count(tried=9)), "data": vars(Count(tried=9, orphans=1))}}
+    found = {"kills": {"data": Count(tried=3)}, "again": {"data": Count(tried=0)}}
+    kept = attack.merged(before, found)
+    assert kept == {
+        "kills": {"run": vars(Count(tried=9)), "data": vars(Count(tried=3))},
+        "again": {},
+    }
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_a_command_that_hangs_on_its_surroundings_is_counted(tmp_path, steady):
+    """It writes a number of its own, or that of the variable that says how many threads."""
+    variable = "NOBODY_SETS_IT" if steady else "OMP_NUM_THREADS"
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "writes.py").write_text(
+        f"import os, pathlib; pathlib.Path('a.csv').write_text(os.environ.get('{variable}', ''))"
+    )
+    target = Target("own", ("writes",))
+    made = attack._undisturbed(target, tmp_path / "base", tmp_path / "made")[0]
+    count = Count()
+    attack.repeat(target, tmp_path / "base", attack.content(made), count)
+    assert count.tried == 5 and count.other_bits == (0 if steady else 1) and not count.left_over
+
+
 def test_the_table_counts():
     record = {
         "machine": {"processor": "a processor"},
-        "seed": 3,
         "found": {"kills": {"run": vars(Count(tried=4, orphans=1))}},
     }
     lines = attack.render(record).splitlines()
     assert lines[2] == "| kills | `run` | 4 | 0 | 0 | 1 | 0 | 0 |"
-    assert lines[-1] == "Made on a processor, seed 3."
+    assert lines[-1] == "Made on a processor."
     assert not Count(tried=4, orphans=1).is_clean and Count(tried=4).is_clean

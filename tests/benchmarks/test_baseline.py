@@ -174,9 +174,7 @@ def test_everything_is_rewritten(results, tmp_path):
 
 def test_a_causal_record_of_the_twin_is_refused(results):
     path = results / "causal" / "causal.json"
-    write_json(
-        path, json.loads(path.read_text(encoding="utf-8")) | {"provenance": "simulated twin"}
-    )
+    seals.write(path, seals.read(path) | {"provenance": "simulated twin"})
     with pytest.raises(ReplicationError, match="nox -s causal -- --data measured"):
         baseline.causal_record(results)
 

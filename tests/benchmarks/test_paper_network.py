@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("mxnet")
 
 from benchmarks import paper_network
+from replicate import seals
 from replicate.errors import ReplicationError
 from replicate.files import read_npz, write_npz
 from replicate.provenance import Sources
@@ -61,7 +62,7 @@ def test_a_changed_weight_is_noticed_by_its_hash(stored):
 def test_another_error_than_that_of_the_weights_is_noticed(stored):
     record = json.loads((stored / "record.json").read_text())
     record["runs"][0]["verified_error"] *= 1.001
-    (stored / "record.json").write_text(json.dumps(record))
+    seals.write(stored / "record.json", record)
     assert failed(stored) == ["toy.lstm_vae_paper error"]
 
 

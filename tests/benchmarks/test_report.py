@@ -386,7 +386,7 @@ def test_statements_of_the_second_source_are_there_once_they_were_judged(tmp_pat
         "holds": True,
     }
     own = {"id": "own", "quote": "x < y", "verdict": "supported", "conditions": [condition]}
-    write_json(
+    seals.write(
         tmp_path / "causal" / "verdicts.json",
         {"provenance": "measured", "statements": [own, own | {"conditions": []}]},
     )

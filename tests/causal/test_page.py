@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from replicate import seals
 from replicate.causal import command, page, statements
 from replicate.errors import ReplicationError
-from replicate.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ STORED = ROOT / "benchmarks" / "stored" / "causal"
 
 @pytest.fixture(scope="module")
 def record():
-    return read_json(STORED / "causal.json")
+    return seals.read(STORED / "causal.json")
 
 
 def test_the_page_is_that_of_the_stored_record(record):
@@ -27,7 +27,7 @@ def test_the_page_is_that_of_the_stored_record(record):
 
 
 def test_the_verdicts_are_those_of_the_stored_record(record):
-    assert read_json(STORED / "verdicts.json") == statements.judge_all(record)
+    assert seals.read(STORED / "verdicts.json") == statements.judge_all(record)
 
 
 def test_a_number_that_changes_changes_the_verdict(record):
