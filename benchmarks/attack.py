@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -36,7 +37,7 @@ from tqdm import tqdm
 from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import cli, seals, temporary
-from replicate.commands import STOPPED, USER_ERROR, command
+from replicate.commands import USER_ERROR, command
 from replicate.files import file_hash, read_json
 from replicate.running.machine import hardware
 
@@ -62,6 +63,9 @@ OF_THE_MOMENT = ("git_commit", "machine", "seconds", "thread_pools", "versions",
 LASTING = (".npz", ".npy", ".csv", ".png")
 WITH_TIMES = ("history", "results_table", ".")
 
+#: What Python says where Ctrl-C comes before it runs any code of a command.
+NOT_OURS = "Failed to import the site module"
+
 #: Kinds of number that are not the same twice: times, and memory.
 MEASURED_TIMES = ("seconds", "memory")
 
@@ -84,6 +88,23 @@ class Target:
     name: str
     arguments: tuple[str, ...]
     needs: str | None = None
+
+
+class Undisturbed(NamedTuple):
+    """What came of an undisturbed command.
+
+    Attributes
+    ----------
+    content : dict of str to str
+        What it made, as `content` returns it.
+    code : int
+        Its exit code: that of ``data --check`` is 1 where there are no data.
+    seconds : float
+    """
+
+    content: dict[str, str]
+    code: int
+    seconds: float
 
 
 TARGETS = (
@@ -135,6 +156,11 @@ class Count:
     orphans: int = 0
     tracebacks: int = 0
     wrong_codes: int = 0
+
+    def add(self, other: Count) -> None:
+        """Add the numbers of another count."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
     @property
     def is_clean(self) -> bool:
@@ -228,7 +254,7 @@ def kill(process: subprocess.Popen, how: tuple[int, bool]) -> int:
 
 
 def kill_and_repeat(
-    target: Target, base: Path, expected: dict, seconds: float, chance: random.Random, count: Count
+    target: Target, base: Path, expected: Undisturbed, chance: random.Random, count: Count
 ) -> None:
     """Kill a command once, type it again, and count what is wrong.
 
@@ -237,28 +263,43 @@ def kill_and_repeat(
     target : Target
     base : Path
         A folder with what the command needs.
-    expected : dict
-        As `content` returns it, of an undisturbed command.
-    seconds : float
-        How long an undisturbed command takes.
+    expected : Undisturbed
     chance : random.Random
     count : Count
         Counted on.
     """
     with _copy(base) as folder:
         process = start(target, folder)
-        time.sleep(chance.uniform(0, seconds))
-        count.orphans += kill(process, chance.choice(KILLS))
+        delay, how = chance.uniform(0, expected.seconds), chance.choice(KILLS)
+        time.sleep(delay)
+        orphans = kill(process, how)
         _, killed = finish(process)
         code, output = finish(start(target, folder))
-        count.tried += 1
-        count.tracebacks += "Traceback" in killed + output
-        count.wrong_codes += code != 0
-        count.other_bits += content(folder) != expected
-        count.left_over += left_over(folder)
+        one = Count(
+            tried=1,
+            other_bits=int(content(folder) != expected.content),
+            left_over=left_over(folder),
+            orphans=orphans,
+            tracebacks=int("Traceback" in killed + output and NOT_OURS not in killed),
+            wrong_codes=int(code != expected.code),
+        )
+        count.add(one)
+        if not one.is_clean:
+            name = f"{signal.Signals(how[0]).name}{' to all' if how[1] else ''}"
+            print(f"{target.name}: {name} after {delay:.2f} s: {one}", file=sys.stderr)
+            print(
+                f"{_differences(content(folder), expected.content)}{killed}{output}",
+                file=sys.stderr,
+            )
 
 
-def fill_the_disk(target: Target, base: Path, expected: dict, count: Count) -> None:
+def _differences(found, expected):
+    """Return a line for each file that is missing, more or another one."""
+    names = sorted({name for name, _ in found.items() ^ expected.items()})
+    return "".join(f"other bits: {name}\n" for name in names)
+
+
+def fill_the_disk(target: Target, base: Path, expected: Undisturbed, count: Count) -> None:
     """Run a command where no file can grow, then where there is room, and count what is wrong."""
 
     def no_room():
@@ -272,11 +313,11 @@ def fill_the_disk(target: Target, base: Path, expected: dict, count: Count) -> N
         code, output = finish(start(target, folder))
         count.tried += 1
         count.tracebacks += "Traceback" in output
-        count.wrong_codes += code != 0
-        count.other_bits += content(folder) != expected
+        count.wrong_codes += code != expected.code
+        count.other_bits += content(folder) != expected.content
 
 
-def repeat(target: Target, base: Path, expected: dict, count: Count) -> None:
+def repeat(target: Target, base: Path, expected: Undisturbed, count: Count) -> None:
     """Run a command five times more, and count what is wrong.
 
     It runs alone, with other variables, and twice at once in folders of their own.
@@ -294,8 +335,8 @@ def _count_undisturbed(process, folder, expected, count):
     code, output = finish(process)
     count.tried += 1
     count.tracebacks += "Traceback" in output
-    count.wrong_codes += code not in (0, STOPPED)
-    count.other_bits += content(folder) != expected
+    count.wrong_codes += code != expected.code
+    count.other_bits += content(folder) != expected.content
     count.left_over += left_over(folder)
 
 
@@ -375,14 +416,14 @@ def attack(
         prepare(plain)
         bases = {None: plain}
         if any(target.needs for target in targets):
-            bases[PICTURED.name] = _undisturbed(PICTURED, plain, Path(place) / "pictured")[0]
+            undisturbed(PICTURED, plain, Path(place) / "pictured")
+            bases[PICTURED.name] = Path(place) / "pictured"
         for target in targets:
             base = bases[target.needs]
-            made, seconds = _undisturbed(target, base, Path(place) / f"{target.name} made")
-            expected = content(made)
+            expected = undisturbed(target, base, Path(place) / f"{target.name} made")
             kills = found["kills"].setdefault(target.name, Count())
             for _ in tqdm(range(n_kills), desc=f"kill {target.name}", disable=None):
-                kill_and_repeat(target, base, expected, seconds, chance, kills)
+                kill_and_repeat(target, base, expected, chance, kills)
             full = found["full disk"].setdefault(target.name, Count())
             fill_the_disk(target, base, expected, full)
             repeat(target, base, expected, found["again"].setdefault(target.name, Count()))
@@ -401,14 +442,20 @@ def _pair():
     return Target("run", simulated), Target("run", auto)
 
 
-def _undisturbed(target, base, folder):
-    """Run a command in a copy of a folder, and return the copy and the seconds that it took."""
+def undisturbed(target: Target, base: Path, folder: Path) -> Undisturbed:
+    """Run a command in a copy of a folder, and return what came of it.
+
+    Raises
+    ------
+    RuntimeError
+        If it ends in a traceback.
+    """
     shutil.copytree(base, folder)
     begin = time.perf_counter()
     code, output = finish(start(target, folder))
-    if code not in (0, STOPPED):
+    if "Traceback" in output:
         raise RuntimeError(f"{target.name}: exit code {code}\n{output}")
-    return folder, time.perf_counter() - begin
+    return Undisturbed(content(folder), code, time.perf_counter() - begin)
 
 
 def merged(before: dict, found: dict[str, dict[str, Count]]) -> dict:

@@ -2,10 +2,12 @@
 
 import sys
 
-from replicate import lifeline, surroundings
+from replicate import lifeline
 
 if __name__ == "__main__":
     lifeline.end_quietly_on_interrupt()
+
+from replicate import surroundings
 
 # Before NumPy and Matplotlib are loaded.
 surroundings.prepare()

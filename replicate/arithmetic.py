@@ -10,7 +10,6 @@ The variables are read when a library is loaded: `pin` must be called before Num
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -160,6 +159,8 @@ def numpy_features(flags: frozenset[str] | None = None, version: str | None = No
         Version of NumPy; by default of the one installed.
     """
     flags = processor_flags() if flags is None else flags
+    import importlib.metadata  # it takes a while, in which Ctrl-C would show a traceback
+
     major, minor = (version or importlib.metadata.version("numpy")).split(".")[:2]
     is_new = (int(major), int(minor)) >= (2, 4)
     features = NEW_NUMPY_FEATURES if is_new else NUMPY_FEATURES

@@ -78,6 +78,9 @@ LATENT_NAMES = {
 #: Latents are drawn in viridis without its lightest end, which does not show as a line on white.
 LATENT_MAP = ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.92, 256)), name="latent")
 
+#: The layout of a figure is rounded to so many digits, in shares of its width or height.
+LAYOUT_DIGITS = 6
+
 #: Errors are drawn in this colour map.
 ERROR_MAP = mpl.colormaps["inferno"]
 
@@ -246,13 +249,34 @@ def model_title(model: str, record: dict) -> str:
 
 def save(fig: Figure, folder: Path, name: str) -> list[Path]:
     """Write a figure as PNG and as PDF, and return both paths; each file is whole or not there."""
+    lay_out(fig)
     paths = []
     # No date in the PDF: the same numbers give the same file.
     for suffix, metadata in (("png", None), ("pdf", {"CreationDate": None})):
         path = Path(folder) / f"{name}.{suffix}"
         with atomic_path(path) as temporary:
             fig.savefig(temporary, dpi=250, metadata=metadata)
-        # Laid out once is enough.
-        fig.set_layout_engine("none")
         paths.append(path)
     return paths
+
+
+def lay_out(fig: Figure) -> None:
+    """Lay a figure out for good, and round where its parts lie.
+
+    The last digits of the layout depend on where its solver finds its variables in memory. They
+    could move a line by a pixel, and the same numbers would not give the same file.
+    """
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    for part in _subfigures(fig):
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(LAYOUT_DIGITS))
+    for ax in fig.axes:
+        bounds = np.array(ax.get_position(original=True).bounds)
+        ax.set_position(bounds.round(LAYOUT_DIGITS))
+
+
+def _subfigures(fig):
+    """Yield the figures within a figure, and those within them."""
+    for part in fig.subfigs:
+        yield part
+        yield from _subfigures(part)

@@ -106,9 +106,9 @@ def test_a_command_that_hangs_on_its_surroundings_is_counted(tmp_path, steady):
         f"import os, pathlib; pathlib.Path('a.csv').write_text(os.environ.get('{variable}', ''))"
     )
     target = Target("own", ("writes",))
-    made = attack._undisturbed(target, tmp_path / "base", tmp_path / "made")[0]
+    expected = attack.undisturbed(target, tmp_path / "base", tmp_path / "made")
     count = Count()
-    attack.repeat(target, tmp_path / "base", attack.content(made), count)
+    attack.repeat(target, tmp_path / "base", expected, count)
     assert count.tried == 5 and count.other_bits == (0 if steady else 1) and not count.left_over
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from figures.shared import style
@@ -258,6 +259,26 @@ def test_the_worst_loops_do_not_flatten_those_of_best_and_median_pixel(results):
             np.testing.assert_allclose(
                 ax.get_ylim(), (values.min() - margin, values.max() + margin), rtol=1e-6
             )
+
+
+def test_the_last_digits_of_the_layout_move_nothing(results, tmp_path, monkeypatch):
+    """They depend on where the layout's solver finds its variables in memory."""
+    plain = Figure.draw_without_rendering
+
+    def nudged(fig):
+        plain(fig)
+        for ax in fig.axes:
+            ax.set_position(np.array(ax.get_position(original=True).bounds) + 3e-16)
+        for part in fig.subfigs:
+            part.bbox_relative.set_points(part.bbox_relative.get_points() - 3e-16)
+
+    bounds = []
+    for draw in (plain, nudged):
+        monkeypatch.setattr(Figure, "draw_without_rendering", draw)
+        fig = script("fig4").draw(results, "smoke")
+        style.lay_out(fig)
+        bounds.append([ax.get_window_extent().bounds for ax in fig.axes])
+    np.testing.assert_array_equal(*bounds)
 
 
 def test_without_benchmark_the_table_says_what_was_not_measured(results):
