@@ -174,9 +174,27 @@ def render(record: dict) -> str:
         "problem and 5 on BEPS, on the ramp, after growth or by bisection of β; by *rank* it did "
         "not, and the channels of greatest KL were taken. β: lowest and highest of the selected "
         "models. Epochs: median, with the warm-up and without the settling. Made on "
-        f"{machine['processor']}.",
+        f"{machine['processor']}. {_compared(record['rows'])}",
     ]
     return "\n".join(lines)
+
+
+def _compared(rows):
+    """Return a sentence on how many native trainings came out as the pinned ones did."""
+    outcomes = {
+        name: {
+            (row["dataset"], row["model"], row["seed"]): (row["beta"], row["epochs"])
+            for row in rows
+            if row["arithmetic"] == name
+        }
+        for name in (arithmetic.PINNED, arithmetic.NATIVE)
+    }
+    both = outcomes[arithmetic.PINNED].items() & outcomes[arithmetic.NATIVE].items()
+    return (
+        f"Of {len(outcomes[arithmetic.NATIVE])} native trainings {len(both)} ended with the pinned "
+        "one's β, to the last digit, and epochs: a processor without AVX-512 runs the pinned code "
+        "anyway."
+    )
 
 
 def _cells(group):

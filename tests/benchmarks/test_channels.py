@@ -37,11 +37,23 @@ def test_exact_is_the_number_asked_for_and_not_by_rank(entry, is_exact):
 
 def test_the_table_counts_every_way():
     rows = [row(beta=0.1), row("growth", beta=1.5, epochs=50), row("rank", epochs=40)]
-    record = {"rows": [*rows, row(model="conv_vae")], "machine": {"processor": "a processor"}}
+    rows = [entry | {"seed": seed} for seed, entry in enumerate(rows)]
+    record = {
+        "rows": [*rows, row(model="conv_vae") | {"seed": 0}],
+        "machine": {"processor": "a processor"},
+    }
     lines = channels.render(record).splitlines()
     assert lines[2] == "| Dense β-VAE, toy | pinned | 3 | 2 | 1 | 1 | 0 | 1 | 0.10 to 1.50 | 40 |"
     assert lines[3].startswith("| Convolutional β-VAE, toy | pinned | 1 | 1 |")
     assert "a processor" in lines[-1]
+
+
+def test_the_note_counts_native_trainings_that_came_out_as_the_pinned_ones():
+    pinned = [row(beta=0.1 * seed) | {"seed": seed} for seed in range(3)]
+    native = [entry | {"arithmetic": "native"} for entry in pinned]
+    native[1]["beta"] += 1e-15
+    record = {"rows": [*pinned, *native], "machine": {"processor": "a processor"}}
+    assert "Of 3 native trainings 2 ended with the pinned one's β" in channels.render(record)
 
 
 @pytest.fixture
