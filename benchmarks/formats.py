@@ -297,7 +297,8 @@ def _clean(path):
 
 def _same_clean(path, cleaned):
     """Return whether the voltages are those in the file, which cleaning leaves as they are."""
-    expected = [loadmat(path)[name].ravel() for name in ("Voltagedata_mixed", "VoltageDC_mixed")]
+    names = ("Voltagedata_mixed", "VoltageDC_mixed")
+    expected = [values.ravel() for name, values in _by_scipy(path, names).items() if name in names]
     return np.allclose(np.sort(cleaned[VOLTAGES]), np.sort(expected))
 
 
