@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -476,7 +476,7 @@ def render(record: dict) -> str:
     ]
     for kind, counts in record["found"].items():
         for name, count in counts.items():
-            cells = " | ".join(str(number) for number in count.values())
+            cells = " | ".join(str(count[field.name]) for field in fields(Count))
             lines.append(f"| {kind} | `{name}` | {cells} |")
     lines += ["", f"Made on {record['machine']['processor']}."]
     return "\n".join(lines)

@@ -115,7 +115,7 @@ def test_a_command_that_hangs_on_its_surroundings_is_counted(tmp_path, steady):
 def test_the_table_counts():
     record = {
         "machine": {"processor": "a processor"},
-        "found": {"kills": {"run": vars(Count(tried=4, orphans=1))}},
+        "found": {"kills": {"run": dict(sorted(vars(Count(tried=4, orphans=1)).items()))}},
     }
     lines = attack.render(record).splitlines()
     assert lines[2] == "| kills | `run` | 4 | 0 | 0 | 1 | 0 | 0 |"
