@@ -13,6 +13,7 @@ from replicate.analysis.disentanglement import (
     disentangled,
     mutual_information_gap,
     nonlinear_r2,
+    random_rotations,
     rotated_gap,
     sap,
 )
@@ -192,3 +193,25 @@ def test_the_gap_of_chance_is_between_none_and_that_of_a_perfect_code(factors):
     by_chance = rotated_gap(factors, factors)
     assert 0.05 < by_chance < 0.5
     assert by_chance == rotated_gap(factors, factors), "the same rotations again"
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_random_rotations_are_rotations(n):
+    rotations = random_rotations(n, 40)
+    np.testing.assert_allclose(
+        rotations @ rotations.transpose(0, 2, 1), np.tile(np.eye(n), (40, 1, 1)), atol=1e-12
+    )
+    np.testing.assert_allclose(np.linalg.det(rotations), 1)
+
+
+def test_random_rotations_favour_no_direction():
+    """Entries have the mean and the variance of those of a uniform rotation: 0 and 1/n."""
+    entries = random_rotations(3, 20_000)
+    np.testing.assert_allclose(entries.mean(axis=0), 0, atol=0.02)
+    np.testing.assert_allclose(entries.var(axis=0), 1 / 3, atol=0.01)
+
+
+def test_random_rotations_are_those_of_the_published_numbers():
+    """The first ones that `scipy.stats.special_ortho_group` of SciPy 1.15 draws from seed 0."""
+    expected = [[-0.97522402, -0.22121958], [0.22121958, -0.97522402]]
+    np.testing.assert_allclose(random_rotations(2, 20)[0], expected, atol=1e-8)
