@@ -80,9 +80,17 @@ def draw_scan(results: Path, profile: str, _seed: int = 0) -> Figure:
     sizes = np.concatenate([np.abs(values).ravel() for values in errors.values()])
     limit = np.quantile(sizes, DRAWN_SHARE)
     fig = style.figure(height=0.6 + 1.3 * len(loaded))
-    units = [scan_units.unit_of(scan, channel) for channel in range(scan.n_channels)]
-    shared = "all" if len(set(units)) == 1 else "col"
-    axes = fig.subplots(len(loaded), scan.n_channels, sharex=True, sharey=shared, squeeze=False)
+    channels = range(scan.n_channels)
+    labels = [f"error ({scan_units.unit_of(scan, channel)})" for channel in channels]
+    limits = [scan_units.differences_in_unit(scan, channel, limit) for channel in channels]
+    are_alike = len(set(limits)) == 1
+    axes = fig.subplots(
+        len(loaded),
+        scan.n_channels,
+        sharex=True,
+        sharey="all" if are_alike else "col",
+        squeeze=False,
+    )
     for row, (model, runs) in zip(axes, loaded.items()):
         kinds = (errors[model], pooled(runs, "index_bias"), pooled(runs, "index_spread"))
         for channel, ax in enumerate(row):
@@ -90,14 +98,14 @@ def draw_scan(results: Path, profile: str, _seed: int = 0) -> Figure:
                 scan_units.differences_in_unit(scan, channel, scan.align(values)[:, channel])
                 for values in kinds
             )
-            drawn_to = scan_units.differences_in_unit(scan, channel, limit)
-            draw_indices(ax, model, drawn, biases, drawn_to)
-            numbers = summary(biases, spreads)
-            ax.set(title=f"{scan.channels[channel]}: {numbers}", ylim=(-drawn_to, drawn_to))
-            if channel == 0 or shared == "col":
-                ax.set_ylabel(f"error ({units[channel]})")
+            draw_indices(ax, model, drawn, biases, limits[channel])
+            ax.set(
+                title=f"{scan.channels[channel]}: {summary(biases, spreads)}",
+                ylim=(-limits[channel], limits[channel]),
+                ylabel="" if are_alike else labels[channel],
+            )
         name = LABELS[model].replace(", ", ",\n")
-        row[0].set_ylabel(f"{name}\n{all_seeds.count_seeds(runs)}\n{row[0].get_ylabel()}")
+        row[0].set_ylabel(f"{name}\n{all_seeds.count_seeds(runs)}\n{labels[0]}")
     steps = np.arange(0, scan.n_steps, scan.n_steps // 4)
     volts = [f"{value:.0f}".replace("-", "−") for value in scan.voltages[0][steps]]
     for ax in axes[-1]:

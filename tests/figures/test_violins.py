@@ -235,6 +235,24 @@ def test_errors_of_a_scan_with_units_are_drawn_in_them(tmp_path, monkeypatch):
         assert ax.get_ylim()[1] == pytest.approx(0.5 * deviation, rel=1e-3)
 
 
+def test_channels_of_one_unit_keep_their_own_limits(tmp_path, monkeypatch):
+    """Their deviations differ tenfold."""
+    aligned, volts = twin.simulate(shape=(6, 7)).aligned()
+    response = aligned[:, 0].reshape(6, 7, -1)
+    np.savez(
+        tmp_path / "MY.npz",
+        piezoresponse=response,
+        another=10 * response,
+        voltages=volts,
+        units=["V", "V"],
+    )
+    scan = replicate.read(tmp_path / "MY.npz")
+    monkeypatch.setattr(violins.sources, "load_scan", lambda provenance: scan)
+    write_run(tmp_path, Job("standard", "beps", "pca", 0), scan)
+    first, second = (ax.get_ylim()[1] for ax in violins.draw_scan(tmp_path, "standard").get_axes())
+    assert second == pytest.approx(10 * first, rel=1e-3)
+
+
 def test_pixels_show_the_mean_of_each_seed_and_the_median_of_all(results):
     axes = violins.draw_spectra(results, "standard").get_axes()
     for ax, dataset in zip(axes, violins.SCORED_SPECTRA):
