@@ -275,22 +275,38 @@ def kill_and_repeat(
         orphans = kill(process, how)
         _, killed = finish(process)
         code, output = finish(start(target, folder))
-        one = Count(
-            tried=1,
-            other_bits=int(content(folder) != expected.content),
-            left_over=left_over(folder),
-            orphans=orphans,
-            tracebacks=int("Traceback" in killed + output and NOT_OURS not in killed),
-            wrong_codes=int(code != expected.code),
-        )
+        ours = "" if NOT_OURS in killed else killed
+        one = judge(folder, expected, code, ours + output, orphans)
         count.add(one)
         if not one.is_clean:
             name = f"{signal.Signals(how[0]).name}{' to all' if how[1] else ''}"
             print(f"{target.name}: {name} after {delay:.2f} s: {one}", file=sys.stderr)
-            print(
-                f"{_differences(content(folder), expected.content)}{killed}{output}",
-                file=sys.stderr,
-            )
+            differences = _differences(content(folder), expected.content)
+            print(f"{differences}{killed}{output}", file=sys.stderr)
+
+
+def judge(folder: Path, expected: Undisturbed, code: int, output: str, n_orphans: int = 0) -> Count:
+    """Return what is wrong with a folder in which a command has ended by itself.
+
+    Parameters
+    ----------
+    folder : Path
+    expected : Undisturbed
+    code : int
+        Its exit code.
+    output : str
+        What it printed.
+    n_orphans : int
+        How many processes a kill before it left running.
+    """
+    return Count(
+        tried=1,
+        other_bits=int(content(folder) != expected.content),
+        left_over=left_over(folder),
+        orphans=n_orphans,
+        tracebacks=int("Traceback" in output),
+        wrong_codes=int(code != expected.code),
+    )
 
 
 def _differences(found, expected):
@@ -310,11 +326,7 @@ def fill_the_disk(target: Target, base: Path, expected: Undisturbed, count: Coun
         count.wrong_codes += code not in (0, 1, USER_ERROR)
         count.tracebacks += "Traceback" in output
         count.left_over += left_over(folder)
-        code, output = finish(start(target, folder))
-        count.tried += 1
-        count.tracebacks += "Traceback" in output
-        count.wrong_codes += code != expected.code
-        count.other_bits += content(folder) != expected.content
+        count.add(judge(folder, expected, *finish(start(target, folder))))
 
 
 def repeat(target: Target, base: Path, expected: Undisturbed, count: Count) -> None:
@@ -324,20 +336,11 @@ def repeat(target: Target, base: Path, expected: Undisturbed, count: Count) -> N
     """
     for variables in SURROUNDINGS:
         with _copy(base) as folder:
-            _count_undisturbed(start(target, folder, variables=variables), folder, expected, count)
+            ended = finish(start(target, folder, variables=variables))
+            count.add(judge(folder, expected, *ended))
     with _copy(base) as first, _copy(base) as second:
         for process, folder in [(start(target, folder), folder) for folder in (first, second)]:
-            _count_undisturbed(process, folder, expected, count)
-
-
-def _count_undisturbed(process, folder, expected, count):
-    """Wait for an undisturbed command, and count what is wrong."""
-    code, output = finish(process)
-    count.tried += 1
-    count.tracebacks += "Traceback" in output
-    count.wrong_codes += code != expected.code
-    count.other_bits += content(folder) != expected.content
-    count.left_over += left_over(folder)
+            count.add(judge(folder, expected, *finish(process)))
 
 
 def run_two(target: Target, other: Target, base: Path, chance: random.Random, count: Count) -> None:
