@@ -17,11 +17,7 @@ from benchmarks import sums
 from replicate import seals
 from replicate.data.heldout import square_blocks
 from replicate.errors import ReplicationError
-from replicate.files import (
-    read_npz,
-    write_npz,
-    write_text,
-)
+from replicate.files import read_npz, write_npz, write_text
 from replicate.numbers.metrics import read_metrics, seeds_of
 from replicate.provenance import Sources
 from replicate.running.runs import Run

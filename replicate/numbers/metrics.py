@@ -14,7 +14,7 @@ from scipy import stats
 
 from replicate import seals
 from replicate.errors import ReplicationError
-from replicate.files import check_schema, read_json, write_json
+from replicate.files import check_schema, read_json
 from replicate.numbers.kinds import KINDS, PER_CHANNEL, kind_of
 from replicate.provenance import OWN_SCAN, TEXTS
 from replicate.study.job import DATASETS
@@ -161,7 +161,7 @@ def write_metrics(path: Path, document: dict) -> None:
         If a field is wrong.
     """
     _validate(path, document)
-    write_json(path, seals.sealed(document))
+    seals.write(path, document)
 
 
 def read_metrics(path: Path) -> dict:

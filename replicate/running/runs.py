@@ -180,7 +180,7 @@ class Run:
             path.relative_to(self.folder).as_posix(): file_hash(path) for path in self._content()
         }
         document = {"key": key(config), "files": files, **record}
-        write_json(self.folder / "record.json", seals.sealed(document))
+        seals.write(self.folder / "record.json", document)
         if record["status"] == "complete":
             self.checkpoint.unlink(missing_ok=True)
 

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.stats import f as f_distribution
 
 from replicate.data.raw.band_excitation import Oscillator
+from replicate.data.raw.matlab import piezoresponse
 from replicate.errors import ReplicationError
 
 #: So many spectra are fitted at a time: few enough to stay in the cache of the processor.
@@ -122,6 +123,20 @@ def fit_blocks(
     return joined, np.concatenate(fitted)
 
 
+def on_one_axis(amplitude: np.ndarray, phase: np.ndarray, voltage: np.ndarray) -> np.ndarray:
+    """Return the loops A cos(phi + theta), with the angle of `optimum_rotation`.
+
+    Parameters
+    ----------
+    amplitude, phase : ndarray of shape (..., n_steps)
+        The phase in rad. Steps without a fit, NaN, stay NaN.
+    voltage : ndarray of shape (n_steps,)
+        V.
+    """
+    theta = optimum_rotation(amplitude * np.exp(1j * phase), voltage)
+    return piezoresponse(amplitude, phase, theta)
+
+
 def optimum_rotation(response: np.ndarray, voltage: np.ndarray) -> np.ndarray:
     """Return the angle theta that turns the response of each loop onto one axis (Section 2).
 
@@ -142,8 +157,8 @@ def optimum_rotation(response: np.ndarray, voltage: np.ndarray) -> np.ndarray:
     """
     response = np.nan_to_num(response)
     theta = -np.angle(np.sum(response**2, axis=-1)) / 2
-    piezoresponse = (response * np.exp(1j * theta)[..., np.newaxis]).real
-    rises = np.sum(piezoresponse * voltage, axis=-1) >= 0
+    turned = (response * np.exp(1j * theta)[..., np.newaxis]).real
+    rises = np.sum(turned * voltage, axis=-1) >= 0
     opposite = np.where(theta > 0, theta - np.pi, theta + np.pi)
     return np.where(rises, theta, opposite)
 

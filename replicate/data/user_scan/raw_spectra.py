@@ -18,7 +18,6 @@ from tqdm import tqdm
 from replicate.data.raw import band_excitation, sho
 from replicate.data.raw.band_excitation import Oscillator, response
 from replicate.data.raw.clean import interpolate
-from replicate.data.raw.matlab import piezoresponse
 from replicate.data.remote.fetch import cache_folder
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_npz, write_npz
@@ -112,9 +111,7 @@ def loops(item: Any, places: Layout) -> tuple[np.ndarray, np.ndarray, str]:
     oscillator = Oscillator(*(fitted[name] for name in Oscillator._fields))
     missing = np.isnan(oscillator.amplitude)
     blank = missing.mean(axis=1) > LARGEST_GAP
-    response = oscillator.amplitude * np.exp(1j * oscillator.phase)
-    theta = sho.optimum_rotation(response, places.voltages)
-    values = piezoresponse(oscillator.amplitude, oscillator.phase, theta)
+    values = sho.on_one_axis(oscillator.amplitude, oscillator.phase, places.voltages)
     filled = [_filled(each, missing, blank) for each in (values, oscillator.resonance)]
     n_filled = np.count_nonzero(missing[~blank])
     note = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from replicate.data.heldout import ChannelScaler
-from replicate.data.raw.sho import optimum_rotation
+from replicate.data.raw.sho import on_one_axis
 from replicate.data.scan import Scan, cycle_steps
 from replicate.data.user_scan import cycles, outliers
 from replicate.data.user_scan.contents import text
@@ -266,7 +266,8 @@ def _voltages_and_loops(arrays, channels, shape, reading):
         stored_voltage = stored_voltages[channel][steps]
         stored_loops = _values(arrays, channel).reshape(-1, n_steps)[:, steps]
         if np.iscomplexobj(stored_loops):
-            stored_loops = _on_one_axis(stored_loops, stored_voltage)
+            parts = np.abs(stored_loops), np.angle(stored_loops)
+            stored_loops = on_one_axis(*parts, stored_voltage)
             notes.append(f"{channel}: complex numbers, as A cos(phi + theta)")
         stored_loops, blanked = outliers.blank(channel, stored_loops, shape, reading.blank_outliers)
         voltage, values = _merge_repeats(stored_voltage, stored_loops, reading.repeat)
@@ -292,12 +293,6 @@ def _merging(n_steps, n_merged, repeat):
             "averaged; --repeat 1 or --repeat 2 takes one of them, such as that after the pulse"
         )
     return f"{n_steps} steps became {n_merged}: number {repeat} of those at one voltage is taken"
-
-
-def _on_one_axis(response, voltages):
-    """Return A cos(phi + theta) of complex loops, with the angle of Section 2 of the paper."""
-    theta = optimum_rotation(response, voltages)
-    return (response * np.exp(1j * theta)[:, np.newaxis]).real
 
 
 def _values(arrays, name):

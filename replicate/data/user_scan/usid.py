@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replicate.data.raw.matlab import piezoresponse
-from replicate.data.raw.sho import optimum_rotation
+from replicate.data.raw.sho import on_one_axis
 from replicate.data.user_scan import raw_spectra
 from replicate.data.user_scan.contents import is_elsewhere, refuse_large, text, values_of, walk
 from replicate.data.user_scan.reading import Reading
@@ -433,8 +432,7 @@ def _read_fit(name, item, reading):
     fitted = [values[_field(item, part)].astype(np.float64) for part in FIT]
     failed, note = _failed(values, item)
     amplitude, phase, resonance = (np.where(failed, np.nan, each) for each in fitted[:3])
-    theta = optimum_rotation(amplitude * np.exp(1j * phase), voltages)
-    loops = piezoresponse(amplitude, phase, theta)
+    loops = on_one_axis(amplitude, phase, voltages)
     arrays = {"piezoresponse": loops, "voltages": voltages}
     units = [_unit_in(_field(item, "Amplitude"))]
     if np.ptp(resonance[np.isfinite(resonance)]) > 0:
