@@ -5,8 +5,8 @@ split leaves out blocks of 6 x 6 pixels, most of whose pixels have a neighbour t
 Here models are fitted and scored on blocks of 12 x 12 pixels with a gap of 2 pixels around them
 (five folds of each of two splits), on stripes of 12 rows, with shuffled steps and with aligned
 channels; and the sweeps over latents and over few spectra are run on all folds. Runs are
-pinned. An interrupted command goes on where it was, and what is stored stays until it is made
-anew. What comes out is written into ``benchmarks/stored`` and docs/splits.md.
+pinned. Runs that are stored already are left out, unless ``--again`` is given, and an interrupted
+command goes on where it was. What comes out is written into ``benchmarks/stored`` and docs/splits.md.
 """
 
 from __future__ import annotations
@@ -97,6 +97,30 @@ def _sweeps():
 def stored_runs(path: Path = RECORD) -> list[dict]:
     """Return what is stored of every run, none where nothing is stored."""
     return seals.read(path)["runs"] if path.exists() else []
+
+
+def missing(listed: Iterable[Job], path: Path = RECORD, store: Store | None = None) -> list[Job]:
+    """Return those of some jobs of which nothing is stored yet.
+
+    Parameters
+    ----------
+    listed : iterable of Job
+    path : Path
+        What is stored.
+    store : Store, optional
+        The one of the repository by default: it has the table of the sweeps.
+    """
+    there = {_job(entry) for entry in stored_runs(path)} | _swept((store or Store()).sweeps())
+    return [job for job in listed if job not in there]
+
+
+def _swept(table):
+    """Return the jobs of a table of sweeps."""
+    columns = ["dataset", "model", "seed", "setting", "value"]
+    return {
+        Job(PROFILE, dataset, model, seed, f"{setting}={value:g}")
+        for dataset, model, seed, setting, value in table[columns].drop_duplicates().to_numpy()
+    }
 
 
 def with_splits(document: dict, path: Path = RECORD) -> dict:
@@ -269,6 +293,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="keep these data sets and models only",
     )
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="also run what is stored already",
+    )
+    parser.add_argument(
         "--store",
         action="store_true",
         help="run nothing: store what is complete",
@@ -287,9 +316,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options):
     """Run the jobs that are not complete yet, and return those that failed."""
-    wanted = [job for job in jobs() if job.is_wanted(options.only)]
+    listed = [job for job in jobs() if job.is_wanted(options.only)]
+    wanted = listed if options.again else missing(listed)
     cli.check_mxnet(wanted)
-    print(f"{len(wanted)} runs: {_counted(wanted)}. Two hours on two cores for all of them.")
+    print(f"{len(listed) - len(wanted)} of {len(listed)} runs are stored already.")
+    print(f"{len(wanted)} to do: {_counted(wanted)}. All {len(jobs())} take some five hours.")
     with locks.held(options.results / PROFILE):
         failures = run_all(wanted, resolve("measured"), options.results)
     cli.print_failures(failures)

@@ -67,6 +67,16 @@ def test_what_is_stored_stays_when_another_run_is_stored(tmp_path):
     assert metrics["beps_buffered.pca.heldout_mse"]["values"] == [0.5, 0.25]
 
 
+def test_what_is_stored_is_missing_no_more(tmp_path):
+    path = tmp_path / "splits.json"
+    write_run(tmp_path / "runs", job("pca", 0), 0.5)
+    splits.store(tmp_path / "runs", path)
+    swept = Job("standard", "beps_heldout", "pca", 0, "latents=8")
+    never = Job("standard", "beps_heldout", "pca", 0, "latents=7")
+    listed = [job("pca", 0), job("pca", 1), swept, never]
+    assert splits.missing(listed, path) == [job("pca", 1), never]
+
+
 def test_runs_on_other_data_are_refused(tmp_path):
     write_run(tmp_path, job("pca", 0), 0.5, {"spectra": "simulated twin"})
     with pytest.raises(ReplicationError, match="not the paper's. Add `--data measured`"):
