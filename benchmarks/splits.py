@@ -6,7 +6,7 @@ Here models are fitted and scored on blocks of 12 x 12 pixels with a gap of 2 pi
 (five folds of each of two splits), on stripes of 12 rows, with shuffled steps and with aligned
 channels; and the sweeps over latents and over few spectra are run on all folds. Runs are
 pinned. Runs that are stored already are left out, unless ``--again`` is given, and an interrupted
-command goes on where it was. What comes out is written into ``benchmarks/stored`` and docs/splits.md.
+command goes on where it was. What comes out goes into ``benchmarks/stored`` and docs/splits.md.
 """
 
 from __future__ import annotations
