@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,8 @@ if __name__ == "__main__":
     # process, and to end without a traceback.
     lifeline.hold()
     lifeline.end_quietly_on_interrupt()
+
+from tqdm import tqdm
 
 from replicate import arithmetic
 from replicate.commands import STOPPED
@@ -73,14 +76,32 @@ def run_in_process(
             env=os.environ | arithmetic.environment() | tie.env,
             pass_fds=tie.pass_fds,
         )
-        error = _follow(process, request, stopped, report)
+        error = follow(process, job, request, stopped, report)
     if process.wait() == 0:
         return None
     return error or f"the process ended with code {process.returncode}"
 
 
-def _follow(process, request, stopped, report):
-    """Give a process its request and follow it to its end; return what it says went wrong."""
+def follow(
+    process: subprocess.Popen,
+    job: Job,
+    request: dict,
+    stopped: Callable[[], bool],
+    report: Callable,
+) -> str | None:
+    """Give a process its request, print its notes, and return what it says went wrong.
+
+    Parameters
+    ----------
+    process : Popen
+        With pipes of text at its input and output.
+    job : Job
+        What it runs.
+    request : dict
+        What it is given.
+    stopped, report : callable
+        As those of `run_in_process`.
+    """
     error = None
     with _ended_on_request(process, stopped):
         # A process that dies at its start is told from its exit code.
@@ -90,6 +111,8 @@ def _follow(process, request, stopped, report):
             progress = json.loads(line)
             if "error" in progress:
                 error = progress["error"]
+            elif "note" in progress:
+                tqdm.write(f"{job}: note: {progress['note']}")
             else:
                 report(**progress)
     return error
@@ -133,13 +156,27 @@ def keep_interrupts():
     sys.unraisablehook = raise_later
 
 
+def tell_warnings():
+    """Say each warning of a library once, as a note in one line without a place in its code."""
+    told = set()
+
+    def tell(message, *_, **__):
+        note = " ".join(str(message).split())
+        if note not in told:
+            told.add(note)
+            _say(note=note)
+
+    warnings.showwarning = tell
+
+
 def main():
     """Run the request on standard input, and return the exit code.
 
-    The request is one JSON object. Progress is printed as one JSON object a line; a failure as one
-    line ``{"error": ...}``, and the exit code is 1.
+    The request is one JSON object. Progress is printed as one JSON object a line; a warning as one
+    line ``{"note": ...}``; a failure as one line ``{"error": ...}``, and the exit code is 1.
     """
     keep_interrupts()
+    tell_warnings()
     # A request to end is handled as Ctrl-C is: at a point where no file is half-written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

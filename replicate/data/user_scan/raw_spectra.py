@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,6 +145,7 @@ def _fit(item, places):
             path.unlink()
     shape = (len(item), len(places.voltages))
     fitted = {name: np.empty(shape) for name in (*Oscillator._fields, "r2")}
+    start = time.perf_counter()
     with tqdm(total=shape[0] * shape[1], desc="oscillators", unit="fit", disable=None) as bar:
         for here, spectra in _blocks(item, places):
             oscillator, _ = sho.fit(places.frequency, spectra)
@@ -150,6 +153,8 @@ def _fit(item, places):
                 fitted[name][here] = values
             fitted["r2"][here] = _r2(spectra, places.frequency, oscillator)
             bar.update(spectra.shape[0] * spectra.shape[1])
+    seconds = time.perf_counter() - start
+    tqdm.write(f"{bar.total} oscillators fitted in {seconds:.0f} s", file=sys.stderr)
     write_npz(path, **fitted)
     return fitted
 
