@@ -75,7 +75,7 @@ def test_a_warning_of_a_library_is_told_once_in_one_line(monkeypatch, capsys):
 
 def test_the_notes_of_a_run_are_printed_with_its_name(capsys):
     job = Job("smoke", "beps", "pca", 0)
-    lines = ["import sys", "sys.stdin.read()", "print('{\"note\": \"slow\"}')"]
+    lines = ["import sys", "sys.stdin.read()", 'print(\'{"note": "slow"}\')']
     process = subprocess.Popen(
         [sys.executable, "-c", "\n".join(lines)],
         stdin=subprocess.PIPE,
