@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "tests"]
 
 PYTHON = "3.11"  # the last that mxnet 1.9.1, through numpy 1.23.5, runs on
-SOURCES = ("noxfile.py", "replicate", "figures", "benchmarks", "tests")
+SOURCES = ("noxfile.py", "replicate", "figures", "benchmarks", "examples", "tests")
 
 
 def _install(session, lock="requirements.lock"):

@@ -24,6 +24,7 @@ from replicate.errors import ReplicationError
 from replicate.files import atomic_path, write_text
 from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import read_metrics, write_metrics
+from replicate.own_model import is_own
 from replicate.provenance import PAPER_DATA
 from replicate.running import runs
 from replicate.running.runs import Run
@@ -203,7 +204,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.rescore:
         return _rescore(Store(), options.yes)
-    document = read_metrics(options.results / PROFILE / "metrics.json")
+    document = of_the_study(read_metrics(options.results / PROFILE / "metrics.json"))
     finished_runs(options.results, document)
     causal_record(options.results)
     if not _is_wanted(document, options.yes):
@@ -211,6 +212,13 @@ def main() -> int:
     write(options.results, document)
     print("Written. Look at the difference with `git diff`, then commit.")
     return 0
+
+
+def of_the_study(document: dict) -> dict:
+    """Return a metrics document without the numbers of models of the user's own."""
+    entries = document["metrics"].items()
+    studied = {name: entry for name, entry in entries if not is_own(name.split(".")[1])}
+    return document | {"metrics": studied}
 
 
 def _rescore(store, is_confirmed):

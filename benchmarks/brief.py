@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from replicate import own_model
 from replicate.analysis.components import PAYS, by_components, stability
 from replicate.data.scan import Scan
 from replicate.data.user_scan.scan_file import facts
@@ -61,7 +62,8 @@ def brief(metrics: Mapping[str, dict], scan: Scan, folder: Path) -> Brief:
     folder : Path
         The results of the profile.
     """
-    rows = [row for row in (_row(metrics, model, folder) for model in LABELS) if row]
+    models = [*LABELS, *own_model.own_among(name.split(".")[1] for name in metrics)]
+    rows = [row for row in (_row(metrics, model, folder) for model in models) if row]
     sentences = [
         _on_profile(folder.name),
         _on_components(scan),

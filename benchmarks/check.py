@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from benchmarks.noise import FLOOR, LINEAR_FLOOR, PAIRED_TOLERANCE, TAIL, allowed, distance
 from benchmarks.store import PROFILE, Store, jobs_with_weights
+from replicate import own_model
 from replicate.arithmetic import NATIVE, PINNED
 from replicate.commands import command
 from replicate.errors import ReplicationError
@@ -30,6 +31,7 @@ from replicate.numbers.kinds import kind_of
 from replicate.numbers.metrics import is_as_written, read_metrics
 from replicate.running import runs
 from replicate.running.runs import Run
+from replicate.study.family import LABELS
 from replicate.study.studies import PAPER
 
 #: The first of each pair is the better one: it has the lower error.
@@ -48,6 +50,9 @@ DERIVED = ("shuffle_change", "sensitivity")
 
 #: The two verdicts of a check.
 OK, FAILED = "ok", "FAILED"
+
+#: By these errors a model of the user's own is compared, on spectra that it was not fitted to.
+COMPARED = (".gamut_mse", ".heldout_mse", ".heldout_mse_refined")
 
 #: Heading of each group of checks, in the order in which they are printed.
 GROUPS = {
@@ -265,6 +270,7 @@ def report(stored: dict, new: dict) -> bool:
     _print_checks(checks, _value_rule(stored, new))
     if stored["profile"] == new["profile"]:
         _print_reported(stored["metrics"], new["metrics"])
+        _print_own(stored["metrics"], new["metrics"])
     failed = [one.name for one in checks if one.verdict == FAILED]
     conclusion = f"NOT THE SAME: {', '.join(failed)}" if failed else "CHECKED."
     print(f"\n{len(checks)} checks, {len(failed)} failed. {conclusion}")
@@ -305,11 +311,64 @@ def _print_reported(stored, new):
         after = statistics.median(new[name]["values"])
         ratio = after / before if before else math.nan
         print(f"{name:58} {before:13.4g} {after:10.4g} {ratio:6.2f} {kind_of(name).unit}")
-    added = sorted(new.keys() - stored.keys())
+    added = sorted(name for name in new.keys() - stored.keys() if not _model_of(name))
     if added:
         print(
             f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them."
         )
+
+
+def _model_of(name):
+    """Return the model of the user's own that a metric is of; None for another."""
+    model = name.split(".")[1]
+    return model if own_model.is_own(model) else None
+
+
+def _print_own(stored, new):
+    """Print the errors of models of the user's own, each beside the reference, which is PCA.
+
+    They compare with what is published only where PCA has the published error on the same data.
+    """
+    own = [name for name in sorted(new) if _model_of(name) and name.endswith(COMPARED)]
+    if own:
+        print("\nModels of your own, beside the reference point: PCA, here and as stored")
+    for name in own:
+        dataset, model, kind = name.split(".")
+        reference = f"{dataset}.pca.{kind}"
+        known = (
+            f"{entry['value']:.4f}" if entry else "–" for entry in _both(reference, stored, new)
+        )
+        print(
+            f"{LABELS[model]:34} {dataset} {kind} {new[name]['value']:.4f}; "
+            f"PCA {' and '.join(known)}: {_standing(reference, stored, new, new[name]['seeds'])}"
+        )
+
+
+def _both(name, stored, new):
+    return new.get(name), stored.get(name)
+
+
+def _standing(reference, stored, new, seeds):
+    """Return in words whether a model compares with what is published."""
+    here, before = (
+        {} if entry is None else _by_seed(entry) for entry in _both(reference, stored, new)
+    )
+    lacking = [seed for seed in seeds if seed not in here]
+    if lacking:
+        return (
+            f"PCA was not run with seed {lacking[0]}. Run it beside: `--only {_place(reference)}`"
+        )
+    if not all(
+        seed in before and math.isclose(here[seed], before[seed], rel_tol=LINEAR_FLOOR)
+        for seed in seeds
+    ):
+        return "NOT COMPARABLE: PCA has another error here, so that data or split are others"
+    return "comparable with what is published"
+
+
+def _place(reference):
+    dataset, model, _ = reference.split(".")
+    return f"{dataset} {model}"
 
 
 def print_bits(store: Store, results: Path) -> None:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 from figures.shared import all_seeds, common, style
+from replicate import own_model
 from replicate.study.family import LABELS
 
 #: The metrics that are drawn, a panel each, and their labels.
@@ -45,6 +46,7 @@ def draw(results: Path, profile: str, _seed: int = 0) -> Figure:
     for record in records:
         row = {
             "dataset": DATASET_NAMES[record["dataset"]],
+            "name": record["model"],
             "model": LABELS[record["model"]],
         }
         rows.append(row | record["metrics"])
@@ -77,14 +79,14 @@ def draw_cost(ax: Axes, table: pd.DataFrame, kind: str) -> None:
     ----------
     ax : Axes
     table : DataFrame
-        One row a run, with ``dataset``, ``model`` and the costs.
+        One row a run, with ``dataset``, ``name`` and ``model`` (its label), and the costs.
     kind : str
         One of `COSTS`.
     """
-    palette = {}
-    for model, colour in style.MODEL_COLOURS.items():
-        if LABELS[model] in set(table["model"]):
-            palette[LABELS[model]] = colour
+    known = [*style.MODEL_COLOURS, *own_model.own_among(table["name"])]
+    palette = {
+        LABELS[model]: style.MODEL_COLOURS[model] for model in known if model in set(table["name"])
+    }
     variables = {
         "data": table,
         "x": "dataset",

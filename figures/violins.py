@@ -213,7 +213,7 @@ def draw_distributions(ax: Axes, models: dict[str, list[Run]]) -> None:
     sns.violinplot(
         table,
         hue="model",
-        palette=style.MODEL_COLOURS,
+        palette={model: style.MODEL_COLOURS[model] for model in models},
         legend=False,
         linewidth=0.3,
         ax=ax,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import replicate
-from replicate import arithmetic, catalogue, lifeline, locks
+from replicate import arithmetic, catalogue, lifeline, locks, own_model
 from replicate.commands import USER_ERROR, command
 from replicate.data import sources as data_sources
 from replicate.data.user_scan.reading import VOLTAGE_UNITS, Reading
@@ -182,6 +182,14 @@ def _add_run_command(commands):
     )
     _add_reading(run)
     run.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="FILE.py:CLASS",
+        help="a model of your own to fit beside ours; docs/your-model.md says what it must be. It "
+        "runs with your rights",
+    )
+    run.add_argument(
         "--processes",
         type=positive,
         metavar="N",
@@ -332,6 +340,7 @@ def _refuse_reading(options):
 def _run_study(options, study: Study):
     """Run the jobs of a study, unless only their configuration is asked for."""
     set_arithmetic(options.arithmetic)
+    study = study.with_models(map(own_model.bring, options.model))
     jobs = study.jobs(options.profile, options.only, options.seed)
     if options.dry_run:
         _print_configurations(options, jobs)

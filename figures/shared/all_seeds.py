@@ -13,7 +13,7 @@ from replicate.errors import ReplicationError
 from replicate.running import scan_results
 from replicate.running.runs import Run
 from replicate.study.family import LABELS
-from replicate.study.studies import PAPER, study_in
+from replicate.study.studies import PAPER, own_models_in, study_in
 
 #: The models of the paper's study; the rest of the family has figures that are drawn from numbers.
 PAPER_MODELS = PAPER.models["beps"]
@@ -39,7 +39,7 @@ def load(results: Path, profile: str, dataset: str) -> dict[str, list[Run]]:
     """
     folder = results / profile / dataset
     loaded = {}
-    for model in PAPER_MODELS:
+    for model in (*PAPER_MODELS, *own_models_in(results / profile)):
         runs = [Run(path) for path in folder.glob(f"{model}/seed*")]
         complete = [run for run in runs if run.status == "complete"]
         if complete:

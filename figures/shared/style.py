@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from replicate.files import atomic_path
 from replicate.provenance import STAND_INS, stamp_text
-from replicate.study.family import LABELS
+from replicate.study.family import LABELS, ByModel
 
 #: The width of every figure in inches: a double column of a journal.
 WIDTH = 7.1
@@ -53,18 +53,24 @@ RC = {
     "pdf.fonttype": 42,
 }
 
+#: Models of the user's own have this colour of Tol's.
+OWN_COLOUR = "#882255"
+
 #: Each model has one of the colours of Okabe and Ito, which colour-blind readers can tell apart.
-MODEL_COLOURS = {
-    "pca": "#009E73",
-    "dictionary_learning": "#D55E00",
-    "dense_ae": "#CC79A7",
-    "dense_vae": "#E69F00",
-    "conv_vae": "#B5A800",
-    "lstm_ae": "#333333",
-    "lstm_vae": "#0072B2",
-    "lstm_vae_plain": "#56B4E9",
-    "lstm_vae_paper": "#1B4F72",
-}
+MODEL_COLOURS = ByModel(
+    {
+        "pca": "#009E73",
+        "dictionary_learning": "#D55E00",
+        "dense_ae": "#CC79A7",
+        "dense_vae": "#E69F00",
+        "conv_vae": "#B5A800",
+        "lstm_ae": "#333333",
+        "lstm_vae": "#0072B2",
+        "lstm_vae_plain": "#56B4E9",
+        "lstm_vae_paper": "#1B4F72",
+    },
+    lambda model: OWN_COLOUR,
+)
 
 #: The data are drawn in this colour wherever a model is drawn beside them.
 DATA_COLOUR = "0.45"

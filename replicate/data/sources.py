@@ -12,8 +12,9 @@ import shutil
 from functools import lru_cache
 from pathlib import Path
 
+from replicate.cache import CACHE_VARIABLE, cache_folder
 from replicate.data import beps, toy, twin
-from replicate.data.remote.fetch import CACHE_VARIABLE, DataUnavailable, cache_folder, fetch
+from replicate.data.remote.fetch import DataUnavailable, fetch
 from replicate.data.remote.manifest import read_manifest
 from replicate.data.scan import Scan
 from replicate.data.user_scan.inspection import refusal

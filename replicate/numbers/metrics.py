@@ -73,7 +73,7 @@ SCHEMA = {
         seals.FIELD: {"type": "string"},
         "metrics": {
             "type": "object",
-            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.[a-z_]+\.{_KIND_PATTERN}$"},
+            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.\w+\.{_KIND_PATTERN}$"},
             "additionalProperties": _METRIC,
             "minProperties": 1,
         },

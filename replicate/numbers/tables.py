@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from replicate import own_model
 from replicate.files import write_text
 from replicate.provenance import texts
 from replicate.study.family import LABELS
@@ -29,10 +30,12 @@ def results_table(metrics: Mapping[str, dict], study: Study) -> pd.DataFrame:
     -------
     DataFrame of str
         Means over the seeds. Where several seeds differ in the digits shown, half the width of the
-        95 % interval follows a ``±``. A number that was not measured is a dash.
+        95 % interval follows a ``±``. A number that was not measured is a dash. Models of the
+        user's own come last.
     """
     columns = _columns(metrics, study)
-    rows = [_row(metrics, study, columns, model) for model in study.tabulated]
+    own = own_model.own_among(name.split(".")[1] for name in metrics)
+    rows = [_row(metrics, study, columns, model) for model in (*study.tabulated, *own)]
     titles = ["model", *columns.values(), *study.seed_columns]
     return pd.DataFrame([row for row in rows if row], columns=titles)
 

@@ -15,7 +15,7 @@ from replicate.running.execute import configuration
 from replicate.running.runs import Run
 from replicate.study import sweeps
 from replicate.study.job import Job
-from replicate.study.studies import FAMILY
+from replicate.study.studies import FAMILY, own_models_in
 
 
 def collect(
@@ -37,7 +37,8 @@ def collect(
     ReplicationError
         If no run is complete.
     """
-    jobs = [*FAMILY.jobs(profile, seeds=seeds), *sweeps.jobs(profile)]
+    study = FAMILY.with_models(own_models_in(Path(results) / profile))
+    jobs = [*study.jobs(profile, seeds=seeds), *sweeps.jobs(profile)]
     runs = {job: Run.of(results, job) for job in jobs}
     current = {job: run for job, run in runs.items() if _is_current(job, run, sources)}
     records = {job: run.record for job, run in current.items()}

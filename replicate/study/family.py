@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from replicate import own_model
 from replicate.models.schedule import BetaSchedule
 
 #: Latents of every model, as in the paper. For a beta-VAE these are the active ones of 16.
@@ -233,8 +235,38 @@ _DENSE_CLASS = "dense_vae.DenseVariationalAutoencoder"
 _CONVOLUTIONAL_CLASS = "convolutional_vae.ConvolutionalVariationalAutoencoder"
 _LSTM_CLASS = "lstm_vae.LSTMVariationalAutoencoder"
 
-#: Every model by its name, in the order in which tables list them.
-MODELS = {
+
+class ByModel(dict):
+    """Something of every model by its name; of one of the user's own it is made when asked for.
+
+    Parameters
+    ----------
+    entries : dict
+        Of the models of the study. Only they are listed, and only they are ``in`` it.
+    of_own : callable
+        Makes that of a model of the user's own from its name.
+    """
+
+    def __init__(self, entries: dict[str, Any], of_own: Callable[[str], Any]):
+        super().__init__(entries)
+        self._of_own = of_own
+
+    def __missing__(self, model: str) -> Any:
+        """Return that of a model of the user's own."""
+        if own_model.is_own(model):
+            return self._of_own(model)
+        raise KeyError(model)
+
+
+def _own_design(model: str) -> Design:
+    """Return the design of a model of the user's own."""
+    parameters = {
+        domain: {"name": model, "n_components": count} for domain, count in COMPONENTS.items()
+    }
+    return Design(own_model.label(model), "own.OwnModel", **parameters)
+
+
+_STUDIED = {
     "pca": _linear("PCA", "PCA", is_seeded=False),
     "ica": _linear("ICA", "ICA"),
     "nmf": _linear("NMF", "NMF"),
@@ -308,14 +340,17 @@ MODELS = {
     ),
 }
 
-LABELS = {name: design.label for name, design in MODELS.items()}
+#: Every model by its name, in the order in which tables list them.
+MODELS = ByModel(_STUDIED, _own_design)
+
+LABELS = ByModel({name: design.label for name, design in MODELS.items()}, own_model.label)
 SHORT_LABELS = {"pca": "PCA", "dictionary_learning": "DL", "lstm_vae": "VAE"}
 
 #: Models that take hours: they are fitted only where they are asked for by name.
 ON_REQUEST = ("lstm_vae_paper",)
 
 NETWORKS = tuple(name for name, design in MODELS.items() if design.is_network)
-LONGEST_FIRST = tuple(reversed(MODELS))
+LONGEST_FIRST = tuple(reversed(_STUDIED))
 
 
 def build(job, scan: ScanSizes = PAPER_SCAN):

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from replicate import own_model
 from replicate.study import family
 from replicate.study.family import MODELS, PAPER_SCAN, ScanSizes
 
@@ -107,10 +108,13 @@ class Job:
         return (name, json.loads(value)) if name else None
 
     def is_wanted(self, only: Sequence[str]) -> bool:
-        """Return whether the names in `only`, of data sets and models, leave this job in."""
+        """Return whether the names in `only`, of data sets and models, leave this job in.
+
+        A model of the user's own, which is brought to be run, is left out by no other model.
+        """
         models = [name for name in only if name in MODELS]
         data = [name for name in only if name not in MODELS]
-        has_model = not models or self.model in models
+        has_model = not models or self.model in models or own_model.is_own(self.model)
         has_data = not data or self.dataset in data or self.dataset.partition("_")[0] in data
         return has_model and has_data
 

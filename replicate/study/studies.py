@@ -7,10 +7,10 @@ There are three: the paper's, that of the whole family, and that of a user's own
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from replicate import catalogue
+from replicate import catalogue, own_model
 from replicate.errors import ReplicationError
 from replicate.files import read_json
 from replicate.provenance import is_own_scan
@@ -114,7 +114,7 @@ class Study:
         listed = [
             Job(profile, dataset, model, seed)
             for seed in dict.fromkeys(seeds)
-            for model in family.LONGEST_FIRST
+            for model in _longest_first(models)
             for dataset in reversed(models)
             if model in models[dataset]
         ]
@@ -125,6 +125,13 @@ class Study:
                 f"profile. It has {', '.join(models)} and {', '.join(_models_in(models))}."
             )
         return wanted
+
+    def with_models(self, names: Iterable[str]) -> Study:
+        """Return this study with more models, each of them fitted to all of its data sets."""
+        names = tuple(names)
+        models = {dataset: (*listed, *names) for dataset, listed in self.models.items()}
+        wider = self.wider and self.wider.with_models(names)
+        return replace(self, models=models, wider=wider)
 
     def _models_of(self, profile: str, only: Sequence[str]) -> dict[str, tuple[str, ...]]:
         if profile == "paper":
@@ -140,6 +147,15 @@ class Study:
 def _models_in(models: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Return every model that is fitted to some data set, once."""
     return list(dict.fromkeys(model for listed in models.values() for model in listed))
+
+
+def _longest_first(models: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return every model, those first that take longest; nobody knows how long the user's take."""
+    listed = _models_in(models)
+    return [
+        *own_model.own_among(listed),
+        *(model for model in family.LONGEST_FIRST if model in listed),
+    ]
 
 
 def _is_affordable(job: Job, only: Sequence[str]) -> bool:
@@ -270,3 +286,8 @@ def study_in(folder: Path) -> Study:
 def provenance_in(config: Path) -> str | None:
     """Return the provenance of the spectra in a stored configuration; None where it has none."""
     return read_json(config, CONFIG_SCHEMA).get("provenance", {}).get("spectra")
+
+
+def own_models_in(folder: Path) -> list[str]:
+    """Return the models of the user's own that have runs in the results folder of a profile."""
+    return own_model.own_among(path.name for path in Path(folder).glob(f"*/{own_model.PREFIX}*"))

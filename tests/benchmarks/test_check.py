@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks import check
+from benchmarks.baseline import of_the_study
 from benchmarks.store import Store, jobs_with_weights
 from replicate import seals
 from replicate.files import write_json, write_npz
@@ -539,3 +540,36 @@ def test_what_follows_from_other_runs_may_be_absent():
         stored["metrics"]["beps_heldout.pca.heldout_mse"]
     )
     assert not [one for one in check.check(stored, new) if one.group == "missing"]
+
+
+# Models of the user's own
+
+
+def with_own(factor=1.0, seeds=(0, 1)):
+    """A document with a model of the user's own, whose PCA has the stored error times `factor`."""
+    new = document(n_seeds=2)
+    pca = new["metrics"]["beps_heldout.pca.heldout_mse"]
+    own = pca | {"seeds": list(seeds), "values": [0.01 for _ in seeds], "value": 0.01}
+    pca |= {"values": [factor * value for value in pca["values"]]}
+    new["metrics"]["beps_heldout.own_Mine_1a2b3c4d.heldout_mse"] = own
+    return new
+
+
+@pytest.mark.parametrize(
+    ("factor", "seeds", "standing"),
+    [
+        (1.0, (0, 1), "comparable with what is published"),
+        (1.01, (0, 1), "NOT COMPARABLE"),
+        (1.0, (0, 2), "PCA was not run with seed 2"),
+    ],
+)
+def test_a_model_of_ones_own_stands_beside_the_reference_point(capsys, factor, seeds, standing):
+    check.report(document(), with_own(factor, seeds))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "Mine" in line]
+    assert line.startswith("Mine (own, 1a2b)") and "0.0100; PCA" in line and standing in line
+
+
+def test_a_model_of_ones_own_is_never_to_be_stored(capsys):
+    check.report(document(), with_own())
+    assert "`nox -s baseline` stores them" not in capsys.readouterr().out
+    assert of_the_study(with_own()) == document(n_seeds=2)

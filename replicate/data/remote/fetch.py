@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pooch
-
+from replicate.cache import CACHE_VARIABLE, cache_folder
 from replicate.data.remote.manifest import RemoteFile, Source
 from replicate.data.remote.transport import (
     DEFAULT_PATIENCE,
@@ -34,9 +33,6 @@ from replicate.files import atomic_path, file_hash
 
 #: The environment variable that names a folder of data files.
 DATA_VARIABLE = "REPLICATE_DATA"
-
-#: The environment variable that names the folder of downloaded files.
-CACHE_VARIABLE = "REPLICATE_CACHE"
 
 
 class HashMismatch(ReplicationError):
@@ -181,11 +177,6 @@ def _status(file, find):
         bytes=path.stat().st_size,
         hash=":".join(file.expected_hash),
     )
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloaded files: `REPLICATE_CACHE`, or the system's cache."""
-    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("replicate-qin2022")).expanduser()
 
 
 def _folders():

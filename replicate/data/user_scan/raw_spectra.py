@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from replicate.cache import cache_folder
 from replicate.data.raw import band_excitation, sho
 from replicate.data.raw.band_excitation import Oscillator, response
 from replicate.data.raw.clean import interpolate
-from replicate.data.remote.fetch import cache_folder
 from replicate.errors import ReplicationError
 from replicate.files import file_hash, read_npz, write_npz
 
