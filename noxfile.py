@@ -76,6 +76,12 @@ def status(session):
 
 
 @nox.session(python=PYTHON)
+def carry(session):
+    """Fit the models to two more films, and judge the claims there: `-- --seeds 5`, all folds."""
+    _python(session, "-m", "benchmarks.carry")
+
+
+@nox.session(python=PYTHON)
 def attack(session):
     """Kill commands, start two at once, fill the disk: `-- --kills 30`; then compare the bits."""
     _python(session, "-m", "benchmarks.attack")

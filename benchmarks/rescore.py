@@ -143,6 +143,7 @@ def renewed(document: dict, rescored: Iterable[Rescored]) -> dict:
     """Return a metrics document with what follows from the stored weights.
 
     A number that is stored and follows from them, within the tolerance of its kind, stays as it is.
+    So do the numbers of seeds of which no weights are stored.
 
     Parameters
     ----------
@@ -152,11 +153,26 @@ def renewed(document: dict, rescored: Iterable[Rescored]) -> dict:
         Of every stored model.
     """
     stored = document["metrics"]
-    scored = summarise(record for each in rescored for record in _records(each))
+    records = [record for each in rescored for record in _records(each)]
+    scored = summarise([*records, *_kept(stored, records)])
     changed = {
         name: entry for name, entry in scored.items() if not _follows(name, stored.get(name), entry)
     }
     return document | {"metrics": dict(sorted((stored | changed).items()))}
+
+
+def _kept(stored, records):
+    """Yield the stored numbers of what was scored with other seeds, as the records of runs."""
+    seeds = {}
+    for record in records:
+        for kind in record["metrics"]:
+            name = f"{record['dataset']}.{record['model']}.{kind}"
+            seeds.setdefault(name, set()).add(record["seed"])
+    for name in seeds.keys() & stored.keys():
+        dataset, model, kind = name.split(".")
+        for seed, value in zip(stored[name]["seeds"], stored[name]["values"]):
+            if seed not in seeds[name]:
+                yield _record(dataset, model, seed, {kind: value})
 
 
 def _records(rescored):
@@ -166,15 +182,18 @@ def _records(rescored):
         dataset, model, kind = name.split(".")
         by_model.setdefault((dataset, model), {})[kind] = value
     for (dataset, model), metrics in by_model.items():
-        job = Job(PROFILE, dataset, model, rescored.seed)
-        provenance = configuration(job, SOURCES)["provenance"]
-        yield {
-            "dataset": dataset,
-            "model": model,
-            "seed": rescored.seed,
-            "metrics": metrics,
-            "provenance": provenance,
-        }
+        yield _record(dataset, model, rescored.seed, metrics)
+
+
+def _record(dataset, model, seed, metrics):
+    job = Job(PROFILE, dataset, model, seed)
+    return {
+        "dataset": dataset,
+        "model": model,
+        "seed": seed,
+        "metrics": metrics,
+        "provenance": configuration(job, SOURCES)["provenance"],
+    }
 
 
 def _follows(name, stored, entry):

@@ -163,7 +163,7 @@ class Store:
     def write_weights(self, runs: Mapping[Job, Run]) -> None:
         """Replace the stored weights by those of runs."""
         for job, run in runs.items():
-            write_npz(self.weights_path(job), **_learned(run))
+            write_npz(self.weights_path(job), **learned(run))
         paths = sorted(self.weights_path(job) for job in runs)
         for stale in set((self.folder / "weights").glob("*.npz")) - set(paths):
             stale.unlink()
@@ -228,7 +228,7 @@ def block_rows(job: Job, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return table.set_index(BLOCK_KEYS)[BLOCK_COLUMNS]
 
 
-def _learned(run):
+def learned(run: Run) -> dict[str, np.ndarray]:
     """Return the learned arrays of a run, as `Store.weights` describes them."""
     arrays = read_npz(run.folder / "weights.npz")
     if "channel_kl" in run.arrays:

@@ -295,12 +295,14 @@ def _data(options):
         print(
             f"{row.key:14} {row.status:9} {row.bytes or '':>9} {row.hash or '':80} {row.path or ''}"
         )
-    needed = {file.key for file in files if "replicate" in file.needed_by}
+    needed_by = {file.key: file.needed_by for file in files}
+    needed = {key for key, users in needed_by.items() if "replicate" in users}
     problems = [row for row in rows if row.problem]
     for row in problems:
         print(f"\n{row.problem}", file=sys.stderr)
         if row.key not in needed:
-            print("The study does without this file; only `clean` can use it.", file=sys.stderr)
+            users = " and ".join(needed_by[row.key])
+            print(f"The study does without this file; only {users} can use it.", file=sys.stderr)
     return 1 if any(row.key in needed for row in problems) else 0
 
 

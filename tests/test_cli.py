@@ -236,4 +236,4 @@ def test_data_check_does_not_fail_for_a_file_that_the_study_does_without(monkeyp
 
     monkeypatch.setattr(fetch, "verify_all", verify_all)
     assert cli.main(["data", "--check"]) == 0
-    assert capsys.readouterr().err.count("The study does without this file") == 2
+    assert capsys.readouterr().err.count("The study does without this file") == 4

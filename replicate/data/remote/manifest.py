@@ -52,8 +52,6 @@ _FILE = {
     "required": [
         "name",
         "description",
-        "doi",
-        "compiles",
         "sources",
         "bytes",
         "licence",
@@ -107,16 +105,16 @@ class RemoteFile:
         The entry's name in the manifest, and the file's name in a local folder.
     description, licence, citation : str
         What the file holds, on which terms it may be used, and what to cite.
-    doi : str
-        The record that accompanies the paper.
-    compiles : tuple of str
-        The DOIs which that record compiles.
     sources : tuple of Source
         Where to fetch the file from, in order.
     bytes : int or None
         Size; None where it is not known.
     needed_by : tuple of str
         The commands and figures that read the file.
+    doi : str or None
+        The record that the file belongs to, where there is one.
+    compiles : tuple of str
+        The DOIs which that record compiles.
     sha256, md5, git_blob : str or None
         Hexadecimal hashes; at least one of `sha256` and `git_blob` is there.
     """
@@ -124,13 +122,13 @@ class RemoteFile:
     key: str
     name: str
     description: str
-    doi: str
-    compiles: tuple[str, ...]
     sources: tuple[Source, ...]
     bytes: int | None
     licence: str
     citation: str
     needed_by: tuple[str, ...]
+    doi: str | None = None
+    compiles: tuple[str, ...] = ()
     sha256: str | None = None
     md5: str | None = None
     git_blob: str | None = None
@@ -184,7 +182,7 @@ def _remote_file(key, entry):
     """Return an entry of the manifest as a `RemoteFile`."""
     fields = dict(entry)
     fields["sources"] = tuple(_source(source) for source in entry["sources"])
-    fields["compiles"] = tuple(entry["compiles"])
+    fields["compiles"] = tuple(entry.get("compiles", ()))
     fields["needed_by"] = tuple(entry["needed_by"])
     return RemoteFile(key=key, **fields)
 

@@ -1,12 +1,15 @@
 import copy
 import json
+import re
 
 import pytest
 
 from replicate.data.remote.manifest import MANIFEST, Source, read_manifest
 from replicate.errors import ReplicationError
 
-KEYS = ["piezoresponse", "resonance", "voltage", "painting", "raw_loops", "raw_full"]
+#: Files of the paper, and of other films.
+PAPER = ["piezoresponse", "resonance", "voltage", "painting", "raw_loops", "raw_full"]
+KEYS = [*PAPER, "pto_beps", "pto_110"]
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def refusal(tmp_path):
     return read
 
 
-def test_the_six_files():
+def test_the_files():
     files = read_manifest()
     assert list(files) == KEYS
     assert all(file.key == key for key, file in files.items())
@@ -53,13 +56,25 @@ def test_local_names_stay_apart_on_case_insensitive_file_systems():
 
 
 def test_zenodo_comes_first_then_pinned_copies():
-    for file in read_manifest().values():
+    files = read_manifest()
+    for file in (files[key] for key in PAPER):
         assert file.sources[0] == Source("zenodo", "10.5281/zenodo.6321172")
         assert len(file.sources) == (3 if file.key == "painting" else 2)
         assert all(
             source.address.startswith("https://raw.githubusercontent.com/")
             for source in file.sources[1:]
         )
+
+
+def test_the_other_films_are_pinned():
+    """By commit and by hash, and belong to no record."""
+    files = read_manifest()
+    beginnings = {"pto_beps": "6aebbfd6639c4fc3", "pto_110": "7216bbb14e42353613"}
+    for key, beginning in beginnings.items():
+        (source,) = files[key].sources
+        assert re.search(r"/[0-9a-f]{40}/", source.address)
+        assert files[key].sha256.startswith(beginning)
+        assert files[key].doi is None
 
 
 def test_the_painting_is_not_ours():
@@ -69,7 +84,7 @@ def test_the_painting_is_not_ours():
 
 @pytest.mark.parametrize(
     "field",
-    ["name", "doi", "sources", "sha256", "md5", "bytes", "licence", "citation", "needed_by"],
+    ["name", "sources", "sha256", "md5", "bytes", "licence", "citation", "needed_by"],
 )
 def test_missing_field(content, refusal, field):
     del content["files"]["resonance"][field]
