@@ -224,7 +224,7 @@ def test_data_check_reports_missing_files(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("REPLICATE_CACHE", str(tmp_path))
     monkeypatch.delenv("REPLICATE_DATA", raising=False)
     assert cli.main(["data", "--check"]) == 1
-    assert capsys.readouterr().out.count("missing") == 6
+    assert capsys.readouterr().out.count("missing") == 8
 
 
 def test_data_check_does_not_fail_for_a_file_that_the_study_does_without(monkeypatch, capsys):
