@@ -13,8 +13,9 @@ from replicate.provenance import texts
 from replicate.study.family import LABELS
 from replicate.study.studies import CHANNEL, FAMILY, PAPER, Study
 
-#: The errors of a channel are metrics of this name, followed by the name of the channel.
-CHANNEL_ERROR = "heldout_mse_"
+#: The error of a channel on the pixels fitted to, where others are held out, is a metric of this
+#: name and that of the channel. No other metric there begins so.
+CHANNEL_ERROR = "mse_"
 
 
 def results_table(metrics: Mapping[str, dict], study: Study) -> pd.DataFrame:
@@ -54,12 +55,8 @@ def _columns(metrics, study):
 
 def _channels(metrics):
     """Return the channels that have errors of their own, the piezoresponse first."""
-    kinds = {name.rpartition(".")[2] for name in metrics}
-    names = {
-        kind[len(CHANNEL_ERROR) :]
-        for kind in kinds
-        if kind.startswith(CHANNEL_ERROR) and not kind.startswith(f"{CHANNEL_ERROR}refined")
-    }
+    kinds = {name.rpartition(".")[2] for name in metrics if name.startswith("beps_heldout.")}
+    names = {kind.removeprefix(CHANNEL_ERROR) for kind in kinds if kind.startswith(CHANNEL_ERROR)}
     return sorted(names, key=lambda name: (name != "piezoresponse", name))
 
 
