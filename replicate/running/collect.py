@@ -38,7 +38,7 @@ def collect(
         If no run is complete.
     """
     study = FAMILY.with_models(own_models_in(Path(results) / profile))
-    jobs = [*study.jobs(profile, seeds=seeds), *sweeps.jobs(profile)]
+    jobs = [*study.every_job(profile, seeds), *sweeps.jobs(profile)]
     runs = {job: Run.of(results, job) for job in jobs}
     current = {job: run for job, run in runs.items() if _is_current(job, run, sources)}
     records = {job: run.record for job, run in current.items()}

@@ -111,13 +111,7 @@ class Study:
         """
         _check_names(only)
         models = self._models_of(profile, only)
-        listed = [
-            Job(profile, dataset, model, seed)
-            for seed in dict.fromkeys(seeds)
-            for model in _longest_first(models)
-            for dataset in reversed(models)
-            if model in models[dataset]
-        ]
+        listed = _jobs(profile, models, seeds)
         wanted = [job for job in listed if job.is_wanted(only) and _is_affordable(job, only)]
         if not wanted:
             raise ReplicationError(
@@ -125,6 +119,10 @@ class Study:
                 f"profile. It has {', '.join(models)} and {', '.join(_models_in(models))}."
             )
         return wanted
+
+    def every_job(self, profile: str, seeds: Iterable[int]) -> list[Job]:
+        """List the jobs that results of a profile may have: also those that are run on request."""
+        return _jobs(profile, self._models_of(profile, ()), seeds)
 
     def with_models(self, names: Iterable[str]) -> Study:
         """Return this study with more models, each of them fitted to all of its data sets."""
@@ -147,6 +145,17 @@ class Study:
 def _models_in(models: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Return every model that is fitted to some data set, once."""
     return list(dict.fromkeys(model for listed in models.values() for model in listed))
+
+
+def _jobs(profile: str, models: Mapping[str, tuple[str, ...]], seeds: Iterable[int]) -> list[Job]:
+    """List the jobs of some models on each data set, seed by seed, each the longest first."""
+    return [
+        Job(profile, dataset, model, seed)
+        for seed in dict.fromkeys(seeds)
+        for model in _longest_first(models)
+        for dataset in reversed(models)
+        if model in models[dataset]
+    ]
 
 
 def _longest_first(models: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -27,6 +27,14 @@ some = st.lists(st.sampled_from(NAMES), unique=True)
 # Jobs
 
 
+def test_results_may_have_runs_that_are_made_on_request():
+    """A run of the paper's own network alone has metrics."""
+    every = FAMILY.every_job("standard", [0])
+    usual = FAMILY.jobs("standard")
+    assert {job.model for job in set(every) - set(usual)} == set(ON_REQUEST)
+    assert set(usual) < set(every)
+
+
 @every_study
 def test_the_longest_first(profile, study):
     """Networks come before linear models, and the scans of a model before its toy problem.
