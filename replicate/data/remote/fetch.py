@@ -272,4 +272,6 @@ def _attempt(url, temporary, file, progress, patience):
 
 def _help(file):
     """Return what a user can do about a file that cannot be had."""
-    return f"Connect to the network, or put {file.name} into a folder and set {DATA_VARIABLE} to it."
+    return (
+        f"Connect to the network, or put {file.name} into a folder and set {DATA_VARIABLE} to it."
+    )
