@@ -27,7 +27,7 @@ def run(tmp_path_factory):
         folder = tmp_path_factory.mktemp("own")
         patch.setenv("REPLICATE_CACHE", str(folder / "cache"))
         options = ["--profile", "smoke", "--data", "simulated", "--results", str(folder)]
-        selection = ["--only", "beps_heldout", "beps", "pca", "--no-figures"]
+        selection = ["--only", "toy", "beps_heldout", "pca", "--no-figures"]
         assert cli.main(["run", "--model", PLACE, *options, *selection]) == 0
         yield own_model.bring(PLACE), folder
 
@@ -51,6 +51,8 @@ def test_it_is_drawn(run):
     name, folder = run
     loaded = all_seeds.load(folder, "smoke", "beps_heldout")
     assert list(loaded) == ["pca", name]
+    drawn = violins.draw_toy(folder, "smoke").axes
+    assert [ax.get_title().partition(", 1 seed")[0] for ax in drawn] == ["PCA", LABELS[name]]
     ax = style.figure(height=2).subplots()
     violins.draw_distributions(ax, loaded)
     assert "QuadraticPCA" in ax.get_xticklabels()[1].get_text()

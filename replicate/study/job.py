@@ -46,6 +46,7 @@ SPLITS = {
 RESPLIT = ("beps_buffered", "beps_stripes")
 
 #: Models that are scored on every pixel of the toy problem's picture: those that the paper shows.
+#: Those of the user's own are, too.
 ON_PICTURE = ("pca", "dictionary_learning", "lstm_vae")
 
 #: Folds of a split. A seed holds out the fold of its number, so that five seeds hold out every
@@ -137,12 +138,16 @@ def describe(job: Job, scan: ScanSizes = PAPER_SCAN) -> dict:
     description = asdict(job) | {
         "parameters": parameters,
         "data": data_settings(job),
-        "on_picture": job.dataset == "toy" and job.model in ON_PICTURE,
+        "on_picture": job.dataset == "toy" and _is_on_picture(job.model),
         "numpy": np.__version__,
     }
     if job.dataset in SPLITS:
         description["init_seed"] = job.init_seed
     return description
+
+
+def _is_on_picture(model):
+    return model in ON_PICTURE or own_model.is_own(model)
 
 
 def toy_sizes(profile: str) -> dict[str, int]:
