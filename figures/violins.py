@@ -41,6 +41,9 @@ SCORED_SPECTRA = {
     "beps_heldout": "BEPS, held-out blocks",
 }
 
+#: Size of the labels of models, pt, and where more than so many stand side by side.
+LABEL_SIZE, SMALL_LABEL_SIZE, CROWDED = 6, 4.5, 12
+
 #: All violins have these options of seaborn.
 VIOLIN_LOOK = {"inner": None, "cut": 0, "density_norm": "width"}
 
@@ -186,7 +189,7 @@ def draw_spectra(results: Path, profile: str, _seed: int = 0) -> Figure:
     widths = [len(models) for models in loaded.values()]
     axes = fig.subplots(1, len(loaded), sharey=True, width_ratios=widths)
     for ax, (dataset, models) in zip(axes, loaded.items()):
-        draw_distributions(ax, models)
+        draw_distributions(ax, models, LABEL_SIZE if sum(widths) <= CROWDED else SMALL_LABEL_SIZE)
         ax.set(title=SCORED_SPECTRA[dataset], xlabel="", ylabel="MSE of a spectrum (z-score²)")
     note = (
         "All seeds together. Line and number under each: median of the spectra. "
@@ -196,8 +199,10 @@ def draw_spectra(results: Path, profile: str, _seed: int = 0) -> Figure:
     return fig
 
 
-def draw_distributions(ax: Axes, models: dict[str, list[Run]]) -> None:
-    """Draw the errors of the spectra as one violin a model.
+def draw_distributions(
+    ax: Axes, models: dict[str, list[Run]], label_size: float = LABEL_SIZE
+) -> None:
+    """Draw the errors of the spectra as one violin a model, with labels of a size in pt.
 
     A line is their median, and a point the mean of each seed.
     """
@@ -235,7 +240,7 @@ def draw_distributions(ax: Axes, models: dict[str, list[Run]]) -> None:
     for median, (model, runs) in zip(medians, models.items()):
         name = textwrap.fill(LABELS[model], 12, break_on_hyphens=False)
         labels.append(f"{median:#.2g}\n{all_seeds.count_seeds(runs)}\n{name}")
-    ax.set_xticks(range(len(models)), labels)
+    ax.set_xticks(range(len(models)), labels, fontsize=label_size)
     ax.yaxis.set_major_formatter("{x:g}")
 
 
