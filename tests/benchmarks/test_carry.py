@@ -31,7 +31,7 @@ def test_the_rules_are_those_of_the_ledger():
     names = {
         claim["id"]: sum(map(claims.names_of, claim["conditions"]), []) for claim in claims.read()
     }
-    for claim in claims.read():
+    for claim in filter(carry.is_portable, claims.read()):
         if names[claim["id"]] and all(name in of_scan for name in names[claim["id"]]):
             assert verdicts[claim["id"]] == claim["verdict"], claim["id"]
         if names[claim["id"]] and all(name.startswith("toy") for name in names[claim["id"]]):
