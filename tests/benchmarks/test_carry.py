@@ -75,5 +75,5 @@ def test_the_page_is_written_from_the_record():
     record = seals.read(carry.RECORD)
     page = (carry.ROOT / carry.PAGE).read_text(encoding="utf-8")
     assert carry.section(record) in page
-    floor = re.search(r"Floor: ([\d.]+)", page).group(1)
+    floor = re.search(r"Floor: (\d\.\d+)", page).group(1)
     assert float(floor) == pytest.approx(record["repeat"]["floor"], abs=1e-4)
