@@ -176,7 +176,7 @@ def _scaled_cycles(task):
 def section(record: dict) -> str:
     """Return the tables of the page in Markdown."""
     films_metrics = {PAPER_FILM: Store().metrics()["metrics"]} | {
-        FILMS[key].label: film["metrics"] for key, film in record["films"].items()
+        film.label: record["films"][key]["metrics"] for key, film in FILMS.items()
     }
     parts = [
         _films(record),
@@ -197,7 +197,7 @@ def _table(head, rows):
 def _films(record):
     rows = [
         [FILMS[key].label, str(film["n_pixels"]), str(film["n_steps"]), film["provenance"]]
-        for key, film in record["films"].items()
+        for key, film in ((key, record["films"][key]) for key in FILMS)
     ]
     machine = next(iter(record["films"].values()))["machine"]
     made = f"Made on {machine['processor']}, arithmetic {machine['arithmetic']}."
@@ -244,13 +244,12 @@ def _ratio(metrics, model, other):
 def _repeat(repeat):
     """Return the table of the two cycles, and which model is below their floor."""
     floor = repeat["floor"]
+    errors = {model: repeat["models"][model] for model in MODELS}
     rows = [
-        [LABELS[model], *(f"{errors[name]:.4f}" for name in ("first", "second", "across"))]
-        for model, errors in repeat["models"].items()
+        [LABELS[model], *(f"{of_model[name]:.4f}" for name in ("first", "second", "across"))]
+        for model, of_model in errors.items()
     ]
-    below = [
-        LABELS[model] for model, errors in repeat["models"].items() if errors["second"] < floor
-    ]
+    below = [LABELS[model] for model, of_model in errors.items() if of_model["second"] < floor]
     says = (
         f"Floor: {floor:.4f}. The two cycles of the median pixel correlate with "
         f"{repeat['correlation']:.2f}. Below the floor on the second cycle: "
