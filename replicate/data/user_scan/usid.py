@@ -138,6 +138,8 @@ def to_be_fitted(path: str | Path, reading: Reading) -> str | None:
 
     with h5py.File(path, "r") as file:
         mains = {name: item for name, item in walk(file) if is_main(item)}
+        if not mains:
+            return None
         raw = {name: item for name, item in _loops(mains, reading).items() if is_raw(item)}
         if len(raw) != 1:
             return None
@@ -151,13 +153,16 @@ def _loops(mains, reading):
     """Return those main datasets, by their paths, that are loops and that the user means."""
     if reading.dataset is not None:
         wanted = reading.dataset.strip("/")
+        listed = ", ".join(mains)
         mains = {
             name: item
             for name, item in mains.items()
             if name == wanted or name.startswith(f"{wanted}/")
         }
         if not mains:
-            raise ReplicationError(f"--dataset {reading.dataset}: no such main dataset.")
+            raise ReplicationError(
+                f"--dataset {reading.dataset}: no such main dataset. There are {listed}."
+            )
     loops = {name: item for name, item in mains.items() if fault(item) is None}
     fitted = {name: item for name, item in loops.items() if not is_raw(item)}
     return fitted or loops

@@ -355,6 +355,24 @@ def test_inspect_lists_paths_types_units_and_reasons(usid_file, capsys):
     assert shown.splitlines()[-1] == f"python -m replicate run --scan {shlex.quote(str(path))}"
 
 
+def test_the_command_that_inspect_names_for_an_array_is_one(tmp_path, loops, volts, capsys):
+    """Of a file of HDF5 that is no USID; with its words filled in, `inspect` takes the array."""
+    with h5py.File(tmp_path / "MY.h5", "w") as file:
+        file["Experiments/loops/data"] = loops
+    np.save(tmp_path / "VOLTS.npy", volts)
+    assert cli.main(["inspect", str(tmp_path / "MY.h5")]) == 2
+    named = "--dataset Experiments/loops/data --voltages VOLTS.npy"
+    assert named in capsys.readouterr().out
+    options = named.replace("VOLTS", str(tmp_path / "VOLTS")).split()
+    assert cli.main(["inspect", str(tmp_path / "MY.h5"), *options]) == 0
+
+
+def test_a_main_dataset_that_is_not_there_is_told_with_those_that_are(usid_file, capsys):
+    assert cli.main(["inspect", str(usid_file()), "--dataset", "nowhere"]) == 2
+    told = capsys.readouterr().out
+    assert "no such main dataset. There are Measurement_000/" in told
+
+
 # Units
 
 
