@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from replicate import seals
+from replicate import own_model, seals
 from replicate.errors import ReplicationError
 from replicate.files import check_schema, read_json
 from replicate.numbers.kinds import KINDS, PER_CHANNEL, kind_of
@@ -32,6 +32,9 @@ PICTURE_KINDS = (
     "shape_median",
     "shape_worst",
 )
+
+#: A model of the study, or of the user's own.
+_MODEL_PATTERN = rf"([a-z_]+|{own_model.PREFIX}\w+_[0-9a-f]{{{own_model.DIGITS}}})"
 
 #: A kind of number, or the kind of a channel of any name.
 _KIND_PATTERN = rf"({'|'.join(KINDS)}|({'|'.join(PER_CHANNEL)})_[a-z0-9_]+)"
@@ -73,7 +76,9 @@ SCHEMA = {
         seals.FIELD: {"type": "string"},
         "metrics": {
             "type": "object",
-            "propertyNames": {"pattern": rf"^({'|'.join(DATASETS)})\.\w+\.{_KIND_PATTERN}$"},
+            "propertyNames": {
+                "pattern": rf"^({'|'.join(DATASETS)})\.{_MODEL_PATTERN}\.{_KIND_PATTERN}$"
+            },
             "additionalProperties": _METRIC,
             "minProperties": 1,
         },
