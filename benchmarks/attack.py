@@ -11,7 +11,6 @@ writes their table into docs/reliability.md, after every command.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -37,7 +36,7 @@ from tqdm import tqdm
 from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import cli, seals, temporary
-from replicate.commands import USER_ERROR, command
+from replicate.commands import USER_ERROR, command, parser_of
 from replicate.files import file_hash, read_json
 from replicate.running.machine import hardware
 
@@ -494,9 +493,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 where nothing was found, 1 where something was.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     names = [target.name for target in TARGETS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument(

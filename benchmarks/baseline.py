@@ -22,7 +22,7 @@ from replicate.causal import page
 from replicate.commands import command
 from replicate.errors import ReplicationError
 from replicate.files import atomic_path, write_text
-from replicate.numbers.kinds import kind_of
+from replicate.numbers.kinds import kind_of, model_of
 from replicate.numbers.metrics import read_metrics, write_metrics
 from replicate.own_model import is_own
 from replicate.provenance import PAPER_DATA
@@ -217,7 +217,7 @@ def main() -> int:
 def of_the_study(document: dict) -> dict:
     """Return a metrics document without the numbers of models of the user's own."""
     entries = document["metrics"].items()
-    studied = {name: entry for name, entry in entries if not is_own(name.split(".")[1])}
+    studied = {name: entry for name, entry in entries if not is_own(model_of(name))}
     return document | {"metrics": studied}
 
 

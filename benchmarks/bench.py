@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import rows
 from replicate import cli, locks
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.data.sources import resolve
 from replicate.numbers import tables
 from replicate.provenance import Sources
@@ -97,9 +97,7 @@ def _sweep_and_write(options, jobs, sources):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     cli.add_place(parser)
     parser.add_argument(
         "--seeds", type=cli.positive, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)"

@@ -10,6 +10,7 @@ from replicate import own_model
 from replicate.analysis.components import PAYS, by_components, stability
 from replicate.data.scan import Scan
 from replicate.data.user_scan.scan_file import facts
+from replicate.numbers.kinds import model_of
 from replicate.running import runs, scan_results
 from replicate.study.family import COMPONENTS, LABELS
 
@@ -62,7 +63,7 @@ def brief(metrics: Mapping[str, dict], scan: Scan, folder: Path) -> Brief:
     folder : Path
         The results of the profile.
     """
-    models = [*LABELS, *own_model.own_among(name.split(".")[1] for name in metrics)]
+    models = [*LABELS, *own_model.own_among(map(model_of, metrics))]
     rows = [row for row in (_row(metrics, model, folder) for model in models) if row]
     sentences = [
         _on_profile(folder.name),

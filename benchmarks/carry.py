@@ -10,24 +10,25 @@ comes out is written into ``benchmarks/stored/carry.json`` and docs/films.md.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from benchmarks import claims, derived
+from benchmarks import claims
 from benchmarks.derived import fold_interval
 from benchmarks.paired import changes_by_fold
 from benchmarks.sections import publish
 from benchmarks.store import PROFILE, ROOT, Store, learned
 from replicate import arithmetic, cli, locks, seals
 from replicate.analysis.residuals import per_spectrum_mse
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.data import films
 from replicate.data.films import FILMS
 from replicate.data.sources import load_scan
+from replicate.numbers.tables import markdown
 from replicate.reference.restore import restore
 from replicate.running.collect import collect
 from replicate.running.execute import configuration, scan_sizes
@@ -124,7 +125,8 @@ def repeatability(results: Path) -> dict:
     sources = films.bring(TWICE)
     job = Job(PROFILE, "beps_heldout", "pca", 0)
     task = load_task(configuration(job, sources))
-    first, second = _scaled_cycles(task)
+    cycles = films.two_cycles()
+    first, second = _scaled(cycles, task)
     floor = float(per_spectrum_mse(first, second).mean() / 2)
     models = {}
     for model in MODELS:
@@ -138,7 +140,7 @@ def repeatability(results: Path) -> dict:
         models[model] = {
             name: float(per_spectrum_mse(*pair).mean()) for name, pair in pairs.items()
         }
-    correlation = float(np.median(films.correlations(*films.two_cycles())))
+    correlation = float(np.median(films.correlations(*cycles)))
     return {"floor": floor, "correlation": correlation, "models": models}
 
 
@@ -147,8 +149,7 @@ def is_portable(claim: dict) -> bool:
 
     One on a number that the paper prints cannot, nor one that is judged by the stored sweeps.
     """
-    names = (name for condition in claim["conditions"] for name in claims.names_of(condition))
-    return claim["question"] != "numbers" and not any(map(derived.is_of_sweeps, names))
+    return claim["question"] != "numbers" and not any(map(claims.is_of_sweeps, claim["conditions"]))
 
 
 def judged(metrics: Mapping[str, dict]) -> dict[str, str]:
@@ -163,11 +164,10 @@ def judged(metrics: Mapping[str, dict]) -> dict[str, str]:
     }
 
 
-def _scaled_cycles(task):
+def _scaled(cycles, task):
     """Return both cycles of the held-out pixels in the z-scores of a task, float32."""
-    first, second = films.two_cycles()
-    mean, spread = first.mean(), first.std()
-    scaled = (task.scaler.transform(np.float32((each - mean) / spread)) for each in (first, second))
+    mean, spread = cycles[0].mean(), cycles[0].std()
+    scaled = (task.scaler.transform(np.float32((each - mean) / spread)) for each in cycles)
     first, second = (np.ascontiguousarray(each[task.heldout]) for each in scaled)
     np.testing.assert_allclose(first, task.spectra[task.heldout], atol=1e-3)
     return first, second
@@ -189,9 +189,7 @@ def section(record: dict) -> str:
 
 
 def _table(head, rows):
-    """Return a table in Markdown; all columns but the first are aligned to the right."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(pd.DataFrame(rows, columns=head))
 
 
 def _films(record):
@@ -274,9 +272,7 @@ def _claims(films_metrics):
 @command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is not complete yet, store, write the page, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     cli.add_results(parser)
     parser.add_argument(
         "--seeds",

@@ -25,7 +25,7 @@ from benchmarks.fresh import run_fresh
 from benchmarks.sections import publish
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.files import listing, read_json
 from replicate.numbers.tables import LABELS
 from replicate.running import runs
@@ -225,9 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 2 for a user's error, 130 for Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     cli.add_results(parser)
     parser.add_argument(
         "--seeds",

@@ -12,7 +12,6 @@ how many runs they are the same.
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 import sys
@@ -24,10 +23,10 @@ from benchmarks.noise import FLOOR, LINEAR_FLOOR, PAIRED_TOLERANCE, TAIL, allowe
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate import own_model
 from replicate.arithmetic import NATIVE, PINNED
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.errors import ReplicationError
 from replicate.files import read_npz
-from replicate.numbers.kinds import kind_of
+from replicate.numbers.kinds import kind_of, model_of
 from replicate.numbers.metrics import is_as_written, read_metrics
 from replicate.running import runs
 from replicate.running.runs import Run
@@ -311,17 +310,16 @@ def _print_reported(stored, new):
         after = statistics.median(new[name]["values"])
         ratio = after / before if before else math.nan
         print(f"{name:58} {before:13.4g} {after:10.4g} {ratio:6.2f} {kind_of(name).unit}")
-    added = sorted(name for name in new.keys() - stored.keys() if not _model_of(name))
+    added = sorted(name for name in new.keys() - stored.keys() if not _is_of_own(name))
     if added:
         print(
             f"\nNot stored, and so not compared: {', '.join(added)}. `nox -s baseline` stores them."
         )
 
 
-def _model_of(name):
-    """Return the model of the user's own that a metric is of; None for another."""
-    model = name.split(".")[1]
-    return model if own_model.is_own(model) else None
+def _is_of_own(name):
+    """Return whether a metric is of a model of the user's own."""
+    return own_model.is_own(model_of(name))
 
 
 def _print_own(stored, new):
@@ -329,7 +327,7 @@ def _print_own(stored, new):
 
     They compare with what is published only where PCA has the published error on the same data.
     """
-    own = [name for name in sorted(new) if _model_of(name) and name.endswith(COMPARED)]
+    own = [name for name in sorted(new) if _is_of_own(name) and name.endswith(COMPARED)]
     if own:
         print("\nModels of your own, beside the reference point: PCA, here and as stored")
     for name in own:
@@ -408,9 +406,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     It is 1 where they differ from the stored ones, and 2 where there is nothing to read.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--results",
         type=Path,

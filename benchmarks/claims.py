@@ -235,9 +235,9 @@ def _judge_condition(condition, metrics, published):
     """Return what a condition says, what was measured, whether it holds, and by which metrics."""
     measured, holds = _measured(condition, metrics)
     is_published = False
-    if published is None and _is_of_sweeps(condition) and not _is_of_paper(metrics):
+    if published is None and is_of_sweeps(condition) and not _is_of_paper(metrics):
         measured, holds = "not of these data", None
-    if published is not None and (holds is None or _is_of_sweeps(condition)):
+    if published is not None and (holds is None or is_of_sweeps(condition)):
         measured, holds = _measured(condition, published["metrics"])
         measured, is_published = f"published: {measured}", holds is not None
     return {
@@ -254,7 +254,7 @@ def names_of(condition: dict) -> list[str]:
     return [condition[field] for field in ("metric", "than") if field in condition]
 
 
-def _is_of_sweeps(condition):
+def is_of_sweeps(condition: dict) -> bool:
     """Return whether a condition judges numbers that are stored, and no run's own."""
     return any(derived.is_of_sweeps(name) for name in names_of(condition))
 

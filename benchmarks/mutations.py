@@ -9,7 +9,6 @@ docs/reliability.md, after every format.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import multiprocessing
 import os
@@ -31,7 +30,7 @@ from benchmarks.formats import FORMATS, Format
 from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import cli
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.errors import ReplicationError
 from replicate.running.machine import hardware
 
@@ -188,9 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 where every file was refused by name or read right, 1 where not.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--files",
         type=cli.positive,

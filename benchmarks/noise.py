@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from replicate.numbers.kinds import kind_of
+from replicate.numbers.kinds import kind_of, model_of
 from replicate.study.family import NETWORKS
 from replicate.study.job import SPLITS
 
@@ -86,7 +86,7 @@ def has_training_noise(name: str) -> bool:
     The error of a linear model does not. Its scores do as well as those of a network, for they hang
     on limits and trees.
     """
-    return name.split(".")[1] in NETWORKS or kind_of(name).unit != ERROR
+    return model_of(name) in NETWORKS or kind_of(name).unit != ERROR
 
 
 def noise_of(name: str, stored: Mapping[str, dict]) -> Noise | None:
@@ -160,7 +160,7 @@ def allowed(
         return max(PAIRED_TOLERANCE * size, kind.rounding)
     if not has_training_noise(name):
         return max(LINEAR_FLOOR * size, kind.rounding)
-    floor = FLOOR if name.split(".")[1] in NETWORKS else LINEAR_FLOOR
+    floor = FLOOR if model_of(name) in NETWORKS else LINEAR_FLOOR
     noise = noise_of(name, stored)
     spread = noise.half_width(len(seeds)) if noise else 0.0
     return max(floor * size, kind.rounding, kind.elsewhere, spread)

@@ -7,7 +7,6 @@ writes ``benchmarks/stored/packages.json`` and docs/packages.md.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from tqdm import tqdm
 
 from benchmarks.sections import publish
 from benchmarks.store import ROOT
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.errors import ReplicationError
 from replicate.files import listing, read_json
 
@@ -187,9 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 where a vulnerability is known.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("audit", type=Path, metavar="AUDIT", help="what pip-audit wrote, as JSON")
     options = parser.parse_args(arguments)
     vulnerabilities = audited(read_json(options.audit, listing("dependencies")))

@@ -10,7 +10,6 @@ interrupted training goes on from its last epoch. What comes out is written into
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +24,7 @@ from benchmarks.sections import write_section
 from benchmarks.store import PROFILE, ROOT, SOURCES
 from replicate import arithmetic, cli, locks, seals
 from replicate.analysis.residuals import per_spectrum_mse
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
 from replicate.files import (
@@ -349,9 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 1 for failed runs, 2 for a user's error, 130 for Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     cli.add_results(parser)
     parser.add_argument(
         "--exact",

@@ -8,7 +8,6 @@ reported and not judged. The processors are emulated by qemu-user.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -29,7 +28,7 @@ from tqdm import tqdm
 from benchmarks.sections import publish
 from benchmarks.store import ROOT
 from replicate import arithmetic
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.files import read_json
 from replicate.running import machine
 from replicate.study.family import LABELS
@@ -434,9 +433,7 @@ def judge(outcomes: Mapping[str, Outcome]) -> bool:
 @command("NOT COMPARED")
 def main(arguments: list[str] | None = None) -> int:
     """Compare processors, and return the exit code: 0, 1 where bits differ, 2 for an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--cpu",
         nargs="+",

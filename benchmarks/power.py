@@ -7,7 +7,6 @@ rule of `benchmarks.check`. It writes the shares that are reported into docs/che
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from benchmarks.noise import FOLDED, allowed, distance, has_training_noise, noise_of, on_whole_scan
 from benchmarks.sections import write_section
 from benchmarks.store import ROOT, Store
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.numbers.kinds import kind_of
 from replicate.study.family import NETWORKS
 from replicate.study.studies import PAPER
@@ -393,9 +392,7 @@ def write(root: Path = ROOT, store: Store | None = None, draws: int = DRAWS) -> 
 @command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the tables, and return the exit code: 0, or 2 where something cannot be read."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.parse_args(argv)
     write()
     print(f"{PAGE} is written.")

@@ -11,7 +11,6 @@ command goes on where it was. What comes out goes into ``benchmarks/stored`` and
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -26,7 +25,7 @@ from benchmarks.paired import CODES, block_interval, changes_by_fold
 from benchmarks.sections import write_section
 from benchmarks.store import BLOCK_COLUMNS, BLOCK_KEYS, PROFILE, ROOT, Store, block_rows
 from replicate import arithmetic, cli, locks, seals
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.data.sources import resolve
 from replicate.errors import ReplicationError
 from replicate.files import write_text
@@ -281,9 +280,7 @@ def _change(dataset, model, kind, code, metrics, blocks):
 @command()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is not complete yet, store, renew the page, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     cli.add_results(parser)
     parser.add_argument(
         "--only",

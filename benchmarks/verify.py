@@ -8,7 +8,6 @@ prints a line a check, and a verdict. The models of the paper's study are scored
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from benchmarks.rescore import Rescored, is_of_paper, rescore
 from benchmarks.store import PROFILE, Store, jobs_with_weights
 from replicate import seals
 from replicate.causal.statements import judge_all
-from replicate.commands import command
+from replicate.commands import command, parser_of
 from replicate.data.remote.fetch import fetch
 from replicate.data.remote.manifest import read_manifest
 from replicate.numbers.comparisons import compare
@@ -251,9 +250,7 @@ def _print_checks(checks):
 @command("NOT VERIFIED")
 def main() -> int:
     """Verify what is stored, and return the exit code: 0, 1 for a failure, 2 for an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--family",
         action="store_true",

@@ -1,7 +1,11 @@
-"""How a command ends: with an exit code, and in one line where the user can mend what is wrong."""
+"""How a command is described, and how it ends.
+
+It ends with an exit code, and in one line where the user can mend what is wrong.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import functools
@@ -111,3 +115,10 @@ def _print_to_nobody():
     with contextlib.suppress(OSError, ValueError):
         os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Return a parser without options, whose help is a description with its lines as they are."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )

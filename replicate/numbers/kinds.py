@@ -490,6 +490,11 @@ def _kinds_per_channel():
 PER_CHANNEL = _kinds_per_channel()
 
 
+def model_of(name: str) -> str:
+    """Return the model that a metric, ``<data set>.<model>.<kind>``, is of."""
+    return name.split(".")[1]
+
+
 def kind_of(name: str) -> Kind:
     """Return the kind of a metric.
 

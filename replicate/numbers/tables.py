@@ -9,6 +9,7 @@ import pandas as pd
 
 from replicate import own_model
 from replicate.files import write_text
+from replicate.numbers.kinds import model_of
 from replicate.provenance import texts
 from replicate.study.family import LABELS
 from replicate.study.studies import CHANNEL, FAMILY, PAPER, Study
@@ -35,7 +36,7 @@ def results_table(metrics: Mapping[str, dict], study: Study) -> pd.DataFrame:
         user's own come last.
     """
     columns = _columns(metrics, study)
-    own = own_model.own_among(name.split(".")[1] for name in metrics)
+    own = own_model.own_among(map(model_of, metrics))
     rows = [_row(metrics, study, columns, model) for model in (*study.tabulated, *own)]
     titles = ["model", *columns.values(), *study.seed_columns]
     return pd.DataFrame([row for row in rows if row], columns=titles)

@@ -350,7 +350,7 @@ SHORT_LABELS = {"pca": "PCA", "dictionary_learning": "DL", "lstm_vae": "VAE"}
 ON_REQUEST = ("lstm_vae_paper",)
 
 NETWORKS = tuple(name for name, design in MODELS.items() if design.is_network)
-LONGEST_FIRST = tuple(reversed(_STUDIED))
+LONGEST_FIRST = tuple(reversed(MODELS))
 
 
 def build(job, scan: ScanSizes = PAPER_SCAN):
